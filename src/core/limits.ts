@@ -1,0 +1,21 @@
+/**
+ * The limits of what a cluster may hold, each with its reason. They bound memory, messages and work,
+ * so that a mistaken operator or a buggy peer cannot exhaust a node.
+ */
+
+/** Nodes in one cluster: troop is built for two to a few dozen; this leaves room to grow and bounds every per-peer table. */
+export const NODES_MAX = 256;
+/** Virtual services in one cluster: above the largest table the benches load. */
+export const SERVICES_MAX = 4_096;
+/** VIPs in one cluster: each costs an address, an announcement and 20 bytes in every pulse of its holder. */
+export const VIPS_MAX = 256;
+/** VIPs one pulse can claim: keeps a pulse in one unfragmented datagram (1,280 bytes, RFC 8200 section 5). */
+export const PULSE_CLAIMS_MAX = 56;
+/** Addresses one node may have for pulses: public and private path, twice over. */
+export const NODE_PATHS_MAX = 4;
+/** Longest node, cluster and interface names. Interfaces: IFNAMSIZ is 16 with the closing zero (linux/if.h). */
+export const NAME_LENGTH_MAX = 63;
+/** See {@link NAME_LENGTH_MAX}. */
+export const INTERFACE_LENGTH_MAX = 15;
+/** Longest reason text that travels between nodes. */
+export const REASON_LENGTH_MAX = 300;

@@ -1,0 +1,113 @@
+/**
+ * The pulse: the small UDP datagram that says "I live, and I hold these VIPs".
+ *
+ * Wire format, network byte order, always followed by a 16-byte truncated HMAC-SHA256 (added and checked
+ * in `shell/pulse_seal.ts`):
+ *
+ *     0  4  magic "TRP1"
+ *     4  1  flags: 1 leaving, 2 ask (answer at once), 4 starting (no verdicts yet)
+ *     5  1  number of claims n
+ *     6  2  interval, ms: when the next pulse to this receiver is promised
+ *     8  8  sender's node id
+ *    16  8  receiver's node id
+ *    24  8  sender's boot
+ *    32  8  sequence, grows with every pulse of one boot
+ *    40  8  echo: the receiver's boot as the sender knows it, 0 if unknown
+ *    48 20n claims: VIP (16 bytes, IPv4 mapped) and epoch (4 bytes)
+ *
+ * A pulse proves life only when its echo is the receiver's present boot: a recording replayed to a node
+ * that has just started cannot know that number.
+ */
+import { type Ip, ipFamily, ipFromBytes, ipToBytes } from "./address.ts";
+import type { NodeId } from "./document.ts";
+import { PULSE_CLAIMS_MAX } from "./limits.ts";
+
+/** See the head of this file. */
+export interface Pulse {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly boot: number;
+  readonly sequence: number;
+  readonly echo: number;
+  readonly intervalMs: number;
+  readonly leaving: boolean;
+  readonly ask: boolean;
+  readonly starting: boolean;
+  /** VIP to epoch. */
+  readonly claims: ReadonlyMap<Ip, number>;
+}
+
+const MAGIC = 0x54525031;
+const HEADER_BYTES = 48;
+const CLAIM_BYTES = 20;
+/** Largest pulse without its seal, bytes. */
+export const PULSE_BYTES_MAX = HEADER_BYTES + CLAIM_BYTES * PULSE_CLAIMS_MAX;
+const MAPPED_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
+
+/** Encodes a pulse. Claims beyond {@link PULSE_CLAIMS_MAX} are a programmer's error and throw. */
+export function encodePulse(pulse: Pulse): Uint8Array {
+  if (pulse.claims.size > PULSE_CLAIMS_MAX) {
+    throw new RangeError(
+      `encode pulse: ${pulse.claims.size} claims, at most ${PULSE_CLAIMS_MAX} fit`,
+    );
+  }
+  const bytes = new Uint8Array(HEADER_BYTES + CLAIM_BYTES * pulse.claims.size);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, MAGIC);
+  view.setUint8(4, (pulse.leaving ? 1 : 0) | (pulse.ask ? 2 : 0) | (pulse.starting ? 4 : 0));
+  view.setUint8(5, pulse.claims.size);
+  view.setUint16(6, pulse.intervalMs);
+  view.setBigUint64(8, BigInt(`0x${pulse.from}`));
+  view.setBigUint64(16, BigInt(`0x${pulse.to}`));
+  view.setBigUint64(24, BigInt(pulse.boot));
+  view.setBigUint64(32, BigInt(pulse.sequence));
+  view.setBigUint64(40, BigInt(pulse.echo));
+  let offset = HEADER_BYTES;
+  for (const [vip, epoch] of pulse.claims) {
+    if (ipFamily(vip) === 4) bytes.set(MAPPED_PREFIX, offset);
+    bytes.set(ipToBytes(vip), offset + (ipFamily(vip) === 4 ? 12 : 0));
+    view.setUint32(offset + 16, epoch);
+    offset += CLAIM_BYTES;
+  }
+  return bytes;
+}
+
+/** Decodes a pulse; undefined when the bytes are not exactly one well-formed pulse. Never throws. */
+export function decodePulse(bytes: Uint8Array): Pulse | undefined {
+  if (bytes.length < HEADER_BYTES || bytes.length > PULSE_BYTES_MAX) return undefined;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const count = view.getUint8(5);
+  const flags = view.getUint8(4);
+  if (view.getUint32(0) !== MAGIC || bytes.length !== HEADER_BYTES + CLAIM_BYTES * count) {
+    return undefined;
+  }
+  const boot = safeInteger(view.getBigUint64(24));
+  const sequence = safeInteger(view.getBigUint64(32));
+  const echo = safeInteger(view.getBigUint64(40));
+  if (boot === undefined || sequence === undefined || echo === undefined) return undefined;
+  const claims = new Map<Ip, number>();
+  for (let offset = HEADER_BYTES; offset < bytes.length; offset += CLAIM_BYTES) {
+    claims.set(ipFromBytes(bytes.subarray(offset, offset + 16)), view.getUint32(offset + 16));
+  }
+  if (claims.size !== count) return undefined;
+  return {
+    from: hexId(view.getBigUint64(8)),
+    to: hexId(view.getBigUint64(16)),
+    boot,
+    sequence,
+    echo,
+    intervalMs: view.getUint16(6),
+    leaving: (flags & 1) !== 0,
+    ask: (flags & 2) !== 0,
+    starting: (flags & 4) !== 0,
+    claims,
+  };
+}
+
+function hexId(value: bigint): NodeId {
+  return value.toString(16).padStart(16, "0");
+}
+
+function safeInteger(value: bigint): number | undefined {
+  return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
+}

@@ -1,0 +1,89 @@
+/**
+ * A node's own record: what it tells the cluster about itself, by gossip, on change and about once a
+ * second. For one node the record with the highest (boot, sequence) is the true one.
+ */
+import { z } from "zod";
+import { parseIp, PORT_MAX } from "./address.ts";
+import { nameSchema, nodeIdSchema } from "./document.ts";
+import {
+  INTERFACE_LENGTH_MAX,
+  NODE_PATHS_MAX,
+  REASON_LENGTH_MAX,
+  SERVICES_MAX,
+  VIPS_MAX,
+} from "./limits.ts";
+import { vipSchema } from "./service.ts";
+
+/** Version of the record's format; a record of a higher version is read for the fields known here. */
+export const RECORD_VERSION = 1;
+/** Largest encoded record: SERVICES_MAX verdicts of about 120 bytes each. */
+export const RECORD_BYTES_MAX = 512 * 1024;
+
+/** An address of a node on one network path, as the kernel has it on an interface. */
+export const pathSchema = z.object({
+  interface: z.string().min(1).max(INTERFACE_LENGTH_MAX),
+  address: z.string().refine((text) => parseIp(text) === text, "is not a canonical address"),
+  prefixLength: z.int().min(0).max(128),
+});
+/** See {@link pathSchema}. */
+export type Path = z.infer<typeof pathSchema>;
+
+/** A node's own verdict about the server it runs for one virtual service. */
+export const verdictSchema = z.object({
+  up: z.boolean(),
+  /** In words, for people: "200 in 3 ms", "connection refused". */
+  reason: z.string().max(REASON_LENGTH_MAX),
+  /** Wall-clock time of the last change, ms since 1970. */
+  sinceMs: z.number(),
+  /** How long the last probe took, ms. */
+  tookMs: z.number(),
+});
+/** See {@link verdictSchema}. */
+export type Verdict = z.infer<typeof verdictSchema>;
+
+/** See the head of this file. Unknown fields are dropped, so that newer nodes can add some. */
+export const recordSchema = z.object({
+  format: z.int().min(1),
+  cluster: nameSchema,
+  id: nodeIdSchema,
+  name: nameSchema,
+  /** libp2p peer id; `id` is derived from its public key. */
+  peer: z.string().max(128),
+  /** Version of the program. */
+  version: z.string().max(64),
+  /** Grows with every start of the agent: the wall clock in ms, or one more than the last boot if that is higher. */
+  boot: z.int().min(0),
+  sequence: z.int().min(0),
+  /** Network paths; the first is the primary one: where the node's real servers are reached. */
+  paths: z.array(pathSchema).min(1).max(NODE_PATHS_MAX),
+  /** UDP port of pulses and TCP port of gossip. */
+  port: z.int().min(1).max(PORT_MAX),
+  director: z.boolean(),
+  realServer: z.boolean(),
+  /** Higher is preferred when a VIP has no holder. */
+  priority: z.int().min(0).max(255),
+  /** Why this node cannot hold a VIP now, or null: "eth0 has no carrier". */
+  unfit: z.string().max(REASON_LENGTH_MAX).nullable(),
+  /** `leaving`: hands over and is going to stop; `left`: has stopped on purpose. */
+  phase: z.enum(["running", "leaving", "left"]),
+  /** VIPs held, with the epoch of the claim. */
+  claims: z.record(vipSchema, z.int().min(0)).refine((claims) =>
+    Object.keys(claims).length <= VIPS_MAX
+  ),
+  /** Own verdicts by service key. */
+  verdicts: z.record(z.string(), verdictSchema).refine((all) =>
+    Object.keys(all).length <= SERVICES_MAX
+  ),
+  /** Digest of the cluster document this node has; differing digests make two nodes synchronize. */
+  document: z.string().max(64),
+});
+/** See {@link recordSchema}. */
+export type NodeRecord = z.infer<typeof recordSchema>;
+
+/** Whether `a` replaces `b` for the same node. */
+export function isNewer(
+  a: Pick<NodeRecord, "boot" | "sequence">,
+  b: Pick<NodeRecord, "boot" | "sequence">,
+): boolean {
+  return a.boot !== b.boot ? a.boot > b.boot : a.sequence > b.sequence;
+}

@@ -1,0 +1,234 @@
+/**
+ * The outside world as the agent sees it: small interfaces, declared above their adapters. Each has a
+ * real implementation in `shell/` and one for the simulator in `test/sim/`, which holds state too.
+ */
+import type { Family, Ip } from "./core/address.ts";
+import type { Check } from "./core/check.ts";
+import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
+import type { Pulse } from "./core/pulse.ts";
+import type { NodeRecord } from "./core/record.ts";
+import type { Service, ServiceName } from "./core/service.ts";
+import type { Status } from "./core/status.ts";
+import type { ObservedService, SyncDaemons, TableOperation } from "./core/table.ts";
+
+/** Time. Decisions get it as an argument; only shell and agent ask for it. */
+export interface Clock {
+  /** Monotonic ms, for intervals and deadlines. */
+  now(): number;
+  /** Wall clock, ms since 1970, for people and boot numbers only. */
+  wallMs(): number;
+}
+
+/** An address on an interface, as rtnetlink reports it. */
+export interface KernelAddress {
+  readonly address: Ip;
+  readonly prefixLength: number;
+  readonly interface: string;
+  /** Remaining lifetime, seconds; null means for ever. */
+  readonly validSeconds: number | null;
+}
+
+/** A network interface. */
+export interface KernelLink {
+  readonly name: string;
+  readonly index: number;
+  /** Administratively up (IFF_UP). */
+  readonly up: boolean;
+  /** Has a carrier (IFF_LOWER_UP). */
+  readonly carrier: boolean;
+  /** Link-layer address, six bytes as `02:00:00:00:00:01`; empty when it has none. */
+  readonly mac: string;
+}
+
+/** Addresses and links of this network namespace. Calls are synchronous and short. Errors throw {@link KernelError}. */
+export interface Addresses {
+  listAddresses(): KernelAddress[];
+  listLinks(): KernelLink[];
+  /** Adds the address, or sets the lifetime of one that is there. IPv6: without duplicate address detection. */
+  put(address: KernelAddress): void;
+  /** Removes the address; one that is not there is done. */
+  remove(address: Pick<KernelAddress, "address" | "prefixLength" | "interface">): void;
+}
+
+/** A failed kernel request: which, and why. */
+export interface KernelError extends Error {
+  /** The request in words: `add address 192.0.2.1/32 to eth0`. */
+  readonly operation: string;
+  /** errno by name: `EPERM`. */
+  readonly code: string;
+}
+
+/** Neighbour announcements and questions on a LAN: ARP (RFC 826, 5227) and neighbour discovery (RFC 4861). */
+export interface Neighbours {
+  /** Tells everybody on the LAN of `interface` that the VIP is here: gratuitous ARP request and reply, or unsolicited NA. */
+  announce(vip: Ip, interfaceName: string): void;
+  /** Asks the LAN who has the VIP. Answers from other machines arrive at the listener given at opening. */
+  ask(vip: Ip, interfaceName: string): void;
+  close(): void;
+}
+
+/** Another machine answered for an address. */
+export type NeighbourListener = (vip: Ip, interfaceName: string, mac: string) => void;
+
+/** The kernel's IPVS table. Long work is cut into pieces of a few ms, so that the event loop goes on. */
+export interface Table {
+  /** The whole table. */
+  list(): Promise<ObservedService[]>;
+  /** One row with its servers, or null. */
+  get(service: ServiceName): Promise<ObservedService | null>;
+  /** Applies in order; one entry per operation: null when done, else the error. */
+  apply(operations: readonly TableOperation[]): Promise<(KernelError | null)[]>;
+  /** Sync daemons that run. Synchronous and short. */
+  daemons(): SyncDaemons;
+  startDaemon(role: "master" | "backup", interfaceName: string, syncId: number): void;
+  stopDaemon(role: "master" | "backup"): void;
+}
+
+/** Kernel switches under /proc/sys, by dotted name (`net.ipv4.vs.backup_only`). */
+export interface Sysctl {
+  /** The value, or null when the kernel does not have the switch. */
+  read(name: string): string | null;
+  write(name: string, value: string): void;
+}
+
+/** Sends pulses; those received arrive, already authenticated, at the listener given at opening. */
+export interface PulseSocket {
+  /** Sends one datagram on every pair of paths that can reach the peer. Losing it is normal and silent. */
+  send(pulse: Pulse, peer: Pick<NodeRecord, "paths" | "port">): void;
+  close(): void;
+}
+
+/** An authentic pulse, and the path (own interface's name) it came by. */
+export type PulseListener = (pulse: Pulse, path: string) => void;
+
+/** Membership and health by gossip. */
+export interface Gossip {
+  /** Tells everybody about this node. Publishing to nobody is fine. */
+  publishRecord(record: NodeRecord): void;
+  /** Peers with an open connection now. */
+  connected(): NodeId[];
+  /** Peers this node should be connected to: dialled again and again until they are. */
+  wantPeers(
+    peers: readonly {
+      readonly id: NodeId;
+      readonly addresses: readonly Ip[];
+      readonly port: number;
+    }[],
+  ): void;
+  close(): Promise<void>;
+}
+
+/** What gossip reports. Records are validated, and their sender is who they say. */
+export interface GossipListener {
+  record(record: NodeRecord): void;
+  connected(id: NodeId): void;
+  disconnected(id: NodeId): void;
+}
+
+/** How far an edit has come when it is acknowledged: it is on this node's disk, and was sent to so many peers. */
+export interface EditReceipt {
+  readonly sentTo: number;
+}
+
+/** The replicated cluster document. */
+export interface DocumentStore {
+  current(): ClusterDocument;
+  /** Digest of the content, equal exactly when two replicas have merged the same edits. */
+  digest(): string;
+  /** Applies edits in one transaction; resolves when they are on disk, rejects with a Refusal when the disk refuses. */
+  edit(edits: readonly Edit[]): Promise<EditReceipt>;
+  /** Exchanges missing edits with a connected peer whose digest differs. */
+  synchronize(peer: NodeId): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One thing to probe. Equal keys are one probe, however many services use it. */
+export interface ProbeTarget {
+  readonly key: string;
+  readonly address: Ip;
+  readonly port: number;
+  readonly check: Check;
+}
+
+/** The outcome of one probe. */
+export interface ProbeResult {
+  readonly ok: boolean;
+  /** In words: "200 in 3 ms", "connection refused". */
+  readonly reason: string;
+  readonly tookMs: number;
+}
+
+/** Probes targets, each at its own interval, none waiting for another. */
+export interface Prober {
+  /** Sets what is probed from now on; a target that stays keeps its rhythm. */
+  setTargets(targets: readonly ProbeTarget[]): void;
+  close(): void;
+}
+
+/** Result of a probe of a target, by its key. */
+export type ProbeListener = (key: string, result: ProbeResult) => void;
+
+/** A socket that accepts connections (TCP) or datagrams (UDP) on this machine. */
+export interface Listener {
+  readonly protocol: "tcp" | "udp";
+  /** The bound address; `0.0.0.0` and `::` mean every address. */
+  readonly address: Ip;
+  readonly port: number;
+  /** A socket bound to `::` that does not take IPv4 as well. */
+  readonly v6only: boolean;
+}
+
+/** The listening sockets of this network namespace, from inet_diag (linux/inet_diag.h). Synchronous and short. */
+export interface ListenerWatch {
+  list(): Listener[];
+}
+
+/** Numbers for `/metrics` beside the status. Monotonic counts start at 0 with the agent. */
+export interface Counters {
+  readonly takeovers: number;
+  readonly releases: number;
+  /** Longest gap between two pulses of a peer, ms, by node name. */
+  readonly pulseGapMaxMs: ReadonlyMap<string, number>;
+  /** Longest time the event loop was late in the last minute, ms. */
+  readonly loopDelayMaxMs: number;
+  readonly loopDelayMs: number;
+  readonly pulsesSent: number;
+  readonly pulsesReceived: number;
+  /** Datagrams dropped, by reason (`seal`, `malformed`, `replay`, `stranger`). */
+  readonly pulsesDropped: ReadonlyMap<string, number>;
+  /** Kernel requests that failed, by operation kind. */
+  readonly kernelErrors: ReadonlyMap<string, number>;
+  /** Last duration of each check this node runs, ms. */
+  readonly checks: readonly {
+    readonly service: string;
+    readonly server: string;
+    readonly up: boolean;
+    readonly tookMs: number;
+  }[];
+  /** The table as last seen in the kernel. */
+  readonly table: readonly ObservedService[];
+}
+
+/** What people and machines can ask of a running agent. Refusals reject with {@link Refusal}. */
+export interface Operations {
+  status(): Status;
+  counters(): Counters;
+  /** Resolves with a line for the person who asked. */
+  addService(service: Service): Promise<string>;
+  removeService(service: ServiceName): Promise<string>;
+  moveVip(vip: Ip, nodeName: string): Promise<string>;
+  /** Hands everything over, leaves the cluster for good, cleans the kernel; the agent ends after answering. */
+  leave(): Promise<string>;
+}
+
+/** One line of a diagnosis of this machine. */
+export interface Finding {
+  readonly what: string;
+  readonly state: "ok" | "warning" | "missing";
+  readonly detail: string;
+  /** The command that mends it, or null. */
+  readonly remedy: string | null;
+}
+
+/** The addresses of one family an interface has: re-exported for adapters that need it. */
+export type { Family };
