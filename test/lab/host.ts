@@ -1,0 +1,92 @@
+/**
+ * A machine of the lab: a network namespace with a cable to the switch. Files and processes are shared
+ * with the others, addresses, routes, sysctls, sockets and IPVS are its own.
+ */
+import { join } from "node:path";
+import { LabProcess, type Outcome, run, runAnyway, type StartOptions } from "./process.ts";
+
+/** The networks of the lab, by name: the public one has the clients, the private one only the nodes. */
+export const networks = {
+  public: { interface: "eth0", prefix: "192.168.6" },
+  private: { interface: "eth1", prefix: "10.6.0" },
+} as const;
+/** See {@link networks}. */
+export type Network = keyof typeof networks;
+
+/** What a machine is made of. */
+export interface HostOptions {
+  readonly name: string;
+  /** Last byte of its addresses on every network. */
+  readonly number: number;
+  readonly networks: readonly Network[];
+  /** Folder for logs. */
+  readonly folder: string;
+}
+
+/** See the head of this file. */
+export class Host {
+  readonly name: string;
+  readonly number: number;
+  readonly networks: readonly Network[];
+  readonly folder: string;
+
+  constructor(options: HostOptions) {
+    this.name = options.name;
+    this.number = options.number;
+    this.networks = options.networks;
+    this.folder = options.folder;
+  }
+
+  /** Its address on the public network. */
+  get address(): string {
+    return this.addressOn("public");
+  }
+
+  addressOn(network: Network): string {
+    return `${networks[network].prefix}.${this.number}`;
+  }
+
+  /** Its link-layer address on a network: locally administered, ends with its number. */
+  macOn(network: Network): string {
+    const last = this.number.toString(16).padStart(2, "0");
+    return `02:00:00:00:${network === "public" ? "00" : "01"}:${last}`;
+  }
+
+  /** The command as it must be run to run on this machine. */
+  command(command: readonly string[]): string[] {
+    return ["ip", "netns", "exec", this.name, ...command];
+  }
+
+  /** Runs a short program here; throws when it fails. */
+  run(...command: string[]): Promise<string> {
+    return run(this.command(command));
+  }
+
+  /** Runs a short program here, whatever its status. */
+  runAnyway(...command: string[]): Promise<Outcome> {
+    return runAnyway(this.command(command));
+  }
+
+  /** Runs a shell script here; throws when one of its commands fails. */
+  script(script: string): Promise<string> {
+    return run(this.command(["bash", "-euo", "pipefail"]), script);
+  }
+
+  /** Starts a long program here; `label` names its log. The lab ends it if nobody else does. */
+  start(
+    command: readonly string[],
+    options: Omit<StartOptions, "log"> & { readonly label: string },
+  ): LabProcess {
+    const { label, ...rest } = options;
+    return LabProcess.start(this.command(command), {
+      ...rest,
+      log: join(this.folder, `${this.name}-${label}.log`),
+    });
+  }
+
+  /** Whether one of its interfaces (other than lo) has the address now. */
+  async has(address: string): Promise<boolean> {
+    const listed = await run(["ip", "-n", this.name, "-o", "addr", "show", "to", address]);
+    return listed.split("\n").some((line) => /^\d+: (?!lo\b)/.test(line));
+  }
+}

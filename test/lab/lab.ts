@@ -1,0 +1,189 @@
+/**
+ * The lab: a switch and machines around it, on one kernel. The switch is a bridge per network in a
+ * namespace of its own; faults are made there, so that a machine does not notice how it was cut off.
+ */
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Host, type Network, networks } from "./host.ts";
+import { run } from "./process.ts";
+
+const SWITCH = "switch";
+const REPOSITORY = resolve(import.meta.dir, "../..");
+
+/** A machine to build; networks default to the public one only. */
+export interface HostPlan {
+  readonly name: string;
+  readonly number: number;
+  readonly networks?: readonly Network[];
+}
+
+/** How a cable fails: `silent` keeps the carrier (a dead switch far away), `carrier` takes it away. */
+export type CutKind = "silent" | "carrier";
+
+/** See the head of this file. Dispose of it, and all its processes and namespaces are gone. */
+export class Lab implements AsyncDisposable {
+  /** Logs and captures of this lab: `.cache/lab/NAME`. */
+  readonly folder: string;
+  /** A folder in memory for what the machines write: homes of agents, prefixes of web servers. */
+  readonly scratch: string;
+  readonly #hosts: Map<string, Host>;
+
+  private constructor(name: string, plans: readonly HostPlan[]) {
+    this.folder = join(REPOSITORY, ".cache/lab", name);
+    this.scratch = join("/run/lab", name);
+    for (const folder of [this.folder, this.scratch]) {
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+    }
+    this.#hosts = new Map(plans.map((plan) => [
+      plan.name,
+      new Host({ networks: ["public"], ...plan, folder: this.folder }),
+    ]));
+  }
+
+  /** Builds the switch and the machines. One lab at a time: machines are named, not numbered. */
+  static async create(name: string, plans: readonly HostPlan[]): Promise<Lab> {
+    if (process.env["TROOP_LAB"] === undefined) {
+      throw new Error("create lab: this is not the lab; run it by ./task test, demo or bench");
+    }
+    if (existsSync(`/run/netns/${SWITCH}`)) throw new Error("create lab: another lab is in use");
+    const lab = new Lab(name, plans);
+    try {
+      await run(["bash", "-euo", "pipefail"], buildScript(lab.hosts));
+    } catch (error) {
+      await lab[Symbol.asyncDispose]();
+      throw error;
+    }
+    return lab;
+  }
+
+  get hosts(): Host[] {
+    return [...this.#hosts.values()];
+  }
+
+  host(name: string): Host {
+    const host = this.#hosts.get(name);
+    if (host === undefined) throw new Error(`find host: the lab has no "${name}"`);
+    return host;
+  }
+
+  /** Cuts a machine off the given networks (default: all it has). Nothing passes, either way. */
+  async cut(
+    host: Host,
+    options: { networks?: readonly Network[]; kind?: CutKind } = {},
+  ): Promise<void> {
+    for (const port of ports(host, options.networks)) {
+      // State 0 is BR_STATE_DISABLED (linux/if_bridge.h): the port drops all, its carrier stays.
+      await (options.kind === "carrier"
+        ? run(["ip", "-n", SWITCH, "link", "set", port, "down"])
+        : run(["bridge", "-n", SWITCH, "link", "set", "dev", port, "state", "0"]));
+    }
+  }
+
+  /** Undoes {@link cut}. */
+  async heal(host: Host, options: { networks?: readonly Network[] } = {}): Promise<void> {
+    for (const port of ports(host, options.networks)) {
+      await run(["ip", "-n", SWITCH, "link", "set", port, "up"]);
+      await run(["bridge", "-n", SWITCH, "link", "set", "dev", port, "state", "3"]);
+    }
+  }
+
+  /** Worsens what a machine receives: netem arguments such as `loss 10%` or `delay 20ms`; null undoes it. */
+  async worsen(host: Host, netem: string | null): Promise<void> {
+    for (const port of ports(host)) {
+      await run(["tc", "-n", SWITCH, "qdisc", "del", "dev", port, "root"]).catch(() => {
+        // There was none.
+      });
+      if (netem === null) continue;
+      const arguments_ = netem.split(" ");
+      await run(["tc", "-n", SWITCH, "qdisc", "add", "dev", port, "root", "netem", ...arguments_]);
+    }
+  }
+
+  /** Ends all processes in the lab's namespaces and removes the namespaces, whatever has happened. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const names = [SWITCH, ...this.hosts.map((host) => host.name)];
+    await run(["bash", "-u"], names.map(removalScript).join("\n"));
+    rmSync(this.scratch, { recursive: true, force: true });
+  }
+}
+
+/** The switch's ends of a machine's cables. */
+function ports(host: Host, wanted: readonly Network[] = host.networks): string[] {
+  return wanted.map((network) => `${host.name}-${network}`);
+}
+
+/** One `ip -batch` for all: in the guest a process costs a tenth of a second, a line in a batch nothing. */
+function buildScript(hosts: readonly Host[]): string {
+  const cables = hosts.flatMap((host) =>
+    host.networks.map((network) =>
+      `link add ${host.name}-${network} netns ${SWITCH} type veth ` +
+      `peer name ${networks[network].interface} netns ${host.name}`
+    )
+  );
+  const lines = [
+    `netns add ${SWITCH}`,
+    ...hosts.map((host) => `netns add ${host.name}`),
+    ...cables,
+  ];
+  return [
+    batch([], lines),
+    batch(["-n", SWITCH], switchLines(hosts)),
+    ...hosts.map(hostScript),
+  ].join("\n");
+}
+
+function batch(options: readonly string[], lines: readonly string[]): string {
+  return `ip ${options.join(" ")} -batch - <<END\n${lines.join("\n")}\nEND`;
+}
+
+function switchLines(hosts: readonly Host[]): string[] {
+  const bridges = Object.keys(networks).flatMap((network) => [
+    `link add ${network} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+    `link set ${network} up`,
+  ]);
+  const members = hosts.flatMap((host) =>
+    host.networks.map((network) => `link set ${host.name}-${network} master ${network} up`)
+  );
+  return [...bridges, ...members];
+}
+
+/**
+ * rp_filter and promote_secondaries as Debian with systemd sets them. IPv6 waits for nobody: no router
+ * is asked for, and the machine's own addresses are usable at once.
+ */
+function hostScript(host: Host): string {
+  const cables = host.networks.flatMap((network) => {
+    const { interface: name } = networks[network];
+    return [
+      `link set ${name} address ${host.macOn(network)} up`,
+      `addr add ${host.addressOn(network)}/24 brd + dev ${name}`,
+    ];
+  });
+  const switches = {
+    "ipv4/conf/all/rp_filter": 2,
+    "ipv4/conf/default/rp_filter": 2,
+    "ipv4/conf/all/promote_secondaries": 1,
+    "ipv4/conf/default/promote_secondaries": 1,
+    "ipv6/conf/default/accept_dad": 0,
+    "ipv6/conf/default/accept_ra": 0,
+  };
+  const writes = Object.entries(switches).map(([name, value]) =>
+    `echo ${value} >/proc/sys/net/${name}`
+  );
+  return [
+    `ip netns exec ${host.name} bash -euc '${writes.join("; ")}'`,
+    batch(["-n", host.name], ["link set lo up", ...cables]),
+  ].join("\n");
+}
+
+function removalScript(namespace: string): string {
+  return `
+    for round in 1 2 3; do
+      pids=$(ip netns pids ${namespace} 2>/dev/null) || break
+      [ -n "$pids" ] || break
+      kill -9 $pids 2>/dev/null
+      sleep 0.05
+    done
+    ip netns del ${namespace} 2>/dev/null || true`;
+}

@@ -1,0 +1,109 @@
+/**
+ * The client's side of the lab: starts the load program in the client's namespace, keeps what it
+ * reports, and sums it up.
+ */
+import { join } from "node:path";
+import type { Host } from "./host.ts";
+import type { RequestLine } from "./load_client.ts";
+import type { LabProcess } from "./process.ts";
+import { waitFor } from "./wait.ts";
+
+/** Time between two requests, ms, unless told otherwise: the rate all published figures are about. */
+const EVERY_MS = 20;
+/** Time after which a request has failed, ms. */
+const TIMEOUT_MS = 1_000;
+const START_LIMIT_MS = 15_000;
+const END_LIMIT_MS = 15_000;
+
+/** What is requested. */
+export interface LoadOptions {
+  readonly address: string;
+  readonly port?: number;
+  readonly everyMs?: number;
+  readonly timeoutMs?: number;
+}
+
+/** What the client saw. */
+export interface LoadSummary {
+  readonly requests: number;
+  readonly failed: number;
+  /** Longest time in which no answer arrived, ms. */
+  readonly silenceMs: number;
+  /** Answers by server. */
+  readonly answers: Readonly<Record<string, number>>;
+  /** Failures by kind. */
+  readonly errors: Readonly<Record<string, number>>;
+  /** Median and worst time of the requests that were answered, ms. */
+  readonly p50Ms: number;
+  readonly maxMs: number;
+}
+
+/** A client at work. */
+export class Load {
+  readonly lines: RequestLine[] = [];
+  #process: LabProcess | null = null;
+
+  /** Starts requests; resolves when the first answer is there. */
+  static async start(host: Host, options: LoadOptions): Promise<Load> {
+    const load = new Load();
+    const program = join(import.meta.dir, "load_client.ts");
+    load.#process = host.start([
+      process.execPath,
+      program,
+      ...["--address", options.address],
+      ...["--port", String(options.port ?? 80)],
+      ...["--every", String(options.everyMs ?? EVERY_MS)],
+      ...["--timeout", String(options.timeoutMs ?? TIMEOUT_MS)],
+    ], { label: "load", onLine: (line) => load.lines.push(JSON.parse(line) as RequestLine) });
+    await waitFor(() => load.lines.some((line) => line.server !== null), {
+      what: `the client got an answer from ${options.address}`,
+      limitMs: START_LIMIT_MS,
+    });
+    return load;
+  }
+
+  /** Ends it, waits for the requests under way, and sums up those sent at or after `sinceMs` (wall clock). */
+  async stop(sinceMs = 0): Promise<LoadSummary> {
+    const process = this.#process;
+    if (process === null) throw new Error("stop load: it was never started");
+    const ended = process.exited();
+    process.signal("SIGTERM");
+    const late = setTimeout(() => process.signal("SIGKILL"), END_LIMIT_MS);
+    const status = await ended;
+    clearTimeout(late);
+    if (status !== 0) throw new Error(`stop load: the client failed:\n${process.tail(20)}`);
+    return summarize(this.lines.filter((line) => line.at >= sinceMs));
+  }
+}
+
+/** Sums up requests. */
+export function summarize(lines: readonly RequestLine[]): LoadSummary {
+  const answered = lines.filter((line) => line.server !== null);
+  const times = answered.map((line) => line.ms).toSorted((a, b) => a - b);
+  return {
+    requests: lines.length,
+    failed: lines.length - answered.length,
+    silenceMs: silenceMs(lines),
+    answers: countBy(answered.map((line) => line.server ?? "")),
+    errors: countBy(lines.flatMap((line) => line.error ?? [])),
+    p50Ms: times[Math.floor(times.length / 2)] ?? 0,
+    maxMs: times.at(-1) ?? 0,
+  };
+}
+
+/** The longest time without an answer, between the first request and the end of the last. */
+function silenceMs(lines: readonly RequestLine[]): number {
+  if (lines.length === 0) return 0;
+  const first = Math.min(...lines.map((line) => line.at));
+  const last = Math.max(...lines.map((line) => line.at + line.ms));
+  const arrivals = lines.filter((line) => line.server !== null).map((line) => line.at + line.ms);
+  const moments = [first, ...arrivals.toSorted((a, b) => a - b), last];
+  const gaps = moments.slice(1).map((moment, index) => moment - (moments[index] ?? moment));
+  return Math.round(Math.max(...gaps));
+}
+
+function countBy(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names.toSorted()) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
