@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { PORT_MAX } from "./address.ts";
+import { compilePattern } from "./regex.ts";
 
 /** Shortest accepted interval, ms: below it a probe costs more than the fault it finds. */
 export const CHECK_INTERVAL_MS_MIN = 100;
@@ -32,7 +33,7 @@ export const checkSchema = z.strictObject({
   path: requestText.default("/"),
   /** Host header and TLS server name; null means the address probed. */
   host: requestText.nullable().default(null),
-  /** Regular expression the body must match (ECMAScript, `u` flag), http(s) only; null means any 2xx is enough. */
+  /** Expression the body must contain (RE2 syntax, see {@link compilePattern}), http(s) only; null means any 2xx is enough. */
   expect: z.string().max(EXPECT_LENGTH_MAX).nullable().default(null),
   /** Time between the starts of two probes of one target. */
   intervalMs: z.int().min(CHECK_INTERVAL_MS_MIN).max(CHECK_INTERVAL_MS_MAX).default(1_000),
@@ -88,14 +89,10 @@ export function parseCheck(text: string, options: CheckOptions = {}): Check | st
   return parsed.success ? parsed.data : `"${text}": ${firstIssue(parsed.error)}`;
 }
 
-/** Why the expression cannot be compiled, in words; undefined when it can. */
+/** Why the expression cannot be used, in words; undefined when it can. */
 export function regexProblem(source: string): string | undefined {
-  try {
-    new RegExp(source, "u");
-    return undefined;
-  } catch (error) {
-    return `"${source}" is not a regular expression: ${(error as Error).message}`;
-  }
+  const pattern = compilePattern(source);
+  return typeof pattern === "string" ? pattern : undefined;
 }
 
 function firstIssue(error: z.ZodError): string {

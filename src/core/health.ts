@@ -1,0 +1,122 @@
+/**
+ * What probe results mean: whether a server counts as up, since when, and why. The history of one
+ * (target, check) is a value; judging a result gives the next one.
+ */
+import type { Check } from "./check.ts";
+import { REASON_LENGTH_MAX } from "./limits.ts";
+import type { Verdict } from "./record.ts";
+
+/** One probe's result, as {@link Prober} in ports.ts reports it. */
+export interface Outcome {
+  readonly ok: boolean;
+  readonly reason: string;
+  readonly tookMs: number;
+}
+
+/** The verdict on one server so far, and how close it is to changing. */
+export interface History extends Verdict {
+  /** False until the first result: then `up` is an assumption, not an observation. */
+  readonly checked: boolean;
+  /** Results in a row that contradict `up`. */
+  readonly streak: number;
+}
+
+/**
+ * The history of a server no one has probed yet: down until the first success, because a connection sent
+ * to a server that does not run is lost, while one more server a moment later is no harm.
+ * `nowMs` is wall-clock time, ms since 1970.
+ */
+export function startHistory(nowMs: number): History {
+  return {
+    up: false,
+    reason: "not checked yet",
+    sinceMs: nowMs,
+    tookMs: 0,
+    checked: false,
+    streak: 0,
+  };
+}
+
+/**
+ * The history after one more result. An up server is down after `check.fall` failures in a row; a down one is
+ * up after `check.rise` successes in a row, or after its very first result if that is a success.
+ * `nowMs` is wall-clock time, ms since 1970.
+ */
+export function judge(
+  history: History,
+  result: Outcome,
+  check: Pick<Check, "rise" | "fall">,
+  nowMs: number,
+): History {
+  const { tookMs } = result;
+  if (result.ok === history.up) {
+    return { ...history, reason: cut(result.reason), tookMs, checked: true, streak: 0 };
+  }
+  const streak = history.streak + 1;
+  const needed = history.up ? check.fall : history.checked ? check.rise : 1;
+  if (streak < needed) {
+    const count = `${history.up ? "failure" : "success"} ${streak} of ${needed}`;
+    return { ...history, reason: cut(`${count}: ${result.reason}`), tookMs, checked: true, streak };
+  }
+  return {
+    up: result.ok,
+    reason: cut(result.reason),
+    sinceMs: nowMs,
+    tookMs,
+    checked: true,
+    streak: 0,
+  };
+}
+
+/**
+ * The history after a look at the listening sockets. A missing listener is proof, so the server is down at
+ * once, whatever `fall` says; a listener that is there proves nothing, so only a probe brings it up again.
+ * To be called after each {@link judge} as well: a probe may end well just after the server has gone.
+ */
+export function judgeListener(
+  history: History,
+  serves: { readonly up: boolean; readonly reason: string },
+  nowMs: number,
+): History {
+  if (serves.up) return history;
+  const reason = cut(serves.reason);
+  if (!history.up && history.reason === reason) return history;
+  const sinceMs = history.up ? nowMs : history.sinceMs;
+  return { ...history, up: false, reason, sinceMs, checked: true, streak: 0 };
+}
+
+/** The verdict to tell others, or null as long as nothing was checked. */
+export function verdictOf(history: History): Verdict | null {
+  if (!history.checked) return null;
+  const { up, reason, sinceMs, tookMs } = history;
+  return { up, reason, sinceMs, tookMs };
+}
+
+/** Whether a server is in the pool, and in words who says so. */
+export interface Combined {
+  readonly up: boolean;
+  readonly reason: string;
+}
+
+/**
+ * Joins the node's own verdict with the holder's over the network: up when the node itself says up and the
+ * holder reaches it. Where the holder has not checked (null), the node's own verdict decides.
+ */
+export function combineVerdicts(
+  own: Pick<Verdict, "up" | "reason">,
+  holder: Pick<Verdict, "up" | "reason"> | null,
+): Combined {
+  const itself = `itself: ${own.reason}`;
+  if (holder === null) return { up: own.up, reason: cut(`${itself}; holder has not checked`) };
+  const network = `holder: ${holder.reason}`;
+  const up = own.up && holder.up;
+  // Who says "down" comes first: the end of a long reason may be cut off.
+  return {
+    up,
+    reason: cut(own.up && !holder.up ? `${network}; ${itself}` : `${itself}; ${network}`),
+  };
+}
+
+function cut(reason: string): string {
+  return reason.length <= REASON_LENGTH_MAX ? reason : reason.slice(0, REASON_LENGTH_MAX - 1) + "…";
+}
