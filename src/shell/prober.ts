@@ -1,0 +1,184 @@
+/**
+ * Decides when each target is probed. Every target has its own rhythm, from start to start; a target that
+ * hangs holds nobody up but itself.
+ */
+import type { SecureContext } from "node:tls";
+import { compilePattern, type Pattern } from "../core/regex.ts";
+import type { Clock, ProbeListener, Prober, ProbeResult, ProbeTarget } from "../ports.ts";
+import type { ProbeContext } from "./probe_attempt.ts";
+import { probeHttp, trustStore } from "./probe_http.ts";
+import { probeTcp } from "./probe_tcp.ts";
+
+/**
+ * Probes under way at once. Each holds a descriptor, and the common hard limit is 4,096 or more. It is this
+ * high because a hung target holds its place for its whole timeout: fewer places could let a few hundred
+ * dead servers delay the living.
+ */
+export const PROBES_AT_ONCE_MAX = 1_024;
+/** Distance between the first probes of targets that come together, ms: 1,000 of them spread over a second. */
+const SPREAD_MS = 1;
+
+/** Makes one probe: resolves with its result, or null when it says nothing about the target. Never rejects. */
+export type Probe = (target: ProbeTarget, context: ProbeContext) => Promise<ProbeResult | null>;
+
+/** Timers, so that tests can run in virtual time. */
+export interface Timers {
+  /** Calls back after `ms`; returns what cancels it. */
+  after(ms: number, callback: () => void): () => void;
+}
+
+/** What a prober is made of. */
+export interface ProberOptions {
+  readonly clock: Clock;
+  /** Gets every result; called from the event loop, never from within {@link Prober.setTargets}. */
+  readonly report: ProbeListener;
+  /** Defaults to real probes, see {@link createProbe}. */
+  readonly probe?: Probe;
+  /** Defaults to the runtime's. */
+  readonly timers?: Timers;
+  /** Defaults to {@link PROBES_AT_ONCE_MAX}. */
+  readonly atOnceMax?: number;
+}
+
+/** A target being watched. A changed target gets a new one. */
+interface Watch {
+  readonly target: ProbeTarget;
+  /** When the next beat is due, clock ms. */
+  nextMs: number;
+  cancelTimer: () => void;
+  /** Aborts the probe under way; null when there is none. */
+  running: AbortController | null;
+  /** A beat came while a probe was still under way: probe again as soon as it ends. */
+  overdue: boolean;
+}
+
+/** Starts a prober without targets. */
+export function createProber(options: ProberOptions): Prober {
+  const { clock, report, timers = REAL_TIMERS, atOnceMax = PROBES_AT_ONCE_MAX } = options;
+  const probe = options.probe ?? createProbe();
+  const watches = new Map<string, Watch>();
+  /** Due, waiting for a place, first come first served. */
+  const queue = new Set<Watch>();
+  let underWay = 0;
+
+  function arm(watch: Watch): void {
+    const wait = Math.max(0, watch.nextMs - clock.now());
+    watch.cancelTimer = timers.after(wait, () => beat(watch));
+  }
+
+  function beat(watch: Watch): void {
+    const { kind, intervalMs } = watch.target.check;
+    // Beats missed while this process stood still are left out, not made up in a burst.
+    const missed = Math.max(0, Math.floor((clock.now() - watch.nextMs) / intervalMs));
+    watch.nextMs += (missed + 1) * intervalMs;
+    if (kind !== "none") arm(watch);
+    if (watch.running === null) queue.add(watch);
+    else watch.overdue = true;
+    startDue();
+  }
+
+  function startDue(): void {
+    for (const watch of queue) {
+      if (underWay >= atOnceMax) return;
+      queue.delete(watch);
+      void run(watch);
+    }
+  }
+
+  async function run(watch: Watch): Promise<void> {
+    const controller = new AbortController();
+    watch.running = controller;
+    underWay += 1;
+    const result = await probe(watch.target, { clock, signal: controller.signal });
+    underWay -= 1;
+    watch.running = null;
+    const { key } = watch.target;
+    if (watches.get(key) === watch) {
+      if (watch.overdue) queue.add(watch);
+      watch.overdue = false;
+      if (result !== null) report(key, result);
+    }
+    startDue();
+  }
+
+  function add(target: ProbeTarget, delayMs: number): void {
+    const nextMs = clock.now() + delayMs;
+    const watch = { target, nextMs, cancelTimer: () => {}, running: null, overdue: false };
+    watches.set(target.key, watch);
+    arm(watch);
+  }
+
+  function remove(watch: Watch): void {
+    watches.delete(watch.target.key);
+    queue.delete(watch);
+    watch.cancelTimer();
+    watch.running?.abort();
+  }
+
+  return {
+    setTargets(targets: readonly ProbeTarget[]): void {
+      const wanted = new Map(targets.map((target) => [target.key, target]));
+      for (const watch of [...watches.values()]) {
+        const target = wanted.get(watch.target.key);
+        if (target !== undefined && sameProbe(target, watch.target)) wanted.delete(target.key);
+        else remove(watch);
+      }
+      let place = 0;
+      for (const target of wanted.values()) {
+        add(target, place * Math.min(SPREAD_MS, target.check.intervalMs / wanted.size));
+        place += 1;
+      }
+    },
+    close(): void {
+      for (const watch of [...watches.values()]) remove(watch);
+    },
+  };
+}
+
+function sameProbe(a: ProbeTarget, b: ProbeTarget): boolean {
+  return Bun.deepEquals(a, b, true);
+}
+
+const REAL_TIMERS: Timers = {
+  after(ms, callback) {
+    const timer = setTimeout(callback, ms);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Real probes of every kind. `authorities` are certificates (PEM) that https trusts besides the system's. */
+export function createProbe(authorities: readonly string[] = []): Probe {
+  const patternOf = patternCache();
+  let store: SecureContext | undefined;
+  const trust = (): SecureContext => store ??= trustStore(authorities);
+  return (target, context) => {
+    switch (target.check.kind) {
+      case "none":
+        return Promise.resolve({ ok: true, reason: "not checked, as configured", tookMs: 0 });
+      case "tcp":
+        return probeTcp(target, context);
+      case "http":
+      case "https":
+        return probeHttp(target, { ...context, trust, pattern: patternOf(target.check.expect) });
+    }
+  };
+}
+
+/** Expressions kept compiled: one is a few hundred kB at worst, and few differ in one cluster. */
+const PATTERNS_KEPT_MAX = 64;
+
+function patternCache(): (expect: string | null) => Pattern | string | null {
+  const kept = new Map<string, Pattern | string>();
+  return (expect) => {
+    if (expect === null) return null;
+    const pattern = kept.get(expect) ?? compilePattern(expect);
+    // Moved to the end, so that the first is always the one unused for longest.
+    kept.delete(expect);
+    kept.set(expect, pattern);
+    for (const oldest of kept.keys()) {
+      if (kept.size <= PATTERNS_KEPT_MAX) break;
+      kept.delete(oldest);
+    }
+    return pattern;
+  };
+}
