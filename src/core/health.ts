@@ -4,64 +4,109 @@
  */
 import type { Check } from "./check.ts";
 import { REASON_LENGTH_MAX } from "./limits.ts";
+import type { Verdict } from "./record.ts";
+
+/** One probe's result, as {@link Prober} in ports.ts reports it. */
+export interface Outcome {
+  readonly ok: boolean;
+  readonly reason: string;
+  readonly tookMs: number;
+}
 
 /** The verdict on one server so far, and how close it is to changing. */
-export interface CheckHistory {
-  readonly up: boolean;
-  /** In words, for people: "200 in 3 ms", "failure 1 of 2: connection refused". */
-  readonly reason: string;
-  /** When `up` last changed, in the time of {@link judge}'s `nowMs`. */
-  readonly sinceMs: number;
-  /** How long the last probe took, ms. */
-  readonly tookMs: number;
+export interface History extends Verdict {
+  /** False until the first result: then `up` is an assumption, not an observation. */
+  readonly checked: boolean;
   /** Results in a row that contradict `up`. */
   readonly streak: number;
 }
 
-/** One probe's result, and the check that asked. */
-export interface CheckResult {
-  readonly check: Pick<Check, "rise" | "fall">;
-  readonly result: { readonly ok: boolean; readonly reason: string; readonly tookMs: number };
+/**
+ * The history of a server no one has probed yet: down until the first success, because a connection sent
+ * to a server that does not run is lost, while one more server a moment later is no harm.
+ * `nowMs` is wall-clock time, ms since 1970.
+ */
+export function startHistory(nowMs: number): History {
+  return {
+    up: false,
+    reason: "not checked yet",
+    sinceMs: nowMs,
+    tookMs: 0,
+    checked: false,
+    streak: 0,
+  };
 }
 
-/** One opinion on a server: the node's own, or the holder's over the network. */
-export interface Opinion {
+/**
+ * The history after one more result. An up server is down after `check.fall` failures in a row; a down one is
+ * up after `check.rise` successes in a row, or after its very first result if that is a success.
+ * `nowMs` is wall-clock time, ms since 1970.
+ */
+export function judge(
+  history: History,
+  result: Outcome,
+  check: Pick<Check, "rise" | "fall">,
+  nowMs: number,
+): History {
+  const { tookMs } = result;
+  if (result.ok === history.up) {
+    return { ...history, reason: cut(result.reason), tookMs, checked: true, streak: 0 };
+  }
+  const streak = history.streak + 1;
+  const needed = history.up ? check.fall : history.checked ? check.rise : 1;
+  if (streak < needed) {
+    const count = `${history.up ? "failure" : "success"} ${streak} of ${needed}`;
+    return { ...history, reason: cut(`${count}: ${result.reason}`), tookMs, checked: true, streak };
+  }
+  return {
+    up: result.ok,
+    reason: cut(result.reason),
+    sinceMs: nowMs,
+    tookMs,
+    checked: true,
+    streak: 0,
+  };
+}
+
+/**
+ * The history after a look at the listening sockets. A missing listener is proof, so the server is down at
+ * once, whatever `fall` says; a listener that is there proves nothing, so only a probe brings it up again.
+ * To be called after each {@link judge} as well: a probe may end well just after the server has gone.
+ */
+export function judgeListener(
+  history: History,
+  serves: { readonly up: boolean; readonly reason: string },
+  nowMs: number,
+): History {
+  if (serves.up) return history;
+  const reason = cut(serves.reason);
+  if (!history.up && history.reason === reason) return history;
+  const sinceMs = history.up ? nowMs : history.sinceMs;
+  return { ...history, up: false, reason, sinceMs, checked: true, streak: 0 };
+}
+
+/** The verdict to tell others, or null as long as nothing was checked. */
+export function verdictOf(history: History): Verdict | null {
+  if (!history.checked) return null;
+  const { up, reason, sinceMs, tookMs } = history;
+  return { up, reason, sinceMs, tookMs };
+}
+
+/** Whether a server is in the pool, and in words who says so. */
+export interface Combined {
   readonly up: boolean;
   readonly reason: string;
 }
 
-/** The opinion on a server nobody has probed yet. */
-export const NOT_CHECKED: Opinion = { up: false, reason: "not checked yet" };
-
 /**
- * The history after one more result; `history` is undefined before the first.
- *
- * An up server is down after `fall` failures in a row, a down one is up after `rise` successes in a row. Before
- * the first result a server counts as down, because a connection sent to a server that does not run is lost,
- * while one server more a moment later harms nobody; but it was not seen down, so one success is enough.
+ * Joins the node's own verdict with the holder's over the network: up when the node itself says up and the
+ * holder reaches it. Where the holder has not checked (null), the node's own verdict decides; where the node
+ * has told none (null), the server is down.
  */
-export function judge(
-  history: CheckHistory | undefined,
-  { check, result }: CheckResult,
-  nowMs: number,
-): CheckHistory {
-  const { tookMs } = result;
-  const fresh = { up: result.ok, reason: cut(result.reason), sinceMs: nowMs, tookMs, streak: 0 };
-  if (history === undefined) return fresh;
-  if (result.ok === history.up) return { ...fresh, sinceMs: history.sinceMs };
-  const streak = history.streak + 1;
-  const needed = history.up ? check.fall : check.rise;
-  if (streak >= needed) return fresh;
-  const count = `${history.up ? "failure" : "success"} ${streak} of ${needed}`;
-  return { ...history, reason: cut(`${count}: ${result.reason}`), tookMs, streak };
-}
-
-/**
- * Joins the node's own opinion with the holder's over the network: up when the node itself says up and the
- * holder reaches it. Where the holder has not checked (null), the node's own opinion decides; where the node has
- * told none (null), the server is down.
- */
-export function combineVerdicts(own: Opinion | null, holder: Opinion | null): Opinion {
+export function combineVerdicts(
+  own: Pick<Verdict, "up" | "reason"> | null,
+  holder: Pick<Verdict, "up" | "reason"> | null,
+): Combined {
   const { up, reason } = own ?? { up: false, reason: "no verdict yet" };
   const itself = `itself: ${reason}`;
   if (holder === null) return { up, reason: cut(`${itself}; holder has not checked`) };
@@ -72,5 +117,5 @@ export function combineVerdicts(own: Opinion | null, holder: Opinion | null): Op
 }
 
 function cut(reason: string): string {
-  return reason.length <= REASON_LENGTH_MAX ? reason : `${reason.slice(0, REASON_LENGTH_MAX - 1)}…`;
+  return reason.length <= REASON_LENGTH_MAX ? reason : reason.slice(0, REASON_LENGTH_MAX - 1) + "…";
 }

@@ -8,8 +8,8 @@
 import { type Ip, ipFamily } from "./address.ts";
 import type { Protocol, ServiceName } from "./service.ts";
 
-/** A socket that accepts connections or datagrams. */
-export interface ListeningSocket {
+/** A listening socket, as {@link ListenerWatch} in ports.ts reports it. */
+export interface Socket {
   readonly protocol: Protocol;
   readonly address: Ip;
   readonly port: number;
@@ -17,32 +17,41 @@ export interface ListeningSocket {
   readonly v6only: boolean;
 }
 
+/** Whether the service is served here, and in words why. */
+export interface Serving {
+  readonly up: boolean;
+  readonly reason: string;
+}
+
 /** Addresses named in a reason; more say nothing new. */
 const ADDRESSES_SHOWN_MAX = 3;
 
-/**
- * Why packets for the service's VIP, port and protocol find no socket on this machine, in words; null when
- * one of the sockets receives them.
- */
-export function deafReason(
-  service: ServiceName,
-  sockets: Iterable<ListeningSocket>,
-): string | null {
-  const others = new Set<string>();
+/** Whether one of the sockets receives packets sent to the service's VIP, port and protocol. */
+export function servesService(sockets: Iterable<Socket>, service: ServiceName): Serving {
+  const others: string[] = [];
   for (const socket of sockets) {
     if (socket.port !== service.port || socket.protocol !== service.protocol) continue;
-    if (receives(socket, service.address)) return null;
-    others.add(socket.address === "::" ? ":: (IPv6)" : socket.address);
+    if (receives(socket, service.address)) {
+      return { up: true, reason: `listens on ${socket.address}` };
+    }
+    others.push(socket.v6only && socket.address === "::" ? ":: (IPv6 only)" : socket.address);
   }
-  if (others.size === 0) return `nothing listens on ${service.protocol} port ${service.port}`;
-  const shown = [...others].sort().slice(0, ADDRESSES_SHOWN_MAX).join(", ");
-  const more = others.size > ADDRESSES_SHOWN_MAX ? ", …" : "";
-  return `listens on ${shown}${more} only, not on the VIP`;
+  return { up: false, reason: missing(service, others) };
 }
 
-function receives(socket: ListeningSocket, vip: Ip): boolean {
-  const family = ipFamily(vip);
-  if (socket.address === vip || socket.address === (family === 4 ? "0.0.0.0" : "::")) return true;
+function receives(socket: Socket, vip: Ip): boolean {
+  if (socket.address === vip || socket.address === (ipFamily(vip) === 4 ? "0.0.0.0" : "::")) {
+    return true;
+  }
   // A socket bound to :: takes IPv4 too, as mapped addresses (RFC 3493, 3.7), unless it was told not to.
-  return socket.address === "::" && family === 4 && !socket.v6only;
+  return socket.address === "::" && ipFamily(vip) === 4 && !socket.v6only;
+}
+
+function missing(service: ServiceName, others: readonly string[]): string {
+  if (others.length === 0) return `nothing listens on ${service.protocol} port ${service.port}`;
+  const names = [...new Set(others)].sort();
+  const shown = names.slice(0, ADDRESSES_SHOWN_MAX).join(", ");
+  return `listens on ${shown}${
+    names.length > ADDRESSES_SHOWN_MAX ? ", …" : ""
+  } only, not on the VIP`;
 }
