@@ -5,7 +5,7 @@
  * what the content means is decided by the pure functions beside this file.
  */
 import { z } from "zod";
-import { NAME_LENGTH_MAX } from "./limits.ts";
+import { EPOCH_MAX, NAME_LENGTH_MAX } from "./limits.ts";
 import { type Service, type ServiceKey, serviceSchema, vipSchema } from "./service.ts";
 import type { Ip } from "./address.ts";
 
@@ -27,7 +27,7 @@ export const nameSchema = z.string().min(1).max(NAME_LENGTH_MAX).regex(
 export const moveSchema = z.strictObject({
   vip: vipSchema,
   to: nodeIdSchema,
-  fromEpoch: z.int().min(0).max(0xffff_ffff),
+  fromEpoch: z.int().min(0).max(EPOCH_MAX),
 });
 /** See {@link moveSchema}. */
 export type Move = z.infer<typeof moveSchema>;

@@ -68,30 +68,6 @@ export function judge(
   };
 }
 
-/**
- * The history after a look at the listening sockets. A missing listener is proof, so the server is down at
- * once, whatever `fall` says; a listener that is there proves nothing, so only a probe brings it up again.
- * To be called after each {@link judge} as well: a probe may end well just after the server has gone.
- */
-export function judgeListener(
-  history: History,
-  serves: { readonly up: boolean; readonly reason: string },
-  nowMs: number,
-): History {
-  if (serves.up) return history;
-  const reason = cut(serves.reason);
-  if (!history.up && history.reason === reason) return history;
-  const sinceMs = history.up ? nowMs : history.sinceMs;
-  return { ...history, up: false, reason, sinceMs, checked: true, streak: 0 };
-}
-
-/** The verdict to tell others, or null as long as nothing was checked. */
-export function verdictOf(history: History): Verdict | null {
-  if (!history.checked) return null;
-  const { up, reason, sinceMs, tookMs } = history;
-  return { up, reason, sinceMs, tookMs };
-}
-
 /** Whether a server is in the pool, and in words who says so. */
 export interface Combined {
   readonly up: boolean;

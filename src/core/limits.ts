@@ -19,3 +19,5 @@ export const NAME_LENGTH_MAX = 63;
 export const INTERFACE_LENGTH_MAX = 15;
 /** Longest reason text that travels between nodes. */
 export const REASON_LENGTH_MAX = 300;
+/** Highest epoch of a claim: 31 bits in a pulse; a claim a second for 68 years. */
+export const EPOCH_MAX = 0x7fff_ffff;

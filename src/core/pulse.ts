@@ -20,7 +20,14 @@
  */
 import { type Ip, ipFamily, ipFromBytes, ipToBytes } from "./address.ts";
 import type { NodeId } from "./document.ts";
-import { PULSE_CLAIMS_MAX } from "./limits.ts";
+import { EPOCH_MAX, PULSE_CLAIMS_MAX } from "./limits.ts";
+
+/** A node's claim on a VIP. `yielding`: the claimer is ready for its successor to claim. */
+export interface Claim {
+  /** One above the highest epoch the claimer had seen; at most {@link EPOCH_MAX}. */
+  readonly epoch: number;
+  readonly yielding: boolean;
+}
 
 /** See the head of this file. */
 export interface Pulse {
@@ -33,8 +40,7 @@ export interface Pulse {
   readonly leaving: boolean;
   readonly ask: boolean;
   readonly starting: boolean;
-  /** VIP to epoch. */
-  readonly claims: ReadonlyMap<Ip, number>;
+  readonly claims: ReadonlyMap<Ip, Claim>;
 }
 
 const MAGIC = 0x54525031;
@@ -63,10 +69,10 @@ export function encodePulse(pulse: Pulse): Uint8Array {
   view.setBigUint64(32, BigInt(pulse.sequence));
   view.setBigUint64(40, BigInt(pulse.echo));
   let offset = HEADER_BYTES;
-  for (const [vip, epoch] of pulse.claims) {
+  for (const [vip, claim] of pulse.claims) {
     if (ipFamily(vip) === 4) bytes.set(MAPPED_PREFIX, offset);
     bytes.set(ipToBytes(vip), offset + (ipFamily(vip) === 4 ? 12 : 0));
-    view.setUint32(offset + 16, epoch);
+    view.setUint32(offset + 16, ((claim.yielding ? 0x8000_0000 : 0) | claim.epoch) >>> 0);
     offset += CLAIM_BYTES;
   }
   return bytes;
@@ -85,9 +91,13 @@ export function decodePulse(bytes: Uint8Array): Pulse | undefined {
   const sequence = safeInteger(view.getBigUint64(32));
   const echo = safeInteger(view.getBigUint64(40));
   if (boot === undefined || sequence === undefined || echo === undefined) return undefined;
-  const claims = new Map<Ip, number>();
+  const claims = new Map<Ip, Claim>();
   for (let offset = HEADER_BYTES; offset < bytes.length; offset += CLAIM_BYTES) {
-    claims.set(ipFromBytes(bytes.subarray(offset, offset + 16)), view.getUint32(offset + 16));
+    const word = view.getUint32(offset + 16);
+    claims.set(ipFromBytes(bytes.subarray(offset, offset + 16)), {
+      epoch: word & EPOCH_MAX,
+      yielding: word > EPOCH_MAX,
+    });
   }
   if (claims.size !== count) return undefined;
   return {

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { parseIp, PORT_MAX } from "./address.ts";
 import { nameSchema, nodeIdSchema } from "./document.ts";
 import {
+  EPOCH_MAX,
   INTERFACE_LENGTH_MAX,
   NODE_PATHS_MAX,
   REASON_LENGTH_MAX,
@@ -62,12 +63,15 @@ export const recordSchema = z.object({
   realServer: z.boolean(),
   /** Higher is preferred when a VIP has no holder. */
   priority: z.int().min(0).max(255),
-  /** Why this node cannot hold a VIP now, or null: "eth0 has no carrier". */
-  unfit: z.string().max(REASON_LENGTH_MAX).nullable(),
+  /** VIPs this node knows of: why it cannot hold each now ("eth0 has no carrier"), or null when it can. */
+  vips: z.record(vipSchema, z.string().max(REASON_LENGTH_MAX).nullable()).refine(
+    (vips) => Object.keys(vips).length <= VIPS_MAX,
+    "has too many VIPs",
+  ),
   /** `leaving`: hands over and is going to stop; `left`: has stopped on purpose. */
   phase: z.enum(["running", "leaving", "left"]),
   /** VIPs held, with the epoch of the claim. */
-  claims: z.record(vipSchema, z.int().min(0)).refine((claims) =>
+  claims: z.record(vipSchema, z.int().min(0).max(EPOCH_MAX)).refine((claims) =>
     Object.keys(claims).length <= VIPS_MAX
   ),
   /** Own verdicts by service key. */

@@ -1,0 +1,218 @@
+/**
+ * The loop of one node: facts come in, the state is stepped, and the lanes make the world what it wants.
+ *
+ * Callbacks only put facts into the inbox and ask for a tick soon. A tick drains the inbox, lets time
+ * pass, and runs the lanes in the order in which a takeover needs them: network first (IPVS on, address,
+ * announcement), then talk (the claim), then sync daemons, then everything that may take longer.
+ */
+import type { Ip } from "../core/address.ts";
+import { initialState, type Self, type State } from "../core/state.ts";
+import { statusOf } from "../core/status_view.ts";
+import type { Status } from "../core/status.ts";
+import { type Fact, step } from "../core/step.ts";
+import { LEASE_S } from "../core/timing.ts";
+import type {
+  Addresses,
+  Clock,
+  DocumentStore,
+  Gossip,
+  ListenerWatch,
+  Neighbours,
+  Prober,
+  ProbeResult,
+  PulseSocket,
+  Sysctl,
+  Table,
+} from "../ports.ts";
+import { HealthLane } from "./health_lane.ts";
+import { type KernelTroubles, kernelTroubles } from "./kernel_troubles.ts";
+import type { Logger } from "./logger.ts";
+import { NetworkLane, type SavedSwitches } from "./network_lane.ts";
+import { type OwnedRows, TableLane } from "./table_lane.ts";
+import { TalkLane } from "./talk_lane.ts";
+import { type Change, changesBetween, type Outline, outline } from "./changes.ts";
+
+/** Facts that may wait for a tick; more are dropped with the oldest, for the next ones tell the same. */
+const INBOX_MAX = 10_000;
+
+/** Everything outside the agent. */
+export interface AgentPorts {
+  readonly clock: Clock;
+  readonly addresses: Addresses;
+  readonly neighbours: Neighbours;
+  readonly table: Table;
+  readonly sysctl: Sysctl;
+  readonly pulses: PulseSocket;
+  readonly gossip: Gossip;
+  readonly store: DocumentStore;
+  readonly prober: Prober;
+  readonly listeners: ListenerWatch;
+  readonly log: Logger;
+  readonly memory: AgentMemory;
+  /** Runs the work as soon as the present work is done. */
+  readonly soon: (work: () => void) => void;
+}
+
+/** What an agent remembers over a restart beside document and peers. */
+export interface AgentMemory {
+  readonly savedSwitches: SavedSwitches;
+  readonly owned: OwnedRows;
+  /** Epochs of the VIPs this node held when it last said so. */
+  claims(): ReadonlyMap<Ip, number>;
+  saveClaims(claims: ReadonlyMap<Ip, number>): void;
+}
+
+/** See the head of this file. */
+export class Agent {
+  readonly state: State;
+  readonly troubles: KernelTroubles;
+  readonly #ports: AgentPorts;
+  readonly #network: NetworkLane;
+  readonly #table: TableLane;
+  readonly #health: HealthLane;
+  readonly #talk: TalkLane;
+  #inbox: Fact[] = [];
+  #pending = false;
+  #outline: Outline;
+  #savedClaims = "";
+  /** Told of every change a person would want to read. */
+  onChange: (change: Change) => void = () => {};
+
+  constructor(self: Self, ports: AgentPorts) {
+    this.#ports = ports;
+    this.state = initialState(self, ports.clock.now());
+    this.troubles = kernelTroubles(ports.log);
+    this.#outline = outline(this.state);
+    const tell = (fact: Fact) => step(this.state, fact, ports.clock.now());
+    const common = { clock: ports.clock, troubles: this.troubles, tell };
+    this.#network = new NetworkLane({
+      ...ports,
+      ...common,
+      savedSwitches: ports.memory.savedSwitches,
+    });
+    this.#table = new TableLane({
+      ...common,
+      table: ports.table,
+      interface: self.paths[0].interface,
+      owned: ports.memory.owned,
+    });
+    this.#health = new HealthLane({ ...ports, ...common });
+    this.#talk = new TalkLane(ports);
+  }
+
+  /** Looks around and adopts what an earlier run of this agent left. To be called once, before the first tick. */
+  begin(): void {
+    const now = this.#ports.clock.now();
+    step(this.state, { kind: "document", document: this.#ports.store.current() }, now);
+    this.#network.observe(this.state, now, true);
+    const claims = this.#ports.memory.claims();
+    for (const { vip, remainingMs } of this.#network.leftovers(this.state.vips)) {
+      const epoch = claims.get(vip);
+      if (epoch === undefined || remainingMs <= 0) continue;
+      const bounded = Math.min(remainingMs, LEASE_S * 1_000);
+      step(this.state, { kind: "adopt", vip, epoch, remainingMs: bounded }, now);
+      this.#ports.log.info(
+        { vip, epoch },
+        `adopts ${vip}, which an earlier run of this agent held with epoch ${epoch}`,
+      );
+    }
+  }
+
+  /** Takes a fact; it counts from the next tick, which is asked for at once. */
+  receive(fact: Fact): void {
+    if (this.#inbox.length >= INBOX_MAX) this.#inbox.shift();
+    this.#inbox.push(fact);
+    this.wake();
+  }
+
+  /** Takes the result of a probe. */
+  probed(id: string, result: ProbeResult): void {
+    this.#health.take(id, result);
+    this.wake();
+  }
+
+  /** Asks for a tick as soon as possible; many requests are one tick. */
+  wake(): void {
+    if (this.#pending) return;
+    this.#pending = true;
+    this.#ports.soon(() => {
+      this.#pending = false;
+      this.tick();
+    });
+  }
+
+  /** One turn of the loop. Never throws for what the world does. */
+  tick(): void {
+    const now = this.#ports.clock.now();
+    const facts = this.#inbox;
+    this.#inbox = [];
+    const { state } = this;
+    this.#health.watch(state, now);
+    for (const fact of facts) {
+      step(state, fact, now);
+      if (fact.kind === "document") this.#network.place(state);
+    }
+    this.#network.observe(state, now);
+    step(state, { kind: "tick" }, now);
+    if (state.phase === "stopped" && this.#quiet) return;
+    this.#network.apply(state, now);
+    this.#talk.speak(state, now);
+    if (state.phase !== "starting") this.#table.applyDaemons(state, now);
+    this.#table.poke(state, now);
+    this.#health.aim(state);
+    this.#saveClaims();
+    this.#tellChanges();
+  }
+
+  /** Set when the kernel was cleaned: nothing may be put back. */
+  #quiet = false;
+
+  #saveClaims(): void {
+    const claims = new Map<Ip, number>();
+    for (const [vip, hold] of this.state.holds) {
+      if (hold.phase === "holding") claims.set(vip, hold.epoch);
+    }
+    const text = JSON.stringify([...claims]);
+    if (text === this.#savedClaims) return;
+    this.#savedClaims = text;
+    this.#ports.memory.saveClaims(claims);
+  }
+
+  #tellChanges(): void {
+    const next = outline(this.state, this.#outline);
+    for (const change of changesBetween(this.#outline, next)) this.onChange(change);
+    this.#outline = next;
+  }
+
+  /** The status document. */
+  status(): Status {
+    const { clock } = this.#ports;
+    return statusOf(this.state, {
+      now: clock.now(),
+      wallMs: clock.wallMs(),
+      table: this.#table.observed,
+    });
+  }
+
+  /** The kernel's table as last seen. */
+  get table(): TableLane {
+    return this.#table;
+  }
+
+  /** Addresses of this machine as last seen. */
+  get addresses(): NetworkLane["addresses"] {
+    return this.#network.addresses;
+  }
+
+  /** Pulses sent so far. */
+  get pulsesSent(): number {
+    return this.#talk.pulsesSent;
+  }
+
+  /** Takes everything of troop's out of the kernel, for a node that leaves for good. */
+  async clean(): Promise<void> {
+    this.#quiet = true;
+    this.#network.restore();
+    await this.#table.restore();
+  }
+}

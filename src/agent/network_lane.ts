@@ -1,0 +1,223 @@
+/**
+ * Makes addresses, switches and announcements what the state wants. Everything here is synchronous and
+ * short, because takeover waits for it: switch IPVS on, add the address, announce it.
+ */
+import type { Ip } from "../core/address.ts";
+import { hostPrefixLength } from "../core/address.ts";
+import {
+  type DesiredAddress,
+  desiredAddresses,
+  desiredSwitches,
+  LOOPBACK,
+} from "../core/desired.ts";
+import { placeVip } from "../core/placement.ts";
+import type { Placement, State } from "../core/state.ts";
+import type { Fact } from "../core/step.ts";
+import { announcementsDue, asksDue } from "../core/tick.ts";
+import { NETWORK_MS, RENEW_MS } from "../core/timing.ts";
+import type { Addresses, KernelAddress, KernelLink, Neighbours, Sysctl } from "../ports.ts";
+import type { KernelTroubles } from "./kernel_troubles.ts";
+
+/** How often switches that are as wanted are read again, ms. */
+const SWITCHES_MS = 1_000;
+
+/** What the lane needs. */
+export interface NetworkLaneOptions {
+  readonly addresses: Addresses;
+  readonly sysctl: Sysctl;
+  readonly neighbours: Neighbours;
+  readonly troubles: KernelTroubles;
+  /** Tells what is done back to the state. */
+  readonly tell: (fact: Fact) => void;
+  /** Values of switches before troop changed them; kept so that leaving restores them. */
+  readonly savedSwitches: SavedSwitches;
+}
+
+/** Remembers what switches were before. */
+export interface SavedSwitches {
+  /** Notes the first value; later calls for the same name change nothing. */
+  save(name: string, value: string): void;
+  entries(): [string, string][];
+  clear(): void;
+}
+
+/** See the head of this file. */
+export class NetworkLane {
+  readonly #options: NetworkLaneOptions;
+  #addresses: readonly KernelAddress[] = [];
+  #links: readonly KernelLink[] = [];
+  #lookedMs = -Infinity;
+  #switches = "";
+  #switchesMs = -Infinity;
+  /** VIPs that were in the document in this run: their leftovers are troop's to remove. */
+  readonly #ledger = new Set<Ip>();
+
+  constructor(options: NetworkLaneOptions) {
+    this.#options = options;
+  }
+
+  /** The addresses last seen, for validation of what operators enter. */
+  get addresses(): readonly KernelAddress[] {
+    return this.#addresses;
+  }
+
+  /** Looks at addresses and links if it is time, or at once with `force`. */
+  observe(state: State, now: number, force = false): void {
+    if (!force && now - this.#lookedMs < NETWORK_MS) return;
+    const { addresses, troubles } = this.#options;
+    const done = troubles.attempt("list addresses", () => {
+      this.#addresses = addresses.listAddresses();
+      this.#links = addresses.listLinks();
+    });
+    if (done) this.#lookedMs = now;
+    this.place(state);
+  }
+
+  /** Tells where every VIP of the document belongs. */
+  place(state: State): void {
+    const network = { links: this.#links, addresses: this.#addresses, paths: state.self.paths };
+    const placements = new Map<Ip, Placement>();
+    for (const vip of state.vips) {
+      this.#ledger.add(vip);
+      placements.set(vip, placeVip(vip, network));
+    }
+    this.#options.tell({ kind: "placements", placements });
+  }
+
+  /** VIPs that an earlier run left on a LAN interface, with the time their lifetime still lasts. */
+  leftovers(vips: readonly Ip[]): { vip: Ip; remainingMs: number }[] {
+    return this.#addresses
+      .filter((item) => vips.includes(item.address) && item.interface !== LOOPBACK && isHost(item))
+      .map((item) => ({ vip: item.address, remainingMs: (item.validSeconds ?? 0) * 1_000 }));
+  }
+
+  /** Makes it so. Order matters: silence ARP before a VIP is on `lo`, switch IPVS on before packets come. */
+  apply(state: State, now: number): void {
+    this.#applySwitches(state, now);
+    this.#applyAddresses(state, now);
+    this.#announce(state, now);
+    this.#ask(state, now);
+  }
+
+  #applySwitches(state: State, now: number): void {
+    const { sysctl, troubles, savedSwitches } = this.#options;
+    const wanted = desiredSwitches(state);
+    const fingerprint = JSON.stringify(wanted);
+    if (fingerprint === this.#switches && now - this.#switchesMs < SWITCHES_MS) return;
+    this.#switches = fingerprint;
+    this.#switchesMs = now;
+    for (const item of wanted) {
+      troubles.attempt(`set switch ${item.name}`, () => {
+        const current = sysctl.read(item.name);
+        if (current === null) {
+          throw new Error(`set switch ${item.name}: the kernel does not have it`);
+        }
+        if (current === item.value || (item.atLeast && Number(current) >= Number(item.value))) {
+          return;
+        }
+        savedSwitches.save(item.name, current);
+        sysctl.write(item.name, item.value);
+      });
+    }
+  }
+
+  #applyAddresses(state: State, now: number): void {
+    const wanted = desiredAddresses(state);
+    const isWanted = (item: KernelAddress) => wanted.some((want) => sameAddress(want, item));
+    for (const item of this.#addresses) {
+      if (
+        this.#ledger.has(item.address) && isHost(item) && !isWanted(item) &&
+        !this.#mayAdopt(state, item)
+      ) {
+        this.#remove(item);
+      }
+    }
+    for (const want of wanted) this.#put(state, want, now);
+  }
+
+  /** A starting node that adopts keeps what it found; nothing else of a VIP that is not wanted stays. */
+  #mayAdopt(state: State, item: KernelAddress): boolean {
+    return state.phase === "starting" && state.holds.has(item.address);
+  }
+
+  #remove(item: KernelAddress): void {
+    const { addresses, troubles } = this.#options;
+    const done = troubles.attempt(
+      `remove address ${item.address} from ${item.interface}`,
+      () => addresses.remove(item),
+    );
+    if (done) this.#addresses = this.#addresses.filter((other) => other !== item);
+  }
+
+  #put(state: State, want: DesiredAddress, now: number): void {
+    const { addresses, troubles, tell } = this.#options;
+    const present = this.#addresses.find((item) => sameAddress(want, item));
+    const hold = state.holds.get(want.address);
+    const leased = want.leaseS !== null && hold !== undefined;
+    const due = leased && state.phase !== "starting" && now - hold.renewedMs >= RENEW_MS;
+    if (present !== undefined && !due) return;
+    const made: KernelAddress = {
+      address: want.address,
+      prefixLength: want.prefixLength,
+      interface: want.interface,
+      validSeconds: want.leaseS,
+    };
+    if (
+      !troubles.attempt(
+        `add address ${want.address} to ${want.interface}`,
+        () => addresses.put(made),
+      )
+    ) return;
+    this.#addresses = [...this.#addresses.filter((item) => item !== present), made];
+    if (!leased) return;
+    tell({ kind: "renewed", vip: want.address });
+    if (present === undefined && hold.announced > 0) tell({ kind: "restored", vip: want.address });
+  }
+
+  #announce(state: State, now: number): void {
+    const { neighbours, troubles, tell } = this.#options;
+    for (const vip of announcementsDue(state, now)) {
+      const place = state.placements.get(vip)?.interface ?? null;
+      if (place === null) continue;
+      const done = troubles.attempt(
+        `announce ${vip} on ${place}`,
+        () => neighbours.announce(vip, place),
+      );
+      if (done) tell({ kind: "announced", vip });
+    }
+  }
+
+  #ask(state: State, now: number): void {
+    const { neighbours, troubles, tell } = this.#options;
+    for (const vip of asksDue(state, now)) {
+      const place = state.placements.get(vip)?.interface ?? null;
+      if (place === null) continue;
+      const done = troubles.attempt(`ask for ${vip} on ${place}`, () => neighbours.ask(vip, place));
+      if (done) tell({ kind: "asked", vip });
+    }
+  }
+
+  /** Undoes everything: VIPs off every interface, switches as they were. For a node that leaves for good. */
+  restore(): void {
+    const { sysctl, troubles, savedSwitches } = this.#options;
+    for (const item of this.#addresses) {
+      if (this.#ledger.has(item.address) && isHost(item)) this.#remove(item);
+    }
+    for (const [name, value] of savedSwitches.entries()) {
+      troubles.attempt(`restore switch ${name}`, () => sysctl.write(name, value));
+    }
+    savedSwitches.clear();
+  }
+}
+
+function isHost(item: KernelAddress): boolean {
+  return item.prefixLength === hostPrefixLength(item.address);
+}
+
+function sameAddress(
+  want: Pick<DesiredAddress, "address" | "interface" | "prefixLength">,
+  item: KernelAddress,
+): boolean {
+  return want.address === item.address && want.interface === item.interface &&
+    want.prefixLength === item.prefixLength;
+}

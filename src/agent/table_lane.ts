@@ -1,0 +1,255 @@
+/**
+ * Makes the kernel's IPVS table what the state wants, in pieces, beside everything else.
+ *
+ * A pass walks over the services of the document, plans each row against what the kernel is known to
+ * have, and applies the operations in bounded batches; when the state changes meanwhile, the pass begins
+ * again. The kernel's own answer is fetched at the first pass, then again and again: small tables every
+ * second, large ones less often, and at once after a failed operation.
+ */
+import { desiredRow } from "../core/pool.ts";
+import { planRow } from "../core/plan.ts";
+import { type ServiceKey, serviceKey } from "../core/service.ts";
+import type { State } from "../core/state.ts";
+import type { Fact } from "../core/step.ts";
+import type {
+  ObservedServer,
+  ObservedService,
+  SyncDaemons,
+  TableOperation,
+} from "../core/table.ts";
+import { desiredDaemons } from "../core/desired.ts";
+import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
+import type { Clock, Table } from "../ports.ts";
+import type { KernelTroubles } from "./kernel_troubles.ts";
+
+/** Operations planned before they are applied: bounds the time between two looks at newer wishes. */
+const BATCH_OPERATIONS = 256;
+/** Time after a failed operation before the kernel is asked what it has instead, ms. */
+const RETRY_MS = 1_000;
+/** How often sync daemons that are as wanted are looked at again, ms. */
+const DAEMONS_MS = 1_000;
+/** Share of time that looking at the whole table may take: one in this many. */
+const LOOK_TIME_RATIO = 50;
+
+/** What the lane needs. */
+export interface TableLaneOptions {
+  readonly table: Table;
+  readonly clock: Clock;
+  readonly troubles: KernelTroubles;
+  readonly tell: (fact: Fact) => void;
+  /** Interface of the sync daemons. */
+  readonly interface: string;
+  /** Keys of the rows that are troop's, kept over restarts. */
+  readonly owned: OwnedRows;
+}
+
+/** Remembers which rows of the kernel's table troop made. */
+export interface OwnedRows {
+  has(key: ServiceKey): boolean;
+  add(keys: readonly ServiceKey[]): void;
+  delete(key: ServiceKey): void;
+  keys(): ServiceKey[];
+}
+
+/** See the head of this file. */
+export class TableLane {
+  readonly #options: TableLaneOptions;
+  #observed: Map<ServiceKey, ObservedService> | null = null;
+  #lookedMs = -Infinity;
+  #lookTookMs = 0;
+  #retryMs = -Infinity;
+  #daemons = "";
+  #daemonsMs = -Infinity;
+  #settledVersion = -1;
+  #running: Promise<void> | null = null;
+
+  constructor(options: TableLaneOptions) {
+    this.#options = options;
+  }
+
+  /** The kernel's table as last known, by service. */
+  get observed(): ReadonlyMap<ServiceKey, ObservedService> {
+    return this.#observed ?? new Map();
+  }
+
+  /** Starts a pass if one is due and none runs. Returns at once. */
+  poke(state: State, now: number): void {
+    if (this.#running !== null || !state.self.director) return;
+    if (this.#observed === null && now < this.#retryMs) return;
+    const untouched = state.vips.length === 0 && this.#options.owned.keys().length === 0;
+    if (untouched || (this.#settledVersion === state.tableVersion && !this.#lookDue(now))) return;
+    this.#running = this.#pass(state).catch((error) => {
+      this.#retryLater();
+      this.#options.troubles.note("reconcile table", error as Error);
+    }).finally(() => this.#running = null);
+  }
+
+  /** Resolves when no pass runs. */
+  async idle(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+  }
+
+  #lookDue(now: number): boolean {
+    const periodMs = Math.min(
+      TABLE_MS_MAX,
+      Math.max(TABLE_MS_MIN, this.#lookTookMs * LOOK_TIME_RATIO),
+    );
+    return (this.#observed === null && now >= this.#retryMs) || now - this.#lookedMs >= periodMs;
+  }
+
+  async #look(): Promise<Map<ServiceKey, ObservedService>> {
+    const { table, clock, troubles } = this.#options;
+    const beganMs = clock.now();
+    const rows = await table.list();
+    troubles.note("reconcile table", null);
+    this.#lookedMs = clock.now();
+    this.#lookTookMs = this.#lookedMs - beganMs;
+    return new Map(rows.map((row) => [serviceKey(row), row]));
+  }
+
+  async #pass(state: State): Promise<void> {
+    if (this.#observed === null || this.#lookDue(this.#options.clock.now())) {
+      this.#observed = await this.#look();
+    }
+    const observed = this.#observed;
+    const version = state.tableVersion;
+    let batch: TableOperation[] = [];
+    for (const operations of this.#plans(state, observed)) {
+      batch.push(...operations);
+      if (batch.length < BATCH_OPERATIONS) continue;
+      await this.#apply(batch, observed);
+      batch = [];
+      // Newer wishes: begin again at the next poke, from what is known to be in the kernel now.
+      if (state.tableVersion !== version) return;
+    }
+    await this.#apply(batch, observed);
+    if (state.tableVersion !== version) return;
+    this.#settledVersion = version;
+    this.#options.tell({ kind: "tableSettled", version });
+  }
+
+  *#plans(state: State, observed: Map<ServiceKey, ObservedService>): Iterable<TableOperation[]> {
+    const { owned } = this.#options;
+    const { services } = state.document;
+    owned.add([...services.keys()].filter((key) => !owned.has(key)));
+    for (const [key, service] of services) {
+      yield planRow(desiredRow(state, service), observed.get(key) ?? null);
+    }
+    for (const key of owned.keys()) {
+      if (services.has(key)) continue;
+      const row = observed.get(key);
+      if (row === undefined) owned.delete(key);
+      else yield [{ kind: "removeService", service: row }];
+    }
+  }
+
+  async #apply(
+    operations: readonly TableOperation[],
+    observed: Map<ServiceKey, ObservedService>,
+  ): Promise<void> {
+    if (operations.length === 0) return;
+    const results = await this.#options.table.apply(operations);
+    operations.forEach((operation, index) => {
+      const error = results[index] ?? null;
+      this.#options.troubles.note(`${words(operation)}`, error);
+      if (error === null) patch(observed, operation);
+      else this.#retryLater();
+    });
+  }
+
+  /** Whatever the kernel has instead, a later pass must ask it. */
+  #retryLater(): void {
+    this.#observed = null;
+    this.#lookedMs = this.#options.clock.now();
+    this.#retryMs = this.#lookedMs + RETRY_MS;
+  }
+
+  /** Makes the sync daemons run as wanted: at once when that changed, else looked at every {@link DAEMONS_MS}. */
+  applyDaemons(state: State, now: number): void {
+    const { table, troubles } = this.#options;
+    const wanted = desiredDaemons(state, this.#options.interface);
+    const fingerprint = JSON.stringify(wanted);
+    if (fingerprint === this.#daemons && now - this.#daemonsMs < DAEMONS_MS) return;
+    if (this.#daemons === "" && wanted.master === null && wanted.backup === null) return;
+    this.#daemons = fingerprint;
+    this.#daemonsMs = now;
+    let present: SyncDaemons = { master: null, backup: null };
+    if (!troubles.attempt("list sync daemons", () => present = table.daemons())) return;
+    for (const role of ["master", "backup"] as const) {
+      const has = present[role];
+      const want = wanted[role];
+      const same = has?.interface === want?.interface && has?.syncId === want?.syncId;
+      if (has !== null && !same && this.#mayStop(has.syncId, state)) {
+        troubles.attempt(`stop sync ${role}`, () => table.stopDaemon(role));
+      }
+      if (want !== null && !same) {
+        troubles.attempt(
+          `start sync ${role}`,
+          () => table.startDaemon(role, want.interface, want.syncId),
+        );
+      }
+    }
+  }
+
+  /** A daemon that somebody else started, with another id, in a namespace where troop wants none, is not troop's. */
+  #mayStop(syncId: number, state: State): boolean {
+    const wanted = desiredDaemons(state, this.#options.interface);
+    const own = wanted.master ?? wanted.backup;
+    return own !== null || this.#options.owned.keys().length > 0 || syncId === 0;
+  }
+
+  /** Removes every row and daemon of troop's. For a node that leaves for good. */
+  async restore(): Promise<void> {
+    await this.idle();
+    const { table, owned, troubles } = this.#options;
+    const observed = await this.#look();
+    const rows = owned.keys().map((key) => observed.get(key)).filter((row) => row !== undefined);
+    await table.apply(rows.map((row) => ({ kind: "removeService", service: row })));
+    for (const role of ["master", "backup"] as const) {
+      if (table.daemons()[role] !== null) {
+        troubles.attempt(`stop sync ${role}`, () => table.stopDaemon(role));
+      }
+    }
+    for (const key of owned.keys()) owned.delete(key);
+  }
+}
+
+function words(operation: TableOperation): string {
+  const server = "server" in operation ? ` ${operation.server.address}` : "";
+  return `${operation.kind}${server} of ${serviceKey(operation.service)}`;
+}
+
+const NO_COUNTERS = {
+  activeConnections: 0,
+  inactiveConnections: 0,
+  persistentConnections: 0,
+  connections: 0,
+  inPackets: 0,
+  outPackets: 0,
+  inBytes: 0,
+  outBytes: 0,
+};
+
+/** Makes the known table what the kernel has after the operation. */
+function patch(observed: Map<ServiceKey, ObservedService>, operation: TableOperation): void {
+  const key = serviceKey(operation.service);
+  const row = observed.get(key);
+  switch (operation.kind) {
+    case "addService":
+    case "editService":
+      observed.set(key, { ...operation.service, altered: false, servers: row?.servers ?? [] });
+      return;
+    case "removeService":
+      observed.delete(key);
+      return;
+  }
+  if (row === undefined) return;
+  const isOther = (server: ObservedServer) =>
+    server.address !== operation.server.address || server.port !== operation.server.port;
+  const others = row.servers.filter(isOther);
+  const before = row.servers.find((server) => !isOther(server));
+  const servers = operation.kind === "removeServer"
+    ? others
+    : [...others, { ...operation.server, counters: before?.counters ?? NO_COUNTERS }];
+  observed.set(key, { ...row, servers });
+}

@@ -1,0 +1,125 @@
+/**
+ * What this node says: pulses on their beat, its record by gossip, and document exchange with peers
+ * whose digest differs.
+ */
+import type { NodeId } from "../core/document.ts";
+import { ownRecord } from "../core/own_record.ts";
+import { pulseFor, pulseIntervalMs } from "../core/pulse_schedule.ts";
+import type { Peer, State } from "../core/state.ts";
+import { RECORD_MS } from "../core/timing.ts";
+import type { Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
+import type { Logger } from "./logger.ts";
+
+/** Nodes up to which a record goes out every {@link RECORD_MS}; above, the period grows with the cluster. */
+const RECORD_NODES = 10;
+/** Pulses sent at once when something changed: one may be lost. The beat repeats it anyway. */
+const URGENT_PULSES = 2;
+/** Time between two exchanges of the document with one peer, ms. */
+const SYNCHRONIZE_MS = 500;
+
+/** What the lane needs. */
+export interface TalkLaneOptions {
+  readonly clock: Clock;
+  readonly pulses: PulseSocket;
+  readonly gossip: Gossip;
+  readonly store: DocumentStore;
+  readonly log: Logger;
+}
+
+/** See the head of this file. */
+export class TalkLane {
+  readonly #options: TalkLaneOptions;
+  readonly #sentMs = new Map<NodeId, number>();
+  readonly #synchronizedMs = new Map<NodeId, number>();
+  #sequence = 0;
+  #recordSequence = 0;
+  #pulseVersion = -1;
+  #recordVersion = -1;
+  #recordMs = -Infinity;
+  #wanted = "";
+  pulsesSent = 0;
+
+  constructor(options: TalkLaneOptions) {
+    this.#options = options;
+  }
+
+  /** Says what is due. */
+  speak(state: State, now: number): void {
+    this.#pulse(state, now);
+    this.#publish(state, now);
+    this.#wantPeers(state);
+    this.#exchange(state, now);
+  }
+
+  #pulse(state: State, now: number): void {
+    const urgent = state.pulseVersion !== this.#pulseVersion;
+    this.#pulseVersion = state.pulseVersion;
+    for (const [id, peer] of state.peers) {
+      if (peer.life.state === "left") continue;
+      const answer = state.unanswered.has(id);
+      const due = now - (this.#sentMs.get(id) ?? -Infinity) >= pulseIntervalMs(state, peer);
+      if (!urgent && !answer && !due) continue;
+      for (let copy = 0; copy < (urgent ? URGENT_PULSES : 1); copy++) this.#send(state, peer, now);
+      this.#sentMs.set(id, now);
+    }
+    state.unanswered.clear();
+  }
+
+  #send(state: State, peer: Peer, now: number): void {
+    // Whoever is not known to hear this run yet, or fell silent, is asked to answer at once.
+    const ask = peer.life.state !== "alive";
+    this.#sequence++;
+    this.pulsesSent++;
+    this.#options.pulses.send(
+      pulseFor(state, peer, { now, sequence: this.#sequence, ask }),
+      peer.record,
+    );
+  }
+
+  #publish(state: State, now: number): void {
+    const periodMs = RECORD_MS * Math.max(1, (state.peers.size + 1) / RECORD_NODES);
+    const changed = state.recordVersion !== this.#recordVersion;
+    if (!changed && now - this.#recordMs < periodMs) return;
+    this.#recordVersion = state.recordVersion;
+    this.#recordMs = now;
+    const { clock, gossip, store } = this.#options;
+    this.#recordSequence++;
+    gossip.publishRecord(ownRecord(state, {
+      now,
+      wallMs: clock.wallMs(),
+      sequence: this.#recordSequence,
+      documentDigest: store.digest(),
+    }));
+  }
+
+  #wantPeers(state: State): void {
+    const wanted = [...state.peers.values()].filter((peer) => peer.life.state !== "left").map((
+      peer,
+    ) => ({
+      id: peer.record.id,
+      addresses: peer.record.paths.map((path) => path.address),
+      port: peer.record.port,
+    }));
+    const fingerprint = JSON.stringify(wanted);
+    if (fingerprint === this.#wanted) return;
+    this.#wanted = fingerprint;
+    this.#options.gossip.wantPeers(wanted);
+  }
+
+  #exchange(state: State, now: number): void {
+    const { gossip, store, log } = this.#options;
+    const digest = store.digest();
+    for (const id of gossip.connected()) {
+      const peer = state.peers.get(id);
+      if (peer === undefined || peer.record.document === digest) continue;
+      if (now - (this.#synchronizedMs.get(id) ?? -Infinity) < SYNCHRONIZE_MS) continue;
+      this.#synchronizedMs.set(id, now);
+      store.synchronize(id).catch((error) =>
+        log.debug(
+          { peer: peer.record.name, error: String(error) },
+          "document exchange failed, will be tried again",
+        )
+      );
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * This node's record, made from its state.
+ */
+import { claimsOf } from "./pulse_schedule.ts";
+import { ownVerdict } from "./pool.ts";
+import { type NodeRecord, RECORD_VERSION, type Verdict } from "./record.ts";
+import { REASON_LENGTH_MAX } from "./limits.ts";
+import { serviceKey } from "./service.ts";
+import type { State } from "./state.ts";
+
+/** What only the caller knows. */
+export interface RecordContext {
+  /** Monotonic and wall clock of the same moment. */
+  readonly now: number;
+  readonly wallMs: number;
+  readonly sequence: number;
+  /** Digest of the cluster document. */
+  readonly documentDigest: string;
+}
+
+/** Makes the record of this node. */
+export function ownRecord(state: State, context: RecordContext): NodeRecord {
+  const { self } = state;
+  return {
+    format: RECORD_VERSION,
+    cluster: self.cluster,
+    id: self.id,
+    name: self.name,
+    peer: self.peer,
+    version: self.version,
+    boot: self.boot,
+    sequence: context.sequence,
+    paths: [...self.paths],
+    port: self.port,
+    director: self.director,
+    realServer: self.realServer,
+    priority: self.priority,
+    vips: Object.fromEntries(
+      state.vips.map((vip) => [vip, state.placements.get(vip)?.unfit ?? null]),
+    ),
+    phase: state.phase === "stopped" ? "left" : state.phase === "leaving" ? "leaving" : "running",
+    claims: Object.fromEntries(
+      [...claimsOf(state, context.now)].map(([vip, claim]) => [vip, claim.epoch]),
+    ),
+    verdicts: self.realServer ? verdictsOf(state, context) : {},
+    document: context.documentDigest,
+  };
+}
+
+function verdictsOf(state: State, context: RecordContext): Record<string, Verdict> {
+  const verdicts: Record<string, Verdict> = {};
+  for (const service of state.document.services.values()) {
+    const key = serviceKey(service);
+    const history = state.own.get(key);
+    const { up, reason } = ownVerdict(state, service);
+    verdicts[key] = {
+      up,
+      reason: reason.slice(0, REASON_LENGTH_MAX),
+      sinceMs: history?.sinceMs ?? context.wallMs,
+      tookMs: history?.tookMs ?? 0,
+    };
+  }
+  return verdicts;
+}

@@ -1,0 +1,182 @@
+/**
+ * Everything one node knows and has decided, in one place. Only `step.ts` changes it; every other
+ * function of the core reads it. Times are monotonic ms of this node unless a name says otherwise.
+ */
+import type { Ip } from "./address.ts";
+import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document.ts";
+import type { History } from "./health.ts";
+import type { Claim } from "./pulse.ts";
+import type { NodeRecord, Path } from "./record.ts";
+import type { ServiceKey } from "./service.ts";
+
+/** What this node is: fixed for one run of the agent. */
+export interface Self {
+  readonly cluster: string;
+  readonly id: NodeId;
+  readonly name: string;
+  readonly peer: string;
+  readonly version: string;
+  readonly boot: number;
+  readonly paths: readonly [Path, ...Path[]];
+  readonly port: number;
+  readonly director: boolean;
+  readonly realServer: boolean;
+  readonly priority: number;
+  readonly pulseMs: number;
+  readonly deadMs: number;
+}
+
+/** What pulses told about one peer. */
+export interface Life {
+  /** Boot of the run these facts are about; 0 when no authentic pulse came yet. */
+  boot: number;
+  /** Last pulse on any path that proved life; -Infinity before the first. */
+  heardMs: number;
+  /** Last pulse per own interface. */
+  readonly heardOn: Map<string, number>;
+  /** When the next pulse was promised: ms after the last one. */
+  promisedMs: number;
+  /** Since when an answer to a direct question is awaited (its connection closed); null when none is. */
+  askedMs: number | null;
+  leaving: boolean;
+  starting: boolean;
+  claims: ReadonlyMap<Ip, Claim>;
+  /** Longest gap between two pulses so far. */
+  gapMaxMs: number;
+  /** Present verdict, kept to notice changes. */
+  state: LifeState;
+}
+
+/** How a peer is. `left` ended on purpose. */
+export type LifeState = "alive" | "suspect" | "dead" | "left";
+
+/** Another node. `record` is what it last said of itself. */
+export interface Peer {
+  record: NodeRecord;
+  readonly life: Life;
+  /** This node's verdicts about the peer's servers, over the network; only a holder has them. */
+  readonly reached: Map<ServiceKey, History>;
+}
+
+/** A VIP this node holds, or held until just now. */
+export interface Hold {
+  readonly epoch: number;
+  /** `holding`; `settling`: let go, table not yet local; `lingering`: finishes what still arrives here. */
+  phase: "holding" | "settling" | "lingering";
+  /** When the phase began. */
+  sinceMs: number;
+  /** When the address last got its lifetime. */
+  renewedMs: number;
+  /** When the present schedule of announcements began. */
+  announceFromMs: number;
+  /** How many announcements of the schedule were made. */
+  announced: number;
+  /** When the last announcement was made. */
+  announcedMs: number;
+  /** Whether another live node claimed the VIP too at the last look. */
+  rival: boolean;
+  /** Since when new connections go to the successor only; null when no handover runs. */
+  funnelMs: number | null;
+  successor: NodeId | null;
+}
+
+/** What the LAN said when asked for a VIP. */
+export interface Witness {
+  /** First question of this round. */
+  readonly firstAskedMs: number;
+  lastAskedMs: number;
+  asks: number;
+  /** Last answer from another machine; -Infinity when there was none. */
+  answeredMs: number;
+  mac: string;
+}
+
+/** On which interface of this machine a VIP belongs; null when none reaches it. */
+export interface Placement {
+  readonly interface: string | null;
+  /** Why the VIP cannot be held here now; null when it can. */
+  readonly unfit: string | null;
+}
+
+/** See the head of this file. */
+export interface State {
+  readonly self: Self;
+  readonly startedMs: number;
+  /** This node's phase. A starting node listens and decides nothing. */
+  phase: "starting" | "running" | "leaving" | "stopped";
+  /** When the phase began. */
+  phaseMs: number;
+  document: ClusterDocument;
+  /** VIPs of the document, sorted. */
+  vips: readonly Ip[];
+  readonly peers: Map<NodeId, Peer>;
+  readonly holds: Map<Ip, Hold>;
+  /** Highest epoch seen of every VIP. */
+  readonly epochs: Map<Ip, number>;
+  readonly witnesses: Map<Ip, Witness>;
+  /** Last decision about every VIP, in words. */
+  readonly reasons: Map<Ip, string>;
+  /** Peers that wait for a pulse: they asked, or do not know this run yet. */
+  readonly unanswered: Set<NodeId>;
+  /** This node's verdicts about its own servers. */
+  readonly own: Map<ServiceKey, History>;
+  /** Services whose socket is missing on this machine, with the reason. */
+  readonly deaf: Map<ServiceKey, string>;
+  /** Where each VIP belongs on this machine. */
+  readonly placements: Map<Ip, Placement>;
+  /** Silence before this moment proves nothing: this node was not listening. */
+  trustedFromMs: number;
+  lastTickMs: number;
+  /** Grows whenever the desired table may have changed. */
+  tableVersion: number;
+  /** Grows whenever this node's record changed in a way that should be told at once. */
+  recordVersion: number;
+  /** Grows whenever a pulse should go out at once. */
+  pulseVersion: number;
+  takeovers: number;
+  releases: number;
+}
+
+/** The state of an agent that starts at `now` and has heard of nobody. */
+export function initialState(self: Self, now: number): State {
+  return {
+    self,
+    startedMs: now,
+    phase: "starting",
+    phaseMs: now,
+    document: EMPTY_DOCUMENT,
+    vips: [],
+    peers: new Map(),
+    holds: new Map(),
+    epochs: new Map(),
+    witnesses: new Map(),
+    reasons: new Map(),
+    unanswered: new Set(),
+    own: new Map(),
+    deaf: new Map(),
+    placements: new Map(),
+    trustedFromMs: now,
+    lastTickMs: now,
+    tableVersion: 0,
+    recordVersion: 0,
+    pulseVersion: 0,
+    takeovers: 0,
+    releases: 0,
+  };
+}
+
+/** A peer of which nothing was heard by pulse yet. */
+export function newLife(): Life {
+  return {
+    boot: 0,
+    heardMs: -Infinity,
+    heardOn: new Map(),
+    promisedMs: 0,
+    askedMs: null,
+    leaving: false,
+    starting: false,
+    claims: new Map(),
+    gapMaxMs: 0,
+    state: "suspect",
+  };
+}

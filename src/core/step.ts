@@ -1,0 +1,286 @@
+/**
+ * The only place where the state changes: one fact at a time, at a given moment.
+ */
+import type { Ip } from "./address.ts";
+import { type ClusterDocument, type NodeId, vipsOf } from "./document.ts";
+import { judge, type Outcome, startHistory } from "./health.ts";
+import type { Pulse } from "./pulse.ts";
+import { isNewer, type NodeRecord } from "./record.ts";
+import type { ServiceKey } from "./service.ts";
+import { newLife, type Peer, type Placement, type State } from "./state.ts";
+import { tick } from "./tick.ts";
+import { LEASE_S } from "./timing.ts";
+import type { Check } from "./check.ts";
+
+/** A probe's result. `wallMs` is the wall clock, for people who read since when. */
+export interface ProbeFact {
+  readonly kind: "probe";
+  readonly node: NodeId | null;
+  readonly key: ServiceKey;
+  readonly check: Check;
+  readonly result: Outcome;
+  readonly wallMs: number;
+}
+
+/** Something that happened. */
+export type Fact =
+  | { readonly kind: "pulse"; readonly pulse: Pulse; readonly path: string }
+  | { readonly kind: "record"; readonly record: NodeRecord }
+  | { readonly kind: "document"; readonly document: ClusterDocument }
+  | { readonly kind: "connectionClosed"; readonly id: NodeId }
+  /** A probe ended, of this node's own server (`node` null) or of a peer's. */
+  | ProbeFact
+  /** Services of this node on whose port nothing listens, with the reason. */
+  | { readonly kind: "listeners"; readonly deaf: ReadonlyMap<ServiceKey, string> }
+  | { readonly kind: "placements"; readonly placements: ReadonlyMap<Ip, Placement> }
+  /** The LAN was asked for a VIP. */
+  | { readonly kind: "asked"; readonly vip: Ip }
+  /** Another machine answered for a VIP. */
+  | { readonly kind: "answer"; readonly vip: Ip; readonly mac: string }
+  /** An earlier run of this agent left the VIP on its interface and had claimed it with this epoch. */
+  | {
+    readonly kind: "adopt";
+    readonly vip: Ip;
+    readonly epoch: number;
+    readonly remainingMs: number;
+  }
+  /** The address got its lifetime. */
+  | { readonly kind: "renewed"; readonly vip: Ip }
+  | { readonly kind: "announced"; readonly vip: Ip }
+  /** Somebody had taken the address away; it is back and must be announced anew. */
+  | { readonly kind: "restored"; readonly vip: Ip }
+  /** The kernel's table is what was wanted at this version. */
+  | { readonly kind: "tableSettled"; readonly version: number }
+  /** The operator wants this node to stop. */
+  | { readonly kind: "leave" }
+  | { readonly kind: "tick" };
+
+/** Folds one fact into the state. */
+export function step(state: State, fact: Fact, now: number): void {
+  switch (fact.kind) {
+    case "pulse":
+      return onPulse(state, fact, now);
+    case "record":
+      return onRecord(state, fact.record);
+    case "document":
+      return onDocument(state, fact.document);
+    case "connectionClosed":
+      return onConnectionClosed(state, fact.id, now);
+    case "probe":
+      return onProbe(state, fact);
+    case "listeners":
+      return onListeners(state, fact.deaf);
+    case "placements":
+      return onPlacements(state, fact.placements);
+    case "asked":
+      return onAsked(state, fact.vip, now);
+    case "answer":
+      return onAnswer(state, fact, now);
+    case "adopt":
+      return onAdopt(state, fact, now);
+    case "renewed":
+      return onHold(state, fact.vip, (hold) => hold.renewedMs = now);
+    case "announced":
+      return onHold(state, fact.vip, (hold) => {
+        hold.announced++;
+        hold.announcedMs = now;
+      });
+    case "restored":
+      return onHold(state, fact.vip, (hold) => {
+        hold.announceFromMs = now;
+        hold.announced = 0;
+      });
+    case "tableSettled":
+      return onTableSettled(state, fact.version, now);
+    case "leave":
+      return onLeave(state, now);
+    case "tick":
+      return tick(state, now);
+  }
+}
+
+function onPulse(state: State, fact: { pulse: Pulse; path: string }, now: number): void {
+  const { pulse, path } = fact;
+  const peer = state.peers.get(pulse.from);
+  if (peer === undefined || pulse.boot < peer.life.boot) return;
+  if (pulse.boot > peer.life.boot) meetNewRun(state, peer, pulse.boot);
+  if (pulse.ask) state.unanswered.add(pulse.from);
+  for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);
+  // Only who knows this very run of ours proves to be no recording: see core/pulse.ts.
+  if (pulse.echo !== state.self.boot) {
+    state.unanswered.add(pulse.from);
+    return;
+  }
+  const { life } = peer;
+  if (life.heardMs > -Infinity) life.gapMaxMs = Math.max(life.gapMaxMs, now - life.heardMs);
+  life.heardMs = now;
+  life.heardOn.set(path, now);
+  life.promisedMs = pulse.intervalMs;
+  life.askedMs = null;
+  if (life.leaving !== pulse.leaving || life.starting !== pulse.starting) state.tableVersion++;
+  life.leaving = pulse.leaving;
+  life.starting = pulse.starting;
+  if (!sameClaims(life.claims, pulse.claims)) state.tableVersion++;
+  life.claims = pulse.claims;
+}
+
+/** A peer started again: nothing its earlier run said counts any more. */
+function meetNewRun(state: State, peer: Peer, boot: number): void {
+  const { life } = peer;
+  life.boot = boot;
+  life.heardMs = -Infinity;
+  life.heardOn.clear();
+  life.askedMs = null;
+  life.claims = new Map();
+  state.unanswered.add(peer.record.id);
+  state.tableVersion++;
+}
+
+function sameClaims(a: Pulse["claims"], b: Pulse["claims"]): boolean {
+  if (a.size !== b.size) return false;
+  for (const [vip, claim] of a) {
+    const other = b.get(vip);
+    if (other === undefined || other.epoch !== claim.epoch || other.yielding !== claim.yielding) {
+      return false;
+    }
+  }
+  return true;
+}
+
+function noteEpoch(state: State, vip: Ip, epoch: number): void {
+  if (epoch > (state.epochs.get(vip) ?? 0)) state.epochs.set(vip, epoch);
+}
+
+function onRecord(state: State, record: NodeRecord): void {
+  if (record.id === state.self.id) return;
+  const peer = state.peers.get(record.id);
+  if (peer === undefined) {
+    state.peers.set(record.id, { record, life: newLife(), reached: new Map() });
+    state.unanswered.add(record.id);
+  } else {
+    if (!isNewer(record, peer.record)) return;
+    peer.record = record;
+  }
+  for (const [vip, epoch] of Object.entries(record.claims)) noteEpoch(state, vip, epoch);
+  state.tableVersion++;
+}
+
+function onDocument(state: State, document: ClusterDocument): void {
+  state.document = document;
+  state.vips = vipsOf(document);
+  for (const key of state.own.keys()) if (!document.services.has(key)) state.own.delete(key);
+  for (const peer of state.peers.values()) {
+    for (const key of peer.reached.keys()) {
+      if (!document.services.has(key)) peer.reached.delete(key);
+    }
+  }
+  state.tableVersion++;
+  state.recordVersion++;
+}
+
+function onConnectionClosed(state: State, id: NodeId, now: number): void {
+  const peer = state.peers.get(id);
+  if (peer === undefined || peer.life.askedMs !== null || peer.life.heardMs === -Infinity) return;
+  peer.life.askedMs = now;
+  state.pulseVersion++;
+}
+
+function onProbe(state: State, fact: ProbeFact): void {
+  if (!state.document.services.has(fact.key)) return;
+  const histories = fact.node === null ? state.own : state.peers.get(fact.node)?.reached;
+  if (histories === undefined) return;
+  // A probe may end well just after the daemon has gone.
+  if (fact.node === null && state.deaf.has(fact.key)) return;
+  const before = histories.get(fact.key);
+  const after = judge(before ?? startHistory(fact.wallMs), fact.result, fact.check, fact.wallMs);
+  histories.set(fact.key, after);
+  if (before?.up === after.up) return;
+  state.tableVersion++;
+  if (fact.node === null) state.recordVersion++;
+}
+
+function onListeners(state: State, deaf: ReadonlyMap<ServiceKey, string>): void {
+  const same = deaf.size === state.deaf.size &&
+    [...deaf].every(([key, reason]) => state.deaf.get(key) === reason);
+  if (same) return;
+  state.deaf.clear();
+  for (const [key, reason] of deaf) {
+    state.deaf.set(key, reason);
+    // What is learnt about a daemon ends with it: its successor proves itself by a check first.
+    state.own.delete(key);
+  }
+  state.tableVersion++;
+  state.recordVersion++;
+}
+
+function onPlacements(state: State, placements: ReadonlyMap<Ip, Placement>): void {
+  let changed = placements.size !== state.placements.size;
+  for (const [vip, placement] of placements) {
+    const before = state.placements.get(vip);
+    changed ||= before?.interface !== placement.interface || before?.unfit !== placement.unfit;
+  }
+  if (!changed) return;
+  state.placements.clear();
+  for (const [vip, placement] of placements) state.placements.set(vip, placement);
+  state.recordVersion++;
+}
+
+function onAsked(state: State, vip: Ip, now: number): void {
+  const witness = state.witnesses.get(vip);
+  if (witness === undefined) return;
+  witness.lastAskedMs = now;
+  witness.asks++;
+}
+
+function onAnswer(state: State, fact: { vip: Ip; mac: string }, now: number): void {
+  const witness = state.witnesses.get(fact.vip);
+  if (witness === undefined) return;
+  witness.answeredMs = now;
+  witness.mac = fact.mac;
+}
+
+function onAdopt(state: State, fact: Extract<Fact, { kind: "adopt" }>, now: number): void {
+  noteEpoch(state, fact.vip, fact.epoch);
+  state.holds.set(fact.vip, {
+    epoch: fact.epoch,
+    phase: "holding",
+    sinceMs: now,
+    renewedMs: now - (LEASE_S * 1_000 - fact.remainingMs),
+    announceFromMs: now,
+    announced: 0,
+    announcedMs: -Infinity,
+    rival: false,
+    funnelMs: null,
+    successor: null,
+  });
+  state.reasons.set(fact.vip, "adopted from an earlier run of this agent");
+}
+
+function onHold(
+  state: State,
+  vip: Ip,
+  change: (hold: NonNullable<ReturnType<State["holds"]["get"]>>) => void,
+): void {
+  const hold = state.holds.get(vip);
+  if (hold !== undefined) change(hold);
+}
+
+function onTableSettled(state: State, version: number, now: number): void {
+  if (version !== state.tableVersion) return;
+  for (const hold of state.holds.values()) {
+    if (hold.phase !== "settling") continue;
+    hold.phase = "lingering";
+    hold.sinceMs = now;
+    state.pulseVersion++;
+    state.recordVersion++;
+  }
+}
+
+function onLeave(state: State, now: number): void {
+  if (state.phase === "leaving" || state.phase === "stopped") return;
+  state.phase = "leaving";
+  state.phaseMs = now;
+  state.tableVersion++;
+  state.pulseVersion++;
+  state.recordVersion++;
+}

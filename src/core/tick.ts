@@ -1,0 +1,239 @@
+/**
+ * What time alone changes: peers fall silent, VIPs are claimed and let go, phases end.
+ */
+import type { Ip } from "./address.ts";
+import { isPresent, judgeLife } from "./liveness.ts";
+import {
+  decideOwnership,
+  type Decision,
+  incumbentOf,
+  presentMembers,
+  rankCandidates,
+} from "./ownership.ts";
+import type { Hold, State } from "./state.ts";
+import {
+  ANNOUNCE_MS,
+  ANNOUNCE_REFRESH_MS,
+  CLOCK_GAP_MS,
+  LEASE_S,
+  LINGER_MS,
+  WITNESS_ASK_MS,
+  WITNESS_STALE_MS,
+} from "./timing.ts";
+
+/** Time a starting node listens before it decides anything, beyond the dead time: one round trip to learn boots. */
+const START_EXTRA_MS = 100;
+/** Longest wait for the table to become local-only after letting go, ms; see the phase `settling`. */
+const SETTLE_MS_MAX = 1_000;
+
+/** Folds the passing of time up to `now` into the state. */
+export function tick(state: State, now: number): void {
+  noticeGap(state, now);
+  if (
+    state.phase === "starting" && now - state.trustedFromMs >= state.self.deadMs + START_EXTRA_MS
+  ) {
+    state.phase = "running";
+    state.phaseMs = now;
+    state.recordVersion++;
+    state.pulseVersion++;
+  }
+  judgePeers(state, now);
+  dropUnwanted(state);
+  for (const vip of state.vips) decide(state, vip, now);
+  endLingering(state, now);
+  if (state.phase === "leaving" && state.holds.size === 0) {
+    state.phase = "stopped";
+    state.recordVersion++;
+    state.pulseVersion++;
+  }
+}
+
+/** A node that was paused has heard nothing: it judges nobody by that silence, and holds nothing whose lease ran out. */
+function noticeGap(state: State, now: number): void {
+  const gapMs = now - state.lastTickMs;
+  state.lastTickMs = now;
+  if (gapMs < CLOCK_GAP_MS) return;
+  state.trustedFromMs = now;
+  state.witnesses.clear();
+  for (const [vip, hold] of state.holds) {
+    if (hold.phase !== "holding" || now - hold.renewedMs < LEASE_S * 1_000) continue;
+    state.holds.delete(vip);
+    state.releases++;
+    state.reasons.set(
+      vip,
+      `let go: this node was paused for ${Math.round(gapMs)} ms and the lease ran out`,
+    );
+    touch(state);
+  }
+}
+
+function judgePeers(state: State, now: number): void {
+  for (const peer of state.peers.values()) {
+    const before = peer.life.state;
+    const { state: after } = judgeLife(state, peer, now);
+    if (before === after) continue;
+    peer.life.state = after;
+    // What the holder saw of a dead node's servers is old news when the node is back.
+    if (after === "dead" || after === "left") peer.reached.clear();
+    state.tableVersion++;
+  }
+}
+
+function dropUnwanted(state: State): void {
+  for (const vip of state.holds.keys()) {
+    if (state.vips.includes(vip)) continue;
+    state.holds.delete(vip);
+    state.reasons.delete(vip);
+    touch(state);
+  }
+  for (const vip of state.witnesses.keys()) {
+    if (!state.vips.includes(vip)) state.witnesses.delete(vip);
+  }
+}
+
+function decide(state: State, vip: Ip, now: number): void {
+  const decision = decideOwnership(state, vip, now);
+  state.reasons.set(vip, decision.reason);
+  switch (decision.act) {
+    case "hold":
+      state.witnesses.delete(vip);
+      return keep(state, vip, { decision, now });
+    case "release":
+      return release(state, vip, now);
+    case "claim":
+      return claim(state, vip, { epoch: decision.epoch, now });
+    case "ask":
+      return beginWitness(state, vip, now);
+    case "wait":
+      // Questions end as soon as nobody needs the answer.
+      if (expectsSuccession(state, vip)) beginWitness(state, vip, now);
+      else state.witnesses.delete(vip);
+  }
+}
+
+function keep(
+  state: State,
+  vip: Ip,
+  held: { decision: Extract<Decision, { act: "hold" }>; now: number },
+): void {
+  const hold = state.holds.get(vip) as Hold;
+  const { decision, now } = held;
+  if (hold.successor !== decision.successor) {
+    hold.successor = decision.successor;
+    hold.funnelMs = decision.successor === null ? null : now;
+    touch(state);
+  }
+  const rival = presentMembers(state, vip).some((member) =>
+    member.id !== state.self.id && member.claim !== undefined
+  );
+  if (hold.rival !== rival) {
+    hold.rival = rival;
+    state.tableVersion++;
+    // Whoever heard the rival's announcement must hear this node's again.
+    if (!rival) announceAgain(hold, now);
+  }
+}
+
+function announceAgain(hold: Hold, now: number): void {
+  hold.announceFromMs = now;
+  hold.announced = 0;
+}
+
+function release(state: State, vip: Ip, now: number): void {
+  const hold = state.holds.get(vip) as Hold;
+  hold.phase = "settling";
+  hold.sinceMs = now;
+  hold.successor = null;
+  hold.funnelMs = null;
+  state.releases++;
+  touch(state);
+}
+
+function claim(state: State, vip: Ip, made: { epoch: number; now: number }): void {
+  state.holds.set(vip, {
+    epoch: made.epoch,
+    phase: "holding",
+    sinceMs: made.now,
+    renewedMs: made.now,
+    announceFromMs: made.now,
+    announced: 0,
+    announcedMs: -Infinity,
+    rival: presentMembers(state, vip).some((member) =>
+      member.id !== state.self.id && member.claim !== undefined
+    ),
+    funnelMs: null,
+    successor: null,
+  });
+  state.epochs.set(vip, made.epoch);
+  state.witnesses.delete(vip);
+  state.takeovers++;
+  touch(state);
+}
+
+function beginWitness(state: State, vip: Ip, now: number): void {
+  const witness = state.witnesses.get(vip);
+  if (witness !== undefined && now - witness.lastAskedMs <= WITNESS_STALE_MS) return;
+  state.witnesses.set(vip, {
+    firstAskedMs: now,
+    lastAskedMs: -Infinity,
+    asks: 0,
+    answeredMs: -Infinity,
+    mac: "",
+  });
+}
+
+/** Whether the holder is suspect and this node would be next: the LAN is then asked while the silence still lasts. */
+function expectsSuccession(state: State, vip: Ip): boolean {
+  if (state.phase !== "running") return false;
+  const members = presentMembers(state, vip);
+  const incumbent = incumbentOf(members);
+  if (incumbent === undefined || state.peers.get(incumbent.id)?.life.state !== "suspect") {
+    return false;
+  }
+  const others = members.filter((member) => member.id !== incumbent.id);
+  return rankCandidates(others, vip, null)[0]?.id === state.self.id;
+}
+
+function endLingering(state: State, now: number): void {
+  for (const [vip, hold] of state.holds) {
+    const limitMs = hold.phase === "settling" ? SETTLE_MS_MAX : LINGER_MS;
+    if (hold.phase === "holding" || now - hold.sinceMs < limitMs) continue;
+    if (hold.phase === "settling") {
+      hold.phase = "lingering";
+      hold.sinceMs = now;
+    } else {
+      state.holds.delete(vip);
+    }
+    touch(state);
+  }
+}
+
+/** Table, record and pulses all tell something new. */
+function touch(state: State): void {
+  state.tableVersion++;
+  state.recordVersion++;
+  state.pulseVersion++;
+}
+
+/** VIPs for which the LAN should be asked now. */
+export function asksDue(state: State, now: number): Ip[] {
+  return [...state.witnesses].filter(([, witness]) => now - witness.lastAskedMs >= WITNESS_ASK_MS)
+    .map(([vip]) => vip);
+}
+
+/** VIPs this node should announce now. */
+export function announcementsDue(state: State, now: number): Ip[] {
+  return [...state.holds].filter(([, hold]) => hold.phase === "holding" && announceDue(hold, now))
+    .map(([vip]) => vip);
+}
+
+function announceDue(hold: Hold, now: number): boolean {
+  const offsetMs = ANNOUNCE_MS[hold.announced];
+  if (offsetMs !== undefined) return now - hold.announceFromMs >= offsetMs;
+  return now - hold.announcedMs >= ANNOUNCE_REFRESH_MS;
+}
+
+/** Whether any peer is there at all: for people and tests. */
+export function presentPeers(state: State): number {
+  return [...state.peers.values()].filter(isPresent).length;
+}

@@ -1,0 +1,58 @@
+/**
+ * The times on which takeover rests, each with its reason, so that they can be read side by side.
+ * The beat itself (`pulseMs`, `deadMs`) is configuration.
+ */
+
+/** How often the agent looks at everything, ms. It bounds how late any decision is. */
+export const TICK_MS = 25;
+/** The slow beat between nodes that do not depend on each other's speed, ms. */
+export const SLOW_PULSE_MS = 1_000;
+/** Pulses that may be missing before silence means death, on a beat slower than the configured one. */
+export const MISSED_PULSES_MAX = 4;
+/** Share of the dead time after which a peer is suspect, and the LAN is asked in advance. */
+export const SUSPECT_SHARE = 0.5;
+/** Time a directly asked peer has to answer after its connection closed, ms: several round trips and a busy machine. */
+export const ASK_ANSWER_MS = 200;
+
+/** Lifetime of a VIP on its interface, s: rtnetlink counts in seconds, and 1 s would lapse in a short stall. */
+export const LEASE_S = 2;
+/** How often the lifetime is renewed, ms: three renewals may fail before the address lapses. */
+export const RENEW_MS = 500;
+/** A pause of this node's own loop after which it trusts no silence, ms. */
+export const CLOCK_GAP_MS = 250;
+
+/** Time between two questions to the LAN, ms. */
+export const WITNESS_ASK_MS = 30;
+/** Questions that must stay unanswered before the LAN counts as silent. */
+export const WITNESS_ASKS_MIN = 3;
+/** Time since the last answer, or the first question, after which the LAN counts as silent, ms. A LAN answers in one. */
+export const WITNESS_SILENT_MS = 80;
+/** A round of questions older than this is forgotten and begun anew, ms. */
+export const WITNESS_STALE_MS = 200;
+
+/**
+ * Time for which new connections go to the successor only before it takes over, ms. After it every
+ * connection to another server has ended or has reached the successor by the sync daemon, which sends
+ * a half-full buffer after two seconds (IPVS_SYNC_FLUSH_TIME, net/netfilter/ipvs/ip_vs_sync.c).
+ */
+export const FUNNEL_MS = 2_500;
+/** Time for which a node that let go still balances what arrives, ms: neighbours ignore ARP news for a second (arp(7), locktime). */
+export const LINGER_MS = 2_500;
+/** Time a leaving node waits for a successor, ms, before it lets go anyway. */
+export const LEAVE_WAIT_MS = 5_000;
+
+/** When a claim is announced, ms after it: at once, again for lost packets, and past the one-second ARP locktime. */
+export const ANNOUNCE_MS: readonly number[] = [0, 100, 500, 1_100, 2_200, 3_300, 5_000];
+/** How often a held VIP is announced for ever after, ms: repairs caches nobody told. */
+export const ANNOUNCE_REFRESH_MS = 30_000;
+
+/** How often a node tells its record without news, ms, in a cluster of up to ten; it stretches beyond. */
+export const RECORD_MS = 1_000;
+/** How often the listening sockets of this machine are looked at, ms. */
+export const LISTENERS_MS = 50;
+/** How often addresses and links are looked at, ms. */
+export const NETWORK_MS = 250;
+/** Longest time between two looks at the whole IPVS table, ms. */
+export const TABLE_MS_MAX = 10_000;
+/** Shortest time between two looks at the whole IPVS table, ms. */
+export const TABLE_MS_MIN = 1_000;
