@@ -34,7 +34,7 @@ export function servesService(sockets: Iterable<Socket>, service: ServiceName): 
     if (receives(socket, service.address)) {
       return { up: true, reason: `listens on ${socket.address}` };
     }
-    others.push(socket.v6only && socket.address === "::" ? ":: (IPv6 only)" : socket.address);
+    others.push(socket.v6only && socket.address === "::" ? ":: (IPv6)" : socket.address);
   }
   return { up: false, reason: missing(service, others) };
 }
