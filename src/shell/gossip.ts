@@ -1,0 +1,313 @@
+/**
+ * Membership and health by gossip: one libp2p node that publishes this node's record, hands on the records of
+ * others, keeps connections to the wanted peers, and carries the cluster document.
+ */
+import {
+  type GossipSub,
+  gossipsub,
+  type Message,
+  TopicValidatorResult,
+} from "@chainsafe/libp2p-gossipsub";
+import type { Identify } from "@libp2p/identify";
+import type { Libp2p, PeerId } from "@libp2p/interface";
+import { createLibp2p } from "libp2p";
+import type { Endpoint, Ip } from "../core/address.ts";
+import type { NodeId } from "../core/document.ts";
+import type { NodeRecord } from "../core/record.ts";
+import type { Gossip, GossipListener } from "../ports.ts";
+import { startDialler } from "./dialler.ts";
+import type { Dialler } from "./dialler.ts";
+import {
+  DOCUMENT_BYTES_MAX,
+  type DocumentHandlers,
+  type DocumentNetwork,
+  SYNCHRONIZE_TIMEOUT_MS,
+  UPDATE_BYTES_MAX,
+} from "./document_network.ts";
+import { createDropCounter, type DropCounter } from "./drop_counter.ts";
+import { createFrames } from "./frames.ts";
+import { type Links, watchLinks } from "./gossip_links.ts";
+import {
+  clusterTopics,
+  DOCUMENT_PROTOCOL,
+  gossipsubOptions,
+  HELLO_PROTOCOL,
+  type Topics,
+} from "./gossip_topics.ts";
+import { encodeHello, HELLO_LIMITS, type HelloAnswer } from "./hello_answer.ts";
+import { type Identity, nodeIdOf } from "./identity.ts";
+import { DIAL_TIMEOUT_MS, nodeOptions, toMultiaddr } from "./libp2p_node.ts";
+import { listenableEndpoints } from "./listen_probe.ts";
+import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
+import { bindRefusal } from "./port_refusal.ts";
+import { decodeRecord, encodeRecord, type RecordProblem } from "./record_codec.ts";
+
+/** Why a message is dropped. `forged`: its signer is not who the record says; `cluster`: of another cluster. */
+export type GossipDrop = RecordProblem | "forged" | "cluster" | "unattended";
+
+/** Pause before a record is published again for peers that have just come, ms: several come together at a start. */
+const WELCOME_DELAY_MS = 50;
+/** Streams one peer may have open at once for one protocol: one synchronization at a time, and one to spare. */
+const STREAMS_PER_PEER_MAX = 4;
+/** Largest frame of a synchronization: the whole document and its state vector. */
+const DOCUMENT_LIMITS = {
+  bytesMax: DOCUMENT_BYTES_MAX,
+  timeoutMs: SYNCHRONIZE_TIMEOUT_MS,
+} as const;
+
+/** How to open gossip. */
+export interface GossipOptions {
+  readonly cluster: string;
+  readonly token: string;
+  readonly identity: Pick<Identity, "id" | "privateKey">;
+  /** Version of the program, told to peers. */
+  readonly version: string;
+  /** Own path addresses, the primary one first: where to listen. */
+  readonly listen: readonly Ip[];
+  /** TCP port on each of them. */
+  readonly port: number;
+  /** Members to begin with, by address alone; dialled while nobody is connected. */
+  readonly seeds: readonly Endpoint[];
+  readonly listener: GossipListener;
+  /** What to answer to `troop join`. */
+  readonly hello: () => HelloAnswer;
+  readonly notices?: Notices;
+}
+
+/** Open gossip. */
+export interface OpenGossip extends Gossip {
+  /** The way of the cluster document. */
+  readonly documents: DocumentNetwork;
+  /** Messages dropped, by reason. */
+  dropped(): ReadonlyMap<GossipDrop, number>;
+}
+
+type Node = Libp2p<{ identify: Identify; pubsub: GossipSub }>;
+
+interface GossipState {
+  readonly options: GossipOptions;
+  readonly notices: Notices;
+  readonly node: Node;
+  readonly topics: Topics;
+  readonly drops: DropCounter<GossipDrop>;
+  readonly publishing: Set<Promise<unknown>>;
+  lastRecord: Uint8Array | undefined;
+  welcome: ReturnType<typeof setTimeout> | undefined;
+  documents: DocumentHandlers | undefined;
+  links: Links;
+}
+
+/** Opens gossip and starts dialling. Rejects with a Refusal when a port is in use or the primary address is missing. */
+export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
+  const notices = options.notices ?? NO_NOTICES;
+  const listen = await listenableEndpoints(options.listen, options.port, notices);
+  const topics = clusterTopics(options.cluster);
+  const base = nodeOptions({ ...options, privateKey: options.identity.privateKey, listen });
+  const node = await createLibp2p({
+    ...base,
+    services: { ...base.services, pubsub: gossipsub(gossipsubOptions(topics)) },
+  }) as unknown as Node;
+  const state: GossipState = {
+    options,
+    notices,
+    node,
+    topics,
+    drops: createDropCounter<GossipDrop>({ notices, what: "gossip" }),
+    publishing: new Set(),
+    lastRecord: undefined,
+    welcome: undefined,
+    documents: undefined,
+    links: {
+      members: () => [],
+      connected: () => new Set(),
+      connectionTo: () => undefined,
+      mend() {},
+    },
+  };
+  await serve(state);
+  try {
+    await node.start();
+  } catch (error) {
+    throw bindRefusal({ address: options.listen[0] ?? "", port: options.port }, error);
+  }
+  return run(state);
+}
+
+/** Handlers are there before the first peer can ask. */
+async function serve(state: GossipState): Promise<void> {
+  const { node, topics } = state;
+  const { pubsub } = node.services;
+  pubsub.topicValidators.set(topics.records, (_from, message) => takeRecord(state, message));
+  pubsub.topicValidators.set(topics.updates, (_from, message) => takeUpdate(state, message));
+  pubsub.addEventListener("subscription-change", () => welcome(state));
+  await node.handle(HELLO_PROTOCOL, async (stream) => {
+    const frames = createFrames(stream, HELLO_LIMITS);
+    try {
+      await frames.write(encodeHello(state.options.hello()));
+      await frames.close();
+    } catch (error) {
+      frames.abort(errorText(error));
+    }
+  }, { maxInboundStreams: STREAMS_PER_PEER_MAX });
+  await node.handle(DOCUMENT_PROTOCOL, async (stream) => {
+    const frames = createFrames(stream, DOCUMENT_LIMITS);
+    try {
+      if (state.documents === undefined) throw new Error("the document is not open yet");
+      await state.documents.serve(frames);
+    } catch (error) {
+      state.notices.debug({ problem: errorText(error) }, "a synchronization ended early");
+      frames.abort(errorText(error));
+    }
+  }, { maxInboundStreams: STREAMS_PER_PEER_MAX });
+}
+
+function run(state: GossipState): OpenGossip {
+  const { node, options, topics } = state;
+  for (const topic of Object.values(topics)) node.services.pubsub.subscribe(topic);
+  const links = watchLinks({
+    libp2p: node,
+    memberProtocol: DOCUMENT_PROTOCOL,
+    listener: {
+      connected: (id) => options.listener.connected(id),
+      disconnected(id) {
+        options.listener.disconnected(id);
+        dialler.lost(id);
+      },
+    },
+  });
+  state.links = links;
+  const dialler: Dialler = startDialler({
+    id: options.identity.id,
+    seeds: options.seeds.filter((seed) => !isOwnEndpoint(options, seed)),
+    connected: () => links.connected(),
+    isSelf: (error) => errorText(error).includes("dial self"),
+    async dial(endpoints) {
+      const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
+      await node.dial(endpoints.map(toMultiaddr), { signal });
+    },
+  });
+  return {
+    publishRecord: (record) => publishRecord(state, record),
+    connected: () => links.members(),
+    wantPeers: (peers) => dialler.wantPeers(peers),
+    documents: documentNetwork(state),
+    dropped: () => state.drops.counts(),
+    close: () => close(state, dialler),
+  };
+}
+
+function isOwnEndpoint(options: GossipOptions, { address, port }: Endpoint): boolean {
+  return port === options.port && options.listen.includes(address);
+}
+
+async function close(state: GossipState, dialler: Dialler): Promise<void> {
+  dialler.close();
+  clearTimeout(state.welcome);
+  // The last words of a node that leaves are being signed: they must get out before the connections close.
+  await Promise.allSettled(state.publishing);
+  await state.node.stop();
+}
+
+function publishRecord(state: GossipState, record: NodeRecord): void {
+  try {
+    state.lastRecord = encodeRecord(record);
+  } catch (error) {
+    state.notices.warn({ problem: errorText(error) }, "cannot publish the own record");
+    return;
+  }
+  void publish(state, state.topics.records, state.lastRecord)
+    .then((recipients) => state.links.mend(recipients));
+}
+
+/** Publishes the last record again for peers that have just come: they need not wait for its next turn. */
+function welcome(state: GossipState): void {
+  state.welcome ??= setTimeout(() => {
+    state.welcome = undefined;
+    if (state.lastRecord !== undefined) void publish(state, state.topics.records, state.lastRecord);
+  }, WELCOME_DELAY_MS);
+}
+
+/** Publishes; resolves with the peers it went to. Never rejects. */
+async function publish(state: GossipState, topic: string, data: Uint8Array): Promise<PeerId[]> {
+  const sending = state.node.services.pubsub.publish(topic, data);
+  state.publishing.add(sending);
+  try {
+    return (await sending).recipients;
+  } catch (error) {
+    state.notices.debug({ topic, problem: errorText(error) }, "cannot publish");
+    return [];
+  } finally {
+    state.publishing.delete(sending);
+  }
+}
+
+/**
+ * Judges a record before it is handed on. What is not understood is ignored rather than rejected: the
+ * peer that passed it on may be newer than this one.
+ */
+function takeRecord(state: GossipState, message: Message): TopicValidatorResult {
+  const record = decodeRecord(message.data);
+  const problem = typeof record === "string"
+    ? record
+    : recordProblem(state.options, message, record);
+  if (problem !== undefined || typeof record === "string") {
+    state.drops.drop(problem ?? "malformed", { from: senderText(message) });
+    return TopicValidatorResult.Ignore;
+  }
+  state.options.listener.record(record);
+  return TopicValidatorResult.Accept;
+}
+
+function recordProblem(
+  options: GossipOptions,
+  message: Message,
+  record: NodeRecord,
+): GossipDrop | undefined {
+  if (record.cluster !== options.cluster) return "cluster";
+  return record.id === signerId(message) && record.peer === senderText(message)
+    ? undefined
+    : "forged";
+}
+
+/** The node id of the key that signed the message; gossipsub has verified the signature. */
+function signerId(message: Message): NodeId | undefined {
+  if (message.type !== "signed" || message.from.type !== "Ed25519") return undefined;
+  return nodeIdOf(message.from.publicKey.raw);
+}
+
+function senderText(message: Message): string {
+  return message.type === "signed" ? message.from.toString() : "";
+}
+
+function takeUpdate(state: GossipState, message: Message): TopicValidatorResult {
+  const drop = message.data.length > UPDATE_BYTES_MAX
+    ? "size"
+    : state.documents === undefined
+    ? "unattended"
+    : undefined;
+  if (drop !== undefined) {
+    state.drops.drop(drop, { from: senderText(message) });
+    return TopicValidatorResult.Ignore;
+  }
+  state.documents?.update(message.data);
+  return TopicValidatorResult.Accept;
+}
+
+function documentNetwork(state: GossipState): DocumentNetwork {
+  return {
+    attach: (handlers) => void (state.documents = handlers),
+    async publish(update) {
+      if (update.length > UPDATE_BYTES_MAX) return 0;
+      return (await publish(state, state.topics.updates, update)).length;
+    },
+    async open(peer) {
+      const connection = state.links.connectionTo(peer);
+      if (connection === undefined) throw new Error(`no connection to ${peer}`);
+      const signal = AbortSignal.timeout(SYNCHRONIZE_TIMEOUT_MS);
+      return createFrames(
+        await connection.newStream(DOCUMENT_PROTOCOL, { signal }),
+        DOCUMENT_LIMITS,
+      );
+    },
+  };
+}
