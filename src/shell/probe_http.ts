@@ -94,7 +94,8 @@ function open(target: ProbeTarget, { trust }: HttpContext): http.ClientRequest {
   const options: http.RequestOptions = {
     host: address,
     port,
-    path: check.path,
+    // A request target is ASCII (RFC 3986, 2.1); what is already encoded stays.
+    path: check.path.replace(/[^\x21-\x7e]+/gu, encodeURIComponent),
     // An agent of its own: no connection is shared or kept, and the global agent obeys proxy variables.
     agent: false,
     maxHeaderSize: HEADER_BYTES_MAX,

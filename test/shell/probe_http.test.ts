@@ -1,0 +1,437 @@
+import { describe, expect, test } from "bun:test";
+import { compilePattern } from "../../src/core/regex.ts";
+import {
+  HEADER_BYTES_MAX,
+  probeHttp,
+  REPLY_BYTES_MAX,
+  trustStore,
+} from "../../src/shell/probe_http.ts";
+import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
+import { certificates } from "./certificates.ts";
+import {
+  answer,
+  answerAndStall,
+  answerForEver,
+  closedPort,
+  type Script,
+  serve,
+  targetAt,
+} from "./scripted_server.ts";
+
+const clock = { now: () => performance.now(), wallMs: () => Date.now() };
+
+async function probe(
+  target: ProbeTarget,
+  { signal = new AbortController().signal, authority }: {
+    signal?: AbortSignal;
+    authority?: string;
+  } = {},
+): Promise<ProbeResult | null> {
+  const { expect: text } = target.check;
+  const pattern = text === null ? null : compilePattern(text);
+  const trust = () => trustStore(authority === undefined ? [] : [authority]);
+  return await probeHttp(target, { clock, signal, pattern, trust });
+}
+
+function reply(body: string, head = "HTTP/1.1 200 OK"): string {
+  return `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
+/** Sends the pieces one by one, so that they arrive apart. */
+function inPieces(...pieces: string[]): Script {
+  return (socket) =>
+    socket.once("data", async () => {
+      socket.setNoDelay(true);
+      for (const piece of pieces) {
+        socket.write(piece);
+        await Bun.sleep(5);
+      }
+      socket.end();
+    });
+}
+
+interface Case {
+  readonly server: Script;
+  /** Expected text of the check. */
+  readonly expects?: string;
+  readonly ok?: true;
+  readonly reason: string | RegExp;
+}
+
+const CHUNKED = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+const UNTIL_CLOSE = "HTTP/1.1 200 OK\r\n\r\n";
+const TOOK = String.raw` in \d+ ms$`;
+
+const cases: Record<string, Case> = {
+  "200 with a body": { server: answer(reply("hello")), ok: true, reason: RegExp(`^200${TOOK}`) },
+  "204 without a body": {
+    server: answer("HTTP/1.1 204 No Content\r\n\r\n"),
+    ok: true,
+    reason: RegExp(`^204${TOOK}`),
+  },
+  "expected text": {
+    server: answer(reply("a Test Page.")),
+    expects: "Test P.ge",
+    ok: true,
+    reason: /^200 in/,
+  },
+  "chunked body": {
+    server: answer(`${CHUNKED}3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n`),
+    expects: "^hello$",
+    ok: true,
+    reason: /^200 in/,
+  },
+  "expected text split over chunks and segments": {
+    server: inPieces(CHUNKED, "6\r\na Test\r\n", "5\r\n Page\r\n", "0\r\n", "\r\n"),
+    expects: "Test Page",
+    ok: true,
+    reason: /^200 in/,
+  },
+  "character split over segments": {
+    server: (socket) =>
+      socket.once("data", async () => {
+        const bytes = Buffer.from(reply("größe"));
+        socket.write(bytes.subarray(0, bytes.length - 4));
+        await Bun.sleep(5);
+        socket.end(bytes.subarray(bytes.length - 4));
+      }),
+    expects: "größe",
+    ok: true,
+    reason: /^200 in/,
+  },
+  "HTTP/1.0 without length": {
+    server: answer("HTTP/1.0 200 OK\r\n\r\nhello"),
+    expects: "hello",
+    ok: true,
+    reason: /^200/,
+  },
+  "HTTP/1.1 until close": {
+    server: answer(`${UNTIL_CLOSE}hello`),
+    expects: "hello",
+    ok: true,
+    reason: /^200/,
+  },
+  "1xx first": {
+    server: answer(
+      `HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n${
+        reply("hello")
+      }`,
+    ),
+    expects: "hello",
+    ok: true,
+    reason: /^200/,
+  },
+  "body without end": {
+    server: answerForEver(UNTIL_CLOSE, "x".repeat(65_536)),
+    ok: true,
+    reason: RegExp(`^200 and more than ${REPLY_BYTES_MAX} bytes${TOOK}`),
+  },
+  "body without end, expected text early": {
+    server: answerForEver(`${UNTIL_CLOSE}Test Page`, "x".repeat(65_536)),
+    expects: "Test Page",
+    ok: true,
+    reason: /^200 and more/,
+  },
+  "body without end, expected text never": {
+    server: answerForEver(UNTIL_CLOSE, "x".repeat(65_536)),
+    expects: "Test Page",
+    reason: `first ${REPLY_BYTES_MAX} bytes of the body lack /Test Page/`,
+  },
+  "catastrophic body for a backtracking matcher": {
+    server: answer(reply("a".repeat(100_000) + "!")),
+    expects: "^(?:a+)+(?:b|c)$",
+    reason: "body lacks /^(?:a+)+(?:b|c)$/",
+  },
+  "status 503": { server: answer(reply("", "HTTP/1.1 503 Busy")), reason: "status 503, want 2xx" },
+  "status 404 with the expected text": {
+    server: answer(reply("Test Page", "HTTP/1.1 404 Not Found")),
+    expects: "Test Page",
+    reason: "status 404, want 2xx",
+  },
+  redirect: {
+    server: answer("HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\n\r\n"),
+    reason: "status 302 to /login, want 2xx",
+  },
+  "protocol switch nobody asked for": {
+    server: answer("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+    reason: "status 101, want 2xx",
+  },
+  "wrong text": {
+    server: answer(reply("It works!")),
+    expects: "Test Page",
+    reason: "body lacks /Test Page/",
+  },
+  "wrong text, compressed against our will": {
+    server: answer(reply("\x1f\x8b", "HTTP/1.1 200 OK\r\nContent-Encoding: gzip")),
+    expects: "Test Page",
+    reason: "body lacks /Test Page/ (it came gzip-encoded)",
+  },
+  "expression that cannot be compiled": {
+    server: answer(reply("")),
+    expects: "a(?=b)",
+    reason: /^"a\(\?=b\)" is not a regular expression: /,
+  },
+  silence: { server: () => {}, reason: "timed out after 300 ms while waiting for the headers" },
+  "half a status line": {
+    server: answerAndStall("HTTP/1.1 2"),
+    reason: "timed out after 300 ms while waiting for the headers",
+  },
+  "headers that drip": {
+    server: (socket) => {
+      const drip = setInterval(() => socket.write("X-A: b\r\n"), 20);
+      socket.on("close", () => clearInterval(drip));
+      socket.write("HTTP/1.1 200 OK\r\n");
+    },
+    reason: "timed out after 300 ms while waiting for the headers",
+  },
+  "1xx without end": {
+    server: (socket) => {
+      const drip = setInterval(() => socket.write("HTTP/1.1 100 Continue\r\n\r\n"), 20);
+      socket.on("close", () => clearInterval(drip));
+    },
+    reason: "timed out after 300 ms while waiting for the headers",
+  },
+  "200 whose body stalls": {
+    server: answerAndStall("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"),
+    reason: "timed out after 300 ms while waiting for the body",
+  },
+  "200 whose body stalls after the expected text": {
+    server: answerAndStall("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nTest Page"),
+    expects: "Test Page",
+    reason: "timed out after 300 ms while waiting for the body",
+  },
+  "200 whose chunked body stalls": {
+    server: answerAndStall(`${CHUNKED}3\r\nhel\r\n`),
+    reason: "timed out after 300 ms while waiting for the body",
+  },
+  "body cut short": {
+    server: answer("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello"),
+    reason: "connection closed before the end of the body",
+  },
+  "chunked body cut short": {
+    server: answer(`${CHUNKED}3\r\nhel\r\n`),
+    reason: "connection closed before the end of the body",
+  },
+  "reset where the close would end the body": {
+    server: (socket) =>
+      socket.once("data", async () => {
+        socket.write(`${UNTIL_CLOSE}hello`);
+        await Bun.sleep(20);
+        socket.resetAndDestroy();
+      }),
+    reason: "connection reset while waiting for the body",
+  },
+  "reset at once": {
+    server: (socket) => socket.resetAndDestroy(),
+    reason: "connection reset while waiting for the headers",
+  },
+  "reset after the request": {
+    server: (socket) => socket.once("data", () => socket.resetAndDestroy()),
+    reason: "connection reset while waiting for the headers",
+  },
+  "close without an answer": {
+    server: (socket) => socket.once("data", () => socket.end()),
+    reason: "connection closed while waiting for the headers",
+  },
+  "another protocol": { server: answer("SSH-2.0-OpenSSH_9.2\r\n"), reason: /^not an HTTP reply: / },
+  "broken chunk size": {
+    server: answer(`${CHUNKED}zz\r\nhello\r\n`),
+    reason: /^not an HTTP reply: .*chunk/,
+  },
+  "two lengths": {
+    server: answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
+    reason: /^not an HTTP reply: .*Content-Length/,
+  },
+  "headers without end": {
+    server: answerForEver("HTTP/1.1 200 OK\r\n", `X-A: ${"x".repeat(1_000)}\r\n`),
+    reason: `headers longer than ${HEADER_BYTES_MAX} bytes`,
+  },
+  "one header without end": {
+    server: answerForEver("HTTP/1.1 200 OK\r\nX-A: ", "x".repeat(10_000)),
+    reason: `headers longer than ${HEADER_BYTES_MAX} bytes`,
+  },
+};
+
+describe("probeHttp judges", () => {
+  test.each(Object.entries(cases))(
+    "%s",
+    async (_name, { server: script, expects = null, ok = false, reason }) => {
+      using server = await serve(script);
+      const result = await probe(targetAt(server.port, { kind: "http", expect: expects }));
+      if (typeof reason === "string") expect(result).toMatchObject({ ok, reason });
+      else expect(result).toMatchObject({ ok, reason: expect.stringMatching(reason) });
+    },
+  );
+
+  test("a refused connection", async () => {
+    const result = await probe(targetAt(await closedPort(), { kind: "http" }));
+    expect(result).toMatchObject({ ok: false, reason: "connection refused" });
+  });
+
+  test("a request that cannot be written", async () => {
+    const result = await probe(targetAt(await closedPort(), { kind: "http", host: "日本" }));
+    expect(result).toMatchObject({ ok: false, reason: expect.stringMatching(/^cannot ask: /) });
+  });
+});
+
+describe("probeHttp asks", () => {
+  const asked: [
+    what: string,
+    check: Partial<ProbeTarget["check"]>,
+    line: (port: number) => string,
+  ][] = [
+    ["for the path", { path: "/status?x=1" }, () => "GET /status?x=1 HTTP/1.1\r\n"],
+    [
+      "for a path beyond ASCII, encoded",
+      { path: "/ä%20日" },
+      () => "GET /%C3%A4%20%E6%97%A5 HTTP/1.1\r\n",
+    ],
+    ["with the address as host", {}, (port) => `\r\nHost: 127.0.0.1:${port}\r\n`],
+    [
+      "with the host of the check",
+      { host: "www.example.org" },
+      (port) => `\r\nHost: www.example.org:${port}\r\n`,
+    ],
+    ["for one answer only", {}, () => "\r\nConnection: close\r\n"],
+    ["for a body as it is", {}, () => "\r\nAccept-Encoding: identity\r\n"],
+  ];
+  test.each(asked)("%s", async (_what, check, line) => {
+    using server = await serve(answer(reply("")));
+    await probe(targetAt(server.port, { kind: "http", ...check }));
+    expect(server.received).toEqual([expect.stringContaining(line(server.port))]);
+  });
+
+  test("an IPv6 address", async () => {
+    using server = await serve(answer(reply("")), { host: "::1" });
+    const result = await probe({ ...targetAt(server.port, { kind: "http" }), address: "::1" });
+    expect(result).toMatchObject({ ok: true });
+    expect(server.received).toEqual([
+      expect.stringContaining(`\r\nHost: [::1]:${server.port}\r\n`),
+    ]);
+  });
+
+  test("the server itself, whatever proxy the environment names", async () => {
+    using proxy = await serve(answer(reply("I am a proxy")));
+    using server = await serve(answer(reply("Test Page")));
+    const names = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
+    const before = { ...process.env };
+    for (const name of names) process.env[name] = `http://127.0.0.1:${proxy.port}`;
+    process.env.NODE_USE_ENV_PROXY = "1";
+    try {
+      const result = await probe(targetAt(server.port, { kind: "http", expect: "Test Page" }));
+      expect(result).toMatchObject({ ok: true });
+    } finally {
+      for (const name of [...names, "NODE_USE_ENV_PROXY"]) {
+        if (before[name] === undefined) delete process.env[name];
+        else process.env[name] = before[name];
+      }
+    }
+    expect(proxy.received).toEqual([]);
+  });
+});
+
+describe("probeHttp over TLS judges", () => {
+  const name = "www.example.org";
+  const tlsCases: [
+    what: string,
+    certificate: string,
+    host: string | null,
+    reason: string | RegExp,
+  ][] = [
+    ["a certificate for the host", "good", name, /^200 in/],
+    ["a certificate for the address, when no host is given", "good", null, /^200 in/],
+    ["a certificate for another host", "other", name, `certificate is not for ${name}`],
+    [
+      "no host and a certificate without the address",
+      "other",
+      null,
+      "certificate is not for 127.0.0.1 (name the host in the check)",
+    ],
+    ["a certificate that has run out", "expired", name, "certificate has expired"],
+    [
+      "a self-signed certificate",
+      "selfsigned",
+      name,
+      "certificate is self-signed and not trusted by this node",
+    ],
+    [
+      "an unknown authority",
+      "stranger",
+      name,
+      "certificate is signed by an authority this node does not trust",
+    ],
+  ];
+  test.each(tlsCases)("%s", async (_what, certificate, host, reason) => {
+    const { authority, pairs } = await certificates();
+    const pair = pairs[certificate];
+    if (pair === undefined) throw new Error(`no certificate "${certificate}"`);
+    using server = await serve(answer(reply("hello")), { tls: pair });
+    const target = targetAt(server.port, { kind: "https", host, timeoutMs: 2_000 });
+    const result = await probe(target, { authority });
+    expect(result?.reason).toMatch(
+      typeof reason === "string" ? RegExp(`^${RegExp.escape(reason)}$`) : reason,
+    );
+    expect(result?.ok).toBe(typeof reason !== "string");
+  });
+
+  test("a server that speaks plain HTTP", async () => {
+    using server = await serve(answer(reply("hello")));
+    const result = await probe(targetAt(server.port, { kind: "https", host: name }));
+    expect(result).toMatchObject({ ok: false, reason: "does not speak TLS" });
+  });
+
+  test("a server that never answers the handshake", async () => {
+    using server = await serve(() => {});
+    const result = await probe(targetAt(server.port, { kind: "https", host: name }));
+    expect(result).toMatchObject({
+      ok: false,
+      reason: "timed out after 300 ms during the TLS handshake",
+    });
+  });
+
+  test("a body that stalls", async () => {
+    const { authority, pairs } = await certificates();
+    using server = await serve(
+      answerAndStall("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"),
+      { tls: pairs.good! },
+    );
+    const result = await probe(targetAt(server.port, { kind: "https", host: name }), { authority });
+    expect(result).toMatchObject({
+      ok: false,
+      reason: "timed out after 300 ms while waiting for the body",
+    });
+  });
+});
+
+test("probeHttp aborted says nothing and hangs up", async () => {
+  using server = await serve(() => {});
+  const controller = new AbortController();
+  const pending = probe(targetAt(server.port, { kind: "http", timeoutMs: 60_000 }), {
+    signal: controller.signal,
+  });
+  while (server.open.size === 0) await Bun.sleep(1);
+  controller.abort();
+  expect(await pending).toBeNull();
+  while (server.open.size > 0) await Bun.sleep(1);
+});
+
+test("probeHttp does not blame the server for a process that stood still", async () => {
+  // The server runs apart, so it answers while this process does not look.
+  await using child = Bun.spawn({
+    cmd: [
+      process.execPath,
+      "-e",
+      `
+      const server = require("node:http").createServer((_, reply) => reply.end("hello"));
+      server.listen(0, "127.0.0.1", () => console.log(server.address().port));
+    `,
+    ],
+    stdout: "pipe",
+  });
+  const { value } = await child.stdout.getReader().read();
+  const port = Number(new TextDecoder().decode(value));
+  const pending = probe(targetAt(port, { kind: "http", timeoutMs: 100 }));
+  const wakeMs = performance.now() + 400;
+  while (performance.now() < wakeMs);
+  expect(await pending).toMatchObject({ ok: true });
+});
