@@ -314,20 +314,55 @@ describe("probeHttp asks", () => {
     using proxy = await serve(answer(reply("I am a proxy")));
     using server = await serve(answer(reply("Test Page")));
     const names = ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
-    const before = { ...process.env };
-    for (const name of names) process.env[name] = `http://127.0.0.1:${proxy.port}`;
-    process.env.NODE_USE_ENV_PROXY = "1";
-    try {
-      const result = await probe(targetAt(server.port, { kind: "http", expect: "Test Page" }));
-      expect(result).toMatchObject({ ok: true });
-    } finally {
-      for (const name of [...names, "NODE_USE_ENV_PROXY"]) {
-        if (before[name] === undefined) delete process.env[name];
-        else process.env[name] = before[name];
-      }
-    }
+    const variables = Object.fromEntries(
+      names.map((name) => [name, `http://127.0.0.1:${proxy.port}`]),
+    );
+    const result = await probeApart(server.port, {
+      env: { ...variables, NODE_USE_ENV_PROXY: "1" },
+    });
+    expect(result).toMatchObject({ ok: true });
+    expect(server.received).toHaveLength(1);
     expect(proxy.received).toEqual([]);
   });
+});
+
+/** Probes from another process: its environment and limits are read once, when it starts. */
+async function probeApart(
+  port: number,
+  { env = {}, before = "", descriptors = 1_000 }: {
+    env?: Record<string, string>;
+    before?: string;
+    descriptors?: number;
+  },
+): Promise<ProbeResult | null> {
+  const folder = `${import.meta.dir}/../../src/shell`;
+  const script = `
+    import { createProbe } from "${folder}/prober.ts";
+    const target = ${JSON.stringify(targetAt(port, { kind: "http", timeoutMs: 5_000 }))};
+    const clock = { now: () => performance.now(), wallMs: () => Date.now() };
+    const { signal } = new AbortController();
+    ${before}
+    console.log(JSON.stringify(await createProbe()(target, { clock, signal })));
+    process.exit(0);
+  `;
+  const shell = `ulimit -n ${descriptors} && exec "$0" -e "$1"`;
+  await using child = Bun.spawn({
+    cmd: ["sh", "-c", shell, process.execPath, script],
+    env: { ...process.env, ...env },
+    stdout: "pipe",
+  });
+  return JSON.parse(await new Response(child.stdout).text());
+}
+
+test("probeHttp says nothing about a server when this process has no descriptor left", async () => {
+  using server = await serve(answer(reply("hello")));
+  const before = `
+    import { openSync } from "node:fs";
+    await createProbe()(target, { clock, signal });
+    try { for (;;) openSync("/dev/null", "r"); } catch {}
+  `;
+  expect(await probeApart(server.port, { before, descriptors: 100 })).toBeNull();
+  expect(server.received).toHaveLength(1);
 });
 
 describe("probeHttp over TLS judges", () => {
