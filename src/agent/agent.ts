@@ -6,6 +6,7 @@
  * announcement), then talk (the claim), then sync daemons, then everything that may take longer.
  */
 import type { Ip } from "../core/address.ts";
+import { isActive } from "../core/desired.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { statusOf } from "../core/status_view.ts";
 import type { Status } from "../core/status.ts";
@@ -156,8 +157,11 @@ export class Agent {
     step(state, { kind: "tick" }, now);
     if (state.phase === "stopped" && this.#quiet) return;
     this.#network.apply(state, now);
+    // A standby is bypassed before it says that it is there; a new holder says so before its daemon starts.
+    const active = isActive(state);
+    if (!active) this.#table.applyDaemons(state, now);
     this.#talk.speak(state, now);
-    if (state.phase !== "starting") this.#table.applyDaemons(state, now);
+    if (active) this.#table.applyDaemons(state, now);
     this.#table.poke(state, now);
     this.#health.aim(state);
     this.#saveClaims();

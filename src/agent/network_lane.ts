@@ -126,18 +126,12 @@ export class NetworkLane {
     const isWanted = (item: KernelAddress) => wanted.some((want) => sameAddress(want, item));
     for (const item of this.#addresses) {
       if (
-        this.#ledger.has(item.address) && isHost(item) && !isWanted(item) &&
-        !this.#mayAdopt(state, item)
+        this.#ledger.has(item.address) && isHost(item) && !isWanted(item)
       ) {
         this.#remove(item);
       }
     }
     for (const want of wanted) this.#put(state, want, now);
-  }
-
-  /** A starting node that adopts keeps what it found; nothing else of a VIP that is not wanted stays. */
-  #mayAdopt(state: State, item: KernelAddress): boolean {
-    return state.phase === "starting" && state.holds.has(item.address);
   }
 
   #remove(item: KernelAddress): void {

@@ -17,7 +17,7 @@ import type {
   SyncDaemons,
   TableOperation,
 } from "../core/table.ts";
-import { desiredDaemons } from "../core/desired.ts";
+import { desiredDaemons, isActive } from "../core/desired.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
 import type { Clock, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
@@ -166,36 +166,40 @@ export class TableLane {
 
   /** Makes the sync daemons run as wanted: at once when that changed, else looked at every {@link DAEMONS_MS}. */
   applyDaemons(state: State, now: number): void {
-    const { table, troubles } = this.#options;
+    const { table, troubles, tell } = this.#options;
     const wanted = desiredDaemons(state, this.#options.interface);
-    const fingerprint = JSON.stringify(wanted);
+    const bypassWanted = !isActive(state);
+    const fingerprint = JSON.stringify([wanted, bypassWanted]);
     if (fingerprint === this.#daemons && now - this.#daemonsMs < DAEMONS_MS) return;
     if (this.#daemons === "" && wanted.master === null && wanted.backup === null) return;
     this.#daemons = fingerprint;
     this.#daemonsMs = now;
     let present: SyncDaemons = { master: null, backup: null };
     if (!troubles.attempt("list sync daemons", () => present = table.daemons())) return;
+    let backup = present.backup !== null;
     for (const role of ["master", "backup"] as const) {
       const has = present[role];
       const want = wanted[role];
       const same = has?.interface === want?.interface && has?.syncId === want?.syncId;
-      if (has !== null && !same && this.#mayStop(has.syncId, state)) {
-        troubles.attempt(`stop sync ${role}`, () => table.stopDaemon(role));
+      if (same) continue;
+      let runs = has !== null;
+      if (runs && this.#mayStop(state)) {
+        runs = !troubles.attempt(`stop sync ${role}`, () => table.stopDaemon(role));
       }
-      if (want !== null && !same) {
-        troubles.attempt(
+      if (want !== null && !runs) {
+        runs = troubles.attempt(
           `start sync ${role}`,
           () => table.startDaemon(role, want.interface, want.syncId),
         );
       }
+      if (role === "backup") backup = runs;
     }
+    tell({ kind: "bypass", on: backup && bypassWanted });
   }
 
-  /** A daemon that somebody else started, with another id, in a namespace where troop wants none, is not troop's. */
-  #mayStop(syncId: number, state: State): boolean {
-    const wanted = desiredDaemons(state, this.#options.interface);
-    const own = wanted.master ?? wanted.backup;
-    return own !== null || this.#options.owned.keys().length > 0 || syncId === 0;
+  /** Without a row of its own in this namespace troop leaves the daemons of others alone. */
+  #mayStop(state: State): boolean {
+    return state.vips.length > 0 || this.#options.owned.keys().length > 0;
   }
 
   /** Removes every row and daemon of troop's. For a node that leaves for good. */

@@ -117,14 +117,15 @@ export function ownVerdict(state: State, service: Service): { up: boolean; reaso
  * - Holder, nobody else claims, no handover: everybody.
  * - Holder in a handover: its successor, so that connections to others end or reach the successor first.
  * - Two claims, or a VIP just let go, or about to be taken over from a holder that hands it over: this node.
- * - Not the holder, but IPVS works here for another VIP: this node, for what a holder forwards here.
+ * - Not the holder, but IPVS works here (another VIP is held, or no backup daemon runs): this node, for what
+ *   a holder forwards here.
  * - Otherwise the node is bypassed (`backup_only`) and its table is kept complete, ready for a takeover.
  */
 export function soleServer(state: State, vip: Ip): NodeId | null {
   const selfId = state.self.id;
   const hold = state.holds.get(vip);
   if (hold !== undefined && hold.phase === "holding") return hold.rival ? selfId : hold.successor;
-  if (state.holds.size > 0) return selfId;
+  if (state.holds.size > 0 || !state.bypassed) return selfId;
   return isSuccessor(state, vip) ? selfId : null;
 }
 

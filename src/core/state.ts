@@ -124,6 +124,8 @@ export interface State {
   readonly deaf: Map<ServiceKey, string>;
   /** Where each VIP belongs on this machine. */
   readonly placements: Map<Ip, Placement>;
+  /** Whether IPVS passes every packet untouched on this node now, as the kernel itself says. */
+  bypassed: boolean;
   /** Silence before this moment proves nothing: this node was not listening. */
   trustedFromMs: number;
   lastTickMs: number;
@@ -155,6 +157,7 @@ export function initialState(self: Self, now: number): State {
     own: new Map(),
     deaf: new Map(),
     placements: new Map(),
+    bypassed: false,
     trustedFromMs: now,
     lastTickMs: now,
     tableVersion: 0,

@@ -49,6 +49,8 @@ export type Fact =
   | { readonly kind: "announced"; readonly vip: Ip }
   /** Somebody had taken the address away; it is back and must be announced anew. */
   | { readonly kind: "restored"; readonly vip: Ip }
+  /** Whether IPVS passes every packet untouched here: `backup_only` with a backup daemon that runs. */
+  | { readonly kind: "bypass"; readonly on: boolean }
   /** The kernel's table is what was wanted at this version. */
   | { readonly kind: "tableSettled"; readonly version: number }
   /** The operator wants this node to stop. */
@@ -90,6 +92,10 @@ export function step(state: State, fact: Fact, now: number): void {
         hold.announceFromMs = now;
         hold.announced = 0;
       });
+    case "bypass":
+      if (state.bypassed !== fact.on) state.tableVersion++;
+      state.bypassed = fact.on;
+      return;
     case "tableSettled":
       return onTableSettled(state, fact.version, now);
     case "leave":
