@@ -1,0 +1,138 @@
+/**
+ * The command line's side of the admin API: asks the running agent over its Unix socket.
+ */
+import { z } from "zod";
+import type { Ip } from "../core/address.ts";
+import { callOf, type Home } from "../core/home.ts";
+import { Refusal } from "../core/refusal.ts";
+import { formatServiceName, type Service, type ServiceName } from "../core/service.ts";
+import { type Status, statusSchema } from "../core/status.ts";
+import { ADMIN_PREFIX, doneSchema, refusedSchema } from "./admin_wire.ts";
+
+/** Longest wait for an answer, ms: a move or a leave hands over with pauses of some seconds. */
+const ANSWER_MS_MAX = 60_000;
+
+/** A running agent as the command line sees it. Every call rejects with a {@link Refusal}. */
+export interface AdminClient {
+  status(): Promise<Status>;
+  addService(service: Service): Promise<string>;
+  removeService(service: ServiceName): Promise<string>;
+  moveVip(vip: Ip, nodeName: string): Promise<string>;
+  leave(): Promise<string>;
+}
+
+/** The client of the agent of this home. Nothing is contacted before the first call. */
+export function adminClient(home: Home): AdminClient {
+  const ask = (attempted: string, path: string, body?: unknown) =>
+    request(home, { attempted, path, ...(body === undefined ? {} : { body }) });
+  const order = async (attempted: string, path: string, body: unknown) =>
+    read(home, { attempted, schema: doneSchema, raw: await ask(attempted, path, body) }).message;
+  return {
+    status: async () => {
+      const raw = await ask("status", "/status");
+      read(home, { attempted: "status", schema: statusSchema, raw });
+      // As it came: a newer agent may tell more than this program knows, and --json hands it on.
+      return raw as Status;
+    },
+    addService: (service) =>
+      order(`add service ${formatServiceName(service)}`, "/services", { service }),
+    removeService: ({ address, port, protocol }) =>
+      order(
+        `remove service ${formatServiceName({ address, port, protocol })}`,
+        "/services/remove",
+        { address, port, protocol },
+      ),
+    moveVip: (vip, node) => order(`move VIP ${vip} to ${node}`, "/vips/move", { vip, node }),
+    leave: () => order("leave", "/leave", {}),
+  };
+}
+
+interface Question {
+  readonly attempted: string;
+  readonly path: string;
+  /** Present for orders, absent for questions. */
+  readonly body?: unknown;
+}
+
+async function request(home: Home, { attempted, path, body }: Question): Promise<unknown> {
+  let response: Response;
+  let raw: unknown;
+  try {
+    response = await fetch(`http://troop${ADMIN_PREFIX}${path}`, {
+      unix: home.socket,
+      signal: AbortSignal.timeout(ANSWER_MS_MAX),
+      ...(body === undefined ? {} : {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      }),
+    });
+    raw = await response.json();
+  } catch (error) {
+    throw unreachable(home, attempted, error as Error & { code?: string });
+  }
+  if (response.ok) return raw;
+  const { error } = read(home, { attempted, schema: refusedSchema, raw });
+  throw new Refusal(error);
+}
+
+function read<Schema extends z.ZodType>(
+  home: Home,
+  { attempted, schema, raw }: { attempted: string; schema: Schema; raw: unknown },
+): z.infer<Schema> {
+  const parsed = schema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  throw new Refusal({
+    attempted,
+    problem: `the agent at ${home.socket} answers in a way this version does not know`,
+    remedy: "restart the agent with this version of troop",
+  }, { cause: parsed.error });
+}
+
+/** Why the socket gave no answer (connect(2) and unix(7) name the codes). */
+function unreachable(home: Home, attempted: string, cause: Error & { code?: string }): Refusal {
+  const { socket } = home;
+  const explained = explain(home, cause);
+  return new Refusal({
+    attempted,
+    problem: explained.problem.replaceAll("SOCKET", socket),
+    remedy: explained.remedy,
+  }, { cause });
+}
+
+function explain(
+  home: Home,
+  cause: Error & { code?: string },
+): { problem: string; remedy: string } {
+  if (cause.name === "TimeoutError") {
+    return {
+      problem: `the agent at SOCKET gave no answer within ${ANSWER_MS_MAX / 1_000} s`,
+      remedy: "look at its log; if it hangs, restart it",
+    };
+  }
+  switch (cause.code) {
+    case "ENOENT":
+    case "ENOTDIR":
+    case "ECONNREFUSED":
+      return {
+        problem: "no agent answers at SOCKET",
+        remedy: `start it with \`${callOf(home)} run\``,
+      };
+    case "EACCES":
+    case "EPERM":
+      return {
+        problem: "permission denied for SOCKET",
+        remedy: "run as root, or as the agent's user",
+      };
+    case "ENAMETOOLONG":
+      return {
+        problem: "the path SOCKET is too long for a Unix socket",
+        remedy: "use a --home with a shorter path",
+      };
+    default:
+      return {
+        problem: `the agent at SOCKET ended or broke off: ${cause.message}`,
+        remedy: "look at its log, and start it again if it is gone",
+      };
+  }
+}
