@@ -1,0 +1,135 @@
+/**
+ * The kernel's IPVS by generic netlink: table, sync daemons, timeouts.
+ */
+import { cString } from "./bun_ffi.ts";
+import { errnoName, KernelRequestError } from "./error.ts";
+import {
+  decodeDestination,
+  decodeService,
+  encodeChange,
+  encodeGet,
+  ipvsMessage,
+  keyVersion,
+} from "./ipvs_codec.ts";
+import { IPVS_FAMILY_NAME } from "./ipvs_constants.ts";
+import {
+  decodeDaemon,
+  decodeInfo,
+  decodeTimeouts,
+  encodeDeleteDaemon,
+  encodeNewDaemon,
+  encodeTimeouts,
+  type IpvsInfo,
+} from "./ipvs_daemon_codec.ts";
+import type {
+  IpvsChange,
+  IpvsDaemon,
+  IpvsDestination,
+  IpvsService,
+  IpvsServiceKey,
+  IpvsTimeouts,
+} from "./ipvs_types.ts";
+import type { Libraries } from "./libraries.ts";
+import { netlinkProtocols, NetlinkSocket } from "./netlink_socket.ts";
+
+/** The verbs of IPVS. All are synchronous and short; errors throw {@link KernelRequestError} unless said otherwise. */
+export interface Ipvs {
+  /** Applies changes in order and returns one errno name for each, or null where it succeeded. */
+  change(changes: readonly IpvsChange[]): (string | null)[];
+  /** All services, some at a time. End the iteration before the next call of any verb. */
+  services(): Iterable<IpvsService[]>;
+  /** One service, or undefined. */
+  service(key: IpvsServiceKey): IpvsService | undefined;
+  /** The real servers of a service, some at a time. End the iteration before the next call of any verb. */
+  destinations(key: IpvsServiceKey): Iterable<IpvsDestination[]>;
+  daemons(): Required<IpvsDaemon>[];
+  startDaemon(daemon: IpvsDaemon): void;
+  stopDaemon(role: IpvsDaemon["role"]): void;
+  info(): IpvsInfo;
+  timeouts(): IpvsTimeouts;
+  setTimeouts(timeouts: IpvsTimeouts): void;
+  /**
+   * Asks again for the family's number, which changes when the module is unloaded and loaded: the kernel
+   * answers ENOENT to the old one, as it does for a missing scheduler.
+   */
+  refresh(): void;
+  close(): void;
+}
+
+/** Opens IPVS. A kernel without it is noticed at the first verb, so that the module may be loaded later. */
+export function openIpvs(libraries: Libraries): Ipvs {
+  const socket = new NetlinkSocket(libraries, netlinkProtocols.generic);
+  let known: number | undefined;
+
+  function family(operation: string): number {
+    known ??= socket.resolveFamily(cString(IPVS_FAMILY_NAME));
+    if (known !== undefined) return known;
+    const detail = "kernel has no IPVS: load it with `modprobe ip_vs`";
+    throw new KernelRequestError({ operation, code: "ENOENT", detail });
+  }
+
+  function query(payload: Uint8Array, operation: string) {
+    return socket.query({ type: family(operation), flags: 0, payload }, operation);
+  }
+
+  function* dump<Row>(
+    payload: Uint8Array,
+    { operation, decode }: { operation: string; decode: (payload: Uint8Array) => Row | undefined },
+  ): Generator<Row[]> {
+    for (const messages of socket.dump({ type: family(operation), flags: 0, payload }, operation)) {
+      yield messages.map((message) => decode(message.payload)).filter((row) => row !== undefined);
+    }
+  }
+
+  return {
+    change(changes) {
+      const type = family("change the IPVS table");
+      const messages = changes.map((change) => ({ type, flags: 0, payload: encodeChange(change) }));
+      return socket.request(messages).map(({ errno }) => errno === 0 ? null : errnoName(errno));
+    },
+    services: () =>
+      dump(ipvsMessage("getService").finish(), {
+        operation: "list IPVS services",
+        decode: decodeService,
+      }),
+    service(key) {
+      try {
+        const answers = query(encodeGet("getService", key), "get IPVS service");
+        return answers.map((answer) => decodeService(answer.payload)).find((row) => row);
+      } catch (error) {
+        if (error instanceof KernelRequestError && error.code === "ESRCH") return undefined;
+        throw error;
+      }
+    },
+    destinations: (key) =>
+      dump(encodeGet("getDestination", key), {
+        operation: "list IPVS real servers",
+        decode: (payload) => decodeDestination(payload, keyVersion(key)),
+      }),
+    daemons: () =>
+      [...dump(ipvsMessage("getDaemon").finish(), {
+        operation: "list sync daemons",
+        decode: decodeDaemon,
+      })].flat(),
+    startDaemon(daemon) {
+      const { role, interface: name, syncId } = daemon;
+      query(encodeNewDaemon(daemon), `start ${role} sync daemon ${syncId} on ${name}`);
+    },
+    stopDaemon: (role) => void query(encodeDeleteDaemon(role), `stop ${role} sync daemon`),
+    info() {
+      const answers = query(ipvsMessage("getInfo").finish(), "get IPVS version");
+      const info = answers.map((answer) => decodeInfo(answer.payload)).find((found) => found);
+      if (info !== undefined) return info;
+      throw new KernelRequestError({ operation: "get IPVS version", code: "EBADMSG" });
+    },
+    timeouts() {
+      const [answer] = query(ipvsMessage("getConfig").finish(), "get IPVS timeouts");
+      return decodeTimeouts(answer?.payload ?? new Uint8Array(0));
+    },
+    setTimeouts: (timeouts) => void query(encodeTimeouts(timeouts), "set IPVS timeouts"),
+    refresh() {
+      known = undefined;
+    },
+    close: () => socket.close(),
+  };
+}

@@ -1,0 +1,45 @@
+/**
+ * What the rest of the program may use of C and the kernel's binary interfaces. Open the libraries once,
+ * then one handle per facility; close handles before the process ends.
+ *
+ * Errors are {@link KernelRequestError}, with the operation in words and errno by name; a machine without
+ * libnl is a {@link LibraryError}.
+ */
+export { type Libraries, LibraryError, openLibraries } from "./libraries.ts";
+export type { OpenLibrariesOptions } from "./libraries.ts";
+export { librariesToEmbed, netlinkLibraries, systemFile } from "./embedded.ts";
+export { errnoName, KernelRequestError } from "./error.ts";
+export type { IpVersion } from "./address_family.ts";
+export { type Ipvs, openIpvs } from "./ipvs.ts";
+export { forwardingMethods, serviceFlags, transportProtocols } from "./ipvs_constants.ts";
+export type {
+  IpvsChange,
+  IpvsDaemon,
+  IpvsDestination,
+  IpvsDestinationKey,
+  IpvsDestinationSettings,
+  IpvsService,
+  IpvsServiceKey,
+  IpvsServiceSettings,
+  IpvsStatistics,
+  IpvsTimeouts,
+} from "./ipvs_types.ts";
+export type { IpvsInfo } from "./ipvs_daemon_codec.ts";
+export { BATCH_MESSAGES_MAX } from "./netlink_socket.ts";
+export { openRoute, type Route } from "./route.ts";
+export { IFA_F_NODAD, type InterfaceAddress, type Link } from "./rtnetlink_codec.ts";
+export { type InetDiag, openInetDiag } from "./inet_diag.ts";
+export { type DiagRequest, type DiagSocket, socketStates } from "./inet_diag_codec.ts";
+export {
+  type FrameReceiver,
+  type FrameSender,
+  openFrameReceiver,
+  openFrameSender,
+} from "./packet_socket.ts";
+export { decodeArp, encodeArpProbe, encodeGratuitousArp } from "./arp_frame.ts";
+export {
+  decodeAdvertisement,
+  encodeAnonymousSolicitation,
+  encodeUnsolicitedAdvertisement,
+} from "./neighbour_discovery_frame.ts";
+export { formatMac } from "./ethernet.ts";

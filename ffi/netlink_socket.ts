@@ -1,0 +1,291 @@
+/**
+ * A netlink socket: requests in batches, dumps in pieces. libnl opens, connects, sends and receives;
+ * messages are encoded and decoded here.
+ *
+ * The kernel works on a request inside the system call that sends it, so its answers are waiting when the
+ * call returns; the receive timeout only guards against a kernel that misbehaves. Of a batch, only the last
+ * message asks for an acknowledgement: the kernel goes through a batch in order and reports every error
+ * asked or not (netlink_rcv_skb in net/netlink/af_netlink.c), so the last acknowledgement closes the batch
+ * and a message without an error has succeeded. One acknowledgement each would cost a system call each.
+ */
+import { constants } from "node:os";
+import { type Handle, readErrno, takeAllocated } from "./bun_ffi.ts";
+import { errnoName, KernelRequestError } from "./error.ts";
+import type { Libraries } from "./libraries.ts";
+import {
+  type Acknowledgement,
+  decodeAcknowledgement,
+  decodeMessages,
+  encodeMessage,
+  type IncomingMessage,
+  messageBytes,
+  messageFlags,
+  messageTypes,
+  type OutgoingMessage,
+} from "./netlink_message.ts";
+import { readI32, readU32 } from "./bytes.ts";
+
+/** Protocols of AF_NETLINK (linux/netlink.h). */
+export const netlinkProtocols = { route: 0, sockDiag: 4, generic: 16 } as const;
+
+/** Messages in one send: a few ms of kernel work, during which the event loop stands still. */
+export const BATCH_MESSAGES_MAX = 64;
+/** Bytes in one send: the kernel refuses (EMSGSIZE) what does not fit the send buffer. */
+const BATCH_BYTES_MAX = 32_768;
+const SEND_BUFFER_BYTES = 131_072;
+/** Room for the errors of a whole batch, each of which the kernel charges with about 800 bytes. */
+const RECEIVE_BUFFER_BYTES = 262_144;
+/** Largest datagram: the kernel fills dumps up to 32 kB (netlink_dump) if the reader's buffer takes it. */
+const DATAGRAM_BYTES_MAX = 32_768;
+/** How long to wait for an answer before the kernel counts as silent. Below the 2 s for which a VIP lives without renewal. */
+const ANSWER_WAIT_MS = 1_000;
+/** Attempts at a dump that the kernel calls inconsistent, before the last one is taken as it is. */
+const DUMP_ATTEMPTS_MAX = 3;
+/** Datagrams one dump may have: 32 kB each, so far above the largest table. */
+const DUMP_DATAGRAMS_MAX = 100_000;
+
+/** Datagrams to look through for the end of a batch: all of it, and leftovers of a batch given up. */
+const ANSWERS_MAX = 4 * BATCH_MESSAGES_MAX;
+/** A message of a closed batch for which no error came. */
+const SUCCESS: Acknowledgement = { errno: 0, text: "" };
+/** The same, when the kernel dropped an answer: it may have been an error. */
+const UNKNOWN: Acknowledgement = { errno: constants.errno.ENOBUFS, text: "" };
+
+const SOL_SOCKET = 1;
+const SO_RCVTIMEO = 20;
+const SOL_NETLINK = 270;
+const NETLINK_CAP_ACK = 10;
+const NETLINK_EXT_ACK = 11;
+
+/** See the head of this file. Not for use by two callers at a time: a dump occupies the socket until its iterator ends. */
+export class NetlinkSocket implements Disposable {
+  readonly #libraries: Libraries;
+  readonly #socket: Handle;
+  readonly #sendBuffer = new Uint8Array(BATCH_BYTES_MAX);
+  readonly #sender = new Uint8Array(12);
+  readonly #slot = new BigUint64Array(1);
+  #sequence = 1;
+  #closed = false;
+
+  /** Opens and connects a socket of a protocol of {@link netlinkProtocols}. */
+  constructor(libraries: Libraries, protocol: number) {
+    this.#libraries = libraries;
+    const { nl } = libraries;
+    const socket = nl.nl_socket_alloc();
+    if (socket === null) {
+      throw new KernelRequestError({ operation: "allocate netlink socket", code: "ENOMEM" });
+    }
+    this.#socket = socket;
+    if (nl.nl_connect(socket, protocol) < 0) {
+      const code = this.#errno();
+      nl.nl_socket_free(socket);
+      throw new KernelRequestError({ operation: `open netlink socket ${protocol}`, code });
+    }
+    this.#configure();
+  }
+
+  /** The number of a generic netlink family, or undefined when the kernel has none of this name. Loads the module if it can. */
+  resolveFamily(name: Uint8Array): number | undefined {
+    const family = this.#libraries.genl.genl_ctrl_resolve(this.#socket, name);
+    return family < 0 ? undefined : family;
+  }
+
+  /** Sends all messages, in as few sends as the limits allow, and returns one outcome for each. */
+  request(messages: readonly OutgoingMessage[]): Acknowledgement[] {
+    const outcomes: Acknowledgement[] = [];
+    for (let start = 0; start < messages.length;) {
+      const end = batchEnd(messages, start);
+      for (const outcome of this.#exchange(messages.slice(start, end)).outcomes) {
+        outcomes.push(outcome);
+      }
+      start = end;
+    }
+    return outcomes;
+  }
+
+  /** Sends one message and returns what the kernel answered; throws {@link KernelRequestError} if it refused. */
+  query(message: OutgoingMessage, operation: string): IncomingMessage[] {
+    const { outcomes, answers } = this.#exchange([message]);
+    throwIfRefused(outcomes[0]!, operation);
+    return answers;
+  }
+
+  /**
+   * A whole dump at once, for small tables. Asks again when the table changed meanwhile, a bounded number
+   * of times.
+   */
+  dumpAll(message: OutgoingMessage, operation: string): IncomingMessage[] {
+    let messages: IncomingMessage[] = [];
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS_MAX; attempt++) {
+      messages = [...this.dump(message, operation)].flat();
+      if (!messages.some(({ flags }) => (flags & messageFlags.dumpInterrupted) !== 0)) break;
+    }
+    return messages;
+  }
+
+  /** A dump, datagram by datagram. Until the iterator ends or is given up, the socket can do nothing else. */
+  *dump(message: OutgoingMessage, operation: string): Generator<IncomingMessage[]> {
+    const sequence = this.#send([{ ...message, flags: message.flags | messageFlags.dump }]);
+    let ended = false;
+    try {
+      for (let count = 0; !ended && count < DUMP_DATAGRAMS_MAX; count++) {
+        const received = this.#receive(operation).filter((part) => part.sequence === sequence);
+        const last = received.find(endsDump);
+        ended = last !== undefined;
+        if (last !== undefined) throwIfRefused(dumpOutcome(last), operation);
+        const rows = received.filter((part) => !endsDump(part));
+        if (rows.length > 0) yield rows;
+      }
+    } catch (error) {
+      ended = true;
+      throw error;
+    } finally {
+      if (!ended) this.#drain(sequence, operation);
+    }
+  }
+
+  /** Closes the socket. Closing twice is fine. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#libraries.nl.nl_socket_free(this.#socket);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #configure(): void {
+    const { nl } = this.#libraries;
+    nl.nl_socket_set_buffer_size(this.#socket, RECEIVE_BUFFER_BYTES, SEND_BUFFER_BYTES);
+    // With a size of our own and no peeking, libnl receives with one system call instead of two.
+    nl.nl_socket_set_msg_buf_size(this.#socket, DATAGRAM_BYTES_MAX);
+    nl.nl_socket_disable_msg_peek(this.#socket);
+    this.#setOption({ level: SOL_SOCKET, name: SO_RCVTIMEO }, timeval(ANSWER_WAIT_MS));
+    // Words with errors (linux 4.12), and errors without a copy of the request. Older kernels go without.
+    const on = new Uint8Array([1, 0, 0, 0]);
+    this.#setOption({ level: SOL_NETLINK, name: NETLINK_EXT_ACK }, on);
+    this.#setOption({ level: SOL_NETLINK, name: NETLINK_CAP_ACK }, on);
+  }
+
+  #setOption(option: { readonly level: number; readonly name: number }, value: Uint8Array): void {
+    const { libc, nl } = this.#libraries;
+    const descriptor = nl.nl_socket_get_fd(this.#socket);
+    libc.setsockopt(descriptor, option.level, option.name, value, value.length);
+  }
+
+  #exchange(messages: readonly OutgoingMessage[]) {
+    const outcomes: (Acknowledgement | undefined)[] = messages.map(() => undefined);
+    const answers: IncomingMessage[] = [];
+    const first = this.#send(messages);
+    let lost = false;
+    for (let count = 0; outcomes.at(-1) === undefined && count < ANSWERS_MAX; count++) {
+      const received = this.#receiveOrLost();
+      lost ||= received === "lost";
+      for (const message of received === "lost" ? [] : received) {
+        const index = (message.sequence - first) >>> 0;
+        // An answer to an earlier request that was given up.
+        if (index >= messages.length) continue;
+        if (message.type === messageTypes.error) outcomes[index] = decodeAcknowledgement(message);
+        else answers.push(message);
+      }
+    }
+    const silent = lost ? UNKNOWN : SUCCESS;
+    return { outcomes: outcomes.map((outcome) => outcome ?? silent), answers };
+  }
+
+  /** When the kernel had no room for an answer it says so (ENOBUFS), once, and those that follow arrive. */
+  #receiveOrLost(): IncomingMessage[] | "lost" {
+    try {
+      return this.#receive("exchange netlink messages");
+    } catch (error) {
+      if (error instanceof KernelRequestError && error.code === "ENOBUFS") return "lost";
+      throw error;
+    }
+  }
+
+  /** Sends messages in one system call, the last with NLM_F_ACK; returns the sequence number of the first. */
+  #send(messages: readonly OutgoingMessage[]): number {
+    const first = this.#sequence;
+    let offset = 0;
+    for (const [index, message] of messages.entries()) {
+      const last = index === messages.length - 1 ? messageFlags.acknowledge : 0;
+      const flags = message.flags | messageFlags.request | last;
+      const sequence = (first + index) >>> 0;
+      offset = encodeMessage({ ...message, flags }, this.#sendBuffer, { offset, sequence });
+    }
+    this.#sequence = (first + messages.length) >>> 0;
+    const sent = this.#libraries.nl.nl_sendto(this.#socket, this.#sendBuffer, offset);
+    if (sent < 0) {
+      throw new KernelRequestError({ operation: "send to netlink", code: this.#errno() });
+    }
+    return first;
+  }
+
+  /** The messages of the next datagram from the kernel; throws when there is none in time. */
+  #receive(operation: string): IncomingMessage[] {
+    const { nl, libc } = this.#libraries;
+    const length = nl.nl_recv(this.#socket, this.#sender, new Uint8Array(this.#slot.buffer), null);
+    if (length < 0) {
+      const code = this.#errno();
+      throw new KernelRequestError({ operation, code: code === "EAGAIN" ? "ETIMEDOUT" : code });
+    }
+    if (length === 0) throw new KernelRequestError({ operation, code: "ETIMEDOUT" });
+    const datagram = takeAllocated(libc, this.#slot, length);
+    // Only port 0 is the kernel; another process may write to our port.
+    if (readU32(this.#sender, 4) !== 0) return [];
+    const messages = decodeMessages(datagram);
+    if (messages === undefined) throw new KernelRequestError({ operation, code: "EBADMSG" });
+    return messages;
+  }
+
+  /** Reads a dump to its end, because the kernel runs one dump per socket and refuses the next (EBUSY). */
+  #drain(sequence: number, operation: string): void {
+    for (let count = 0; count < DUMP_DATAGRAMS_MAX; count++) {
+      if (this.#receive(operation).some((part) => part.sequence === sequence && endsDump(part))) {
+        return;
+      }
+    }
+  }
+
+  #errno(): string {
+    return errnoName(readErrno(this.#libraries.libc));
+  }
+}
+
+/** struct timeval on 64-bit machines. */
+function timeval(ms: number): Uint8Array {
+  const seconds = Math.floor(ms / 1_000);
+  const fields = BigInt64Array.of(BigInt(seconds), BigInt((ms - seconds * 1_000) * 1_000));
+  return new Uint8Array(fields.buffer);
+}
+
+function batchEnd(messages: readonly OutgoingMessage[], start: number): number {
+  let bytes = 0;
+  let end = start;
+  while (end < messages.length && end - start < BATCH_MESSAGES_MAX) {
+    bytes += messageBytes(messages[end]!.payload.length);
+    if (bytes > BATCH_BYTES_MAX && end > start) break;
+    end++;
+  }
+  return end;
+}
+
+function endsDump(message: IncomingMessage): boolean {
+  return message.type === messageTypes.done || message.type === messageTypes.error;
+}
+
+/** NLMSG_DONE carries the errno of the dump, negated, like an error; older kernels leave it out. */
+function dumpOutcome(message: IncomingMessage): Acknowledgement {
+  if (message.type === messageTypes.error) return decodeAcknowledgement(message);
+  return { errno: message.payload.length >= 4 ? -readI32(message.payload) || 0 : 0, text: "" };
+}
+
+/** Throws the error of a refused request; returns when it succeeded. */
+export function throwIfRefused(outcome: Acknowledgement, operation: string): void {
+  if (outcome.errno === 0) return;
+  const code = errnoName(outcome.errno);
+  throw new KernelRequestError(
+    outcome.text === "" ? { operation, code } : { operation, code, detail: outcome.text },
+  );
+}

@@ -1,0 +1,207 @@
+/**
+ * The {@link Neighbours} port over packet sockets.
+ *
+ * Listening is what costs: a LAN is full of ARP and IPv6 that is none of our business, and Bun cannot wait
+ * for a packet socket in its event loop. So there is a receiving socket only while a question is open: the
+ * first question about an interface opens one, a timer looks into it every few ms, and it is closed when
+ * the last question has been open long enough. At rest, nothing is polled and the kernel copies nothing.
+ *
+ * Questions never carry this node's address, so that asking cannot move a VIP in anybody's cache. Interfaces
+ * are looked up by name again and again, since one that was made anew has another index and perhaps another
+ * link-layer address.
+ */
+import {
+  decodeAdvertisement,
+  decodeArp,
+  encodeAnonymousSolicitation,
+  encodeArpProbe,
+  encodeGratuitousArp,
+  encodeUnsolicitedAdvertisement,
+  formatMac,
+  type FrameReceiver,
+  type FrameSender,
+  KernelRequestError,
+  type Libraries,
+  type Link,
+  openFrameReceiver,
+  openFrameSender,
+  type Route,
+} from "../../ffi/mod.ts";
+import { type Family, type Ip, ipFamily, ipFromBytes, ipToBytes } from "../core/address.ts";
+import { WITNESS_STALE_MS } from "../core/timing.ts";
+import type { NeighbourListener, Neighbours } from "../ports.ts";
+
+/** Time between two looks for answers, ms: an answer takes a millisecond, a claim waits for tens of them. */
+const LOOK_MS = 5;
+/** How long a question stays open, ms: who asked has then forgotten it. */
+const QUESTION_MS = WITNESS_STALE_MS;
+/** How long the list of links is believed, ms: many VIPs are asked for or announced in one go. */
+const LINKS_MS = 20;
+
+/** What neighbours are reached by; all of it is opened elsewhere. */
+export interface NeighbourTools {
+  readonly route: Pick<Route, "links">;
+  readonly openSender: () => FrameSender;
+  readonly openReceiver: (
+    options: { readonly kind: "arp" | "advertisement"; readonly index: number },
+  ) => FrameReceiver;
+  /** Monotonic ms. */
+  readonly now: () => number;
+}
+
+/** The tools that reach the LAN for real. */
+export function neighbourTools(libraries: Libraries, route: Route): NeighbourTools {
+  return {
+    route,
+    openSender: () => openFrameSender(libraries),
+    openReceiver: (options) => openFrameReceiver(libraries, options),
+    now: () => performance.now(),
+  };
+}
+
+/** An interface on which questions of one family are open. */
+interface Ear {
+  readonly interface: string;
+  readonly family: Family;
+  readonly index: number;
+  readonly receiver: FrameReceiver;
+  /** VIPs asked for, with the time at which each question closes. */
+  readonly questions: Map<Ip, number>;
+}
+
+/** Opens the port. Needs CAP_NET_RAW at the first announcement or question. */
+export function createNeighbours(tools: NeighbourTools, listener: NeighbourListener): Neighbours {
+  const ears = new Map<string, Ear>();
+  let sender: FrameSender | undefined;
+  let timer: ReturnType<typeof setInterval> | undefined;
+  const links = cachedLinks(tools);
+
+  function send(frames: readonly Uint8Array[], link: Link): void {
+    sender ??= tools.openSender();
+    for (const frame of frames) sender.send(frame, link.index);
+  }
+
+  function closeEar(key: string, ear: Ear): void {
+    ear.receiver.close();
+    ears.delete(key);
+    if (ears.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  }
+
+  /** When the interface went down or away, the next question opens it again, or says what is wrong. */
+  function tryToHear(ear: Ear): boolean {
+    try {
+      hear(ear, { listener, ownMacs: links.ownMacs });
+      return true;
+    } catch (error) {
+      if (error instanceof KernelRequestError) return false;
+      throw error;
+    }
+  }
+
+  function look(): void {
+    for (const [key, ear] of ears) {
+      const alive = tryToHear(ear);
+      const now = tools.now();
+      for (const [vip, closesMs] of ear.questions) {
+        if (now >= closesMs) ear.questions.delete(vip);
+      }
+      if (!alive || ear.questions.size === 0) closeEar(key, ear);
+    }
+  }
+
+  function openEar(link: Link, family: Family): Ear {
+    const key = `${family} ${link.name}`;
+    const present = ears.get(key);
+    if (present?.index === link.index) return present;
+    if (present !== undefined) closeEar(key, present);
+    const kind = family === 4 ? "arp" : "advertisement";
+    const receiver = tools.openReceiver({ kind, index: link.index });
+    const { name, index } = link;
+    const ear: Ear = { interface: name, family, index, receiver, questions: new Map() };
+    ears.set(key, ear);
+    timer ??= setInterval(look, LOOK_MS);
+    return ear;
+  }
+
+  return {
+    announce(vip, interfaceName) {
+      const link = links.find(interfaceName, `announce ${vip} on ${interfaceName}`);
+      if (link.noNeighbours) return;
+      send(announcement(vip, link.mac), link);
+    },
+    ask(vip, interfaceName) {
+      const link = links.find(interfaceName, `ask for ${vip} on ${interfaceName}`);
+      if (link.noNeighbours) return;
+      openEar(link, ipFamily(vip)).questions.set(vip, tools.now() + QUESTION_MS);
+      send([question(vip, link.mac)], link);
+    },
+    close() {
+      for (const [key, ear] of ears) closeEar(key, ear);
+      sender?.close();
+      sender = undefined;
+    },
+  };
+}
+
+/** Reports answers of others to open questions. Throws when the interface is gone. */
+function hear(
+  ear: Ear,
+  { listener, ownMacs }: { listener: NeighbourListener; ownMacs: () => ReadonlySet<string> },
+): void {
+  for (const frame of ear.receiver.receive()) {
+    const claim = ear.family === 4 ? arpClaim(frame) : advertisementClaim(frame);
+    if (claim === undefined || !ear.questions.has(claim.vip)) continue;
+    if (!ownMacs().has(claim.mac)) listener(claim.vip, ear.interface, claim.mac);
+  }
+}
+
+/** An address and who says to have it. A request says so as well as a reply: both carry their sender (RFC 5227, 2.1.1). */
+function arpClaim(frame: Uint8Array): { readonly vip: Ip; readonly mac: string } | undefined {
+  const packet = decodeArp(frame);
+  if (packet === undefined) return undefined;
+  return { vip: ipFromBytes(packet.senderAddress), mac: formatMac(packet.senderMac) };
+}
+
+function advertisementClaim(
+  frame: Uint8Array,
+): { readonly vip: Ip; readonly mac: string } | undefined {
+  const advertisement = decodeAdvertisement(frame);
+  if (advertisement === undefined) return undefined;
+  return { vip: ipFromBytes(advertisement.target), mac: formatMac(advertisement.mac) };
+}
+
+function announcement(vip: Ip, mac: Uint8Array): Uint8Array[] {
+  const address = ipToBytes(vip);
+  if (ipFamily(vip) === 4) return encodeGratuitousArp(address, mac);
+  return [encodeUnsolicitedAdvertisement(address, mac)];
+}
+
+function question(vip: Ip, mac: Uint8Array): Uint8Array {
+  const address = ipToBytes(vip);
+  return ipFamily(vip) === 4
+    ? encodeArpProbe(address, mac)
+    : encodeAnonymousSolicitation(address, mac);
+}
+
+/** The links of this machine, asked for at most every {@link LINKS_MS}. */
+function cachedLinks({ route, now }: Pick<NeighbourTools, "route" | "now">) {
+  let links: readonly Link[] = [];
+  let readMs = -Infinity;
+  function current(): readonly Link[] {
+    if (now() - readMs < LINKS_MS) return links;
+    links = route.links();
+    readMs = now();
+    return links;
+  }
+  return {
+    find(name: string, operation: string): Link {
+      const link = current().find((candidate) => candidate.name === name);
+      if (link !== undefined) return link;
+      throw new KernelRequestError({ operation, code: "ENODEV" });
+    },
+    /** Link-layer addresses of this machine: its own answers on a second interface of the same LAN are nobody else's. */
+    ownMacs: (): ReadonlySet<string> => new Set(current().map((link) => formatMac(link.mac))),
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * Rows of the IPVS table between the terms of decisions (core/table.ts) and those of the kernel.
+ */
+import {
+  forwardingMethods,
+  type IpvsChange,
+  type IpvsDestination,
+  type IpvsDestinationKey,
+  type IpvsDestinationSettings,
+  type IpvsService,
+  type IpvsServiceKey,
+  type IpvsServiceSettings,
+  serviceFlags,
+  transportProtocols,
+} from "../../ffi/mod.ts";
+import { type Endpoint, ipFamily, ipFromBytes, ipToBytes } from "../core/address.ts";
+import { type Forwarding, type Protocol, protocols, type ServiceName } from "../core/service.ts";
+import type {
+  ObservedServer,
+  ObservedService,
+  TableOperation,
+  TableServer,
+  TableService,
+} from "../core/table.ts";
+
+/** Kernel numbers of the forwarding methods troop uses. */
+const methodNumbers: Record<Forwarding, number> = { dr: forwardingMethods.directRoute };
+/** One client is one client: persistence, which troop does not set here, would group them. */
+const NETMASK_SINGLE = { 4: 0xffff_ffff, 6: 128 } as const;
+/** Flags a row may have without counting as altered. */
+const FLAGS_PLAIN = serviceFlags.hashed;
+
+/** The kernel's key of a service. */
+export function serviceKeyOf(service: ServiceName): IpvsServiceKey {
+  return {
+    kind: "endpoint",
+    protocol: transportProtocols[service.protocol],
+    address: ipToBytes(service.address),
+    port: service.port,
+  };
+}
+
+/** The name of a service, or undefined for what troop cannot name: firewall marks, SCTP. */
+export function serviceNameOf(key: IpvsServiceKey): ServiceName | undefined {
+  if (key.kind === "mark") return undefined;
+  const protocol = protocolOf(key.protocol);
+  if (protocol === undefined) return undefined;
+  return { address: ipFromBytes(key.address), port: key.port, protocol };
+}
+
+function protocolOf(number: number): Protocol | undefined {
+  return protocols.find((name) => transportProtocols[name] === number);
+}
+
+/** An operation as a change for the kernel. A service is made or changed alone: its servers are operations of their own. */
+export function changeOf(operation: TableOperation): IpvsChange {
+  const service = serviceKeyOf(operation.service);
+  switch (operation.kind) {
+    case "addService":
+      return { command: "newService", service, settings: settingsOf(operation.service) };
+    case "editService":
+      return { command: "setService", service, settings: settingsOf(operation.service) };
+    case "removeService":
+      return { command: "deleteService", service };
+    case "addServer":
+    case "editServer":
+      return {
+        command: operation.kind === "addServer" ? "newDestination" : "setDestination",
+        service,
+        destination: destinationKeyOf(operation.server),
+        settings: destinationSettingsOf(operation.server),
+      };
+    case "removeServer":
+      return {
+        command: "deleteDestination",
+        service,
+        destination: destinationKeyOf(operation.server),
+      };
+  }
+}
+
+function settingsOf(service: TableService): IpvsServiceSettings {
+  const netmask = NETMASK_SINGLE[ipFamily(service.address)];
+  return { scheduler: service.scheduler, flags: 0, timeoutSeconds: 0, netmask, engine: "" };
+}
+
+function destinationKeyOf(server: Endpoint): IpvsDestinationKey {
+  return { address: ipToBytes(server.address), port: server.port };
+}
+
+function destinationSettingsOf(server: TableServer): IpvsDestinationSettings {
+  return {
+    forwarding: methodNumbers[server.forwarding],
+    weight: server.weight,
+    upperThreshold: 0,
+    lowerThreshold: 0,
+    tunnel: { type: 0, port: 0, flags: 0 },
+  };
+}
+
+/** A row as decisions see it. */
+export function observedService(
+  row: { readonly name: ServiceName; readonly service: IpvsService },
+  servers: readonly ObservedServer[],
+): ObservedService {
+  const { settings } = row.service;
+  const altered = (settings.flags & ~FLAGS_PLAIN) !== 0 || settings.engine !== "";
+  return { ...row.name, scheduler: settings.scheduler, altered, servers };
+}
+
+/** A real server as decisions see it. */
+export function observedServer(row: IpvsDestination): ObservedServer {
+  const { settings, statistics } = row;
+  const forwarding = (Object.keys(methodNumbers) as Forwarding[])
+    .find((name) => methodNumbers[name] === settings.forwarding) ?? "other";
+  return {
+    address: ipFromBytes(row.key.address),
+    port: row.key.port,
+    weight: settings.weight,
+    forwarding,
+    counters: {
+      activeConnections: row.activeConnections,
+      inactiveConnections: row.inactiveConnections,
+      persistentConnections: row.persistentConnections,
+      connections: statistics.connections,
+      inPackets: statistics.inPackets,
+      outPackets: statistics.outPackets,
+      inBytes: statistics.inBytes,
+      outBytes: statistics.outBytes,
+    },
+  };
+}
