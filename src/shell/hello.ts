@@ -100,8 +100,11 @@ function look({ address, port }: Endpoint): Promise<string> {
     received = Buffer.concat([received, bytes]);
     if (received.length >= NONCE_BYTES) resolve(isNonce(received) ? "member" : "other");
   });
-  socket.once("error", (error) => resolve(connected ? "other" : reachProblem(error)));
-  socket.once("close", () => resolve("other"));
+  socket.once("error", (error) => {
+    if (connected) resolve("other");
+    else void reachProblem(address, error).then(resolve);
+  });
+  socket.once("end", () => resolve("other"));
   return promise.finally(() => {
     clearTimeout(timer);
     socket.destroy();
@@ -113,17 +116,24 @@ function isNonce(bytes: Uint8Array): boolean {
   return bytes.length === NONCE_BYTES && bytes.some((byte) => byte >= 0x7f || byte < 0x09);
 }
 
-function reachProblem(error: Error): string {
-  switch (errorCode(error)) {
-    case "ECONNREFUSED":
-      return "connection refused";
-    case "ETIMEDOUT":
-      return "no answer in time";
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-      return "no route to that address";
-    default:
-      return errorText(error);
+async function reachProblem(address: string, error: Error): Promise<string> {
+  if (!await hasRoute(address)) return "no route to that address";
+  if (errorCode(error) === "ECONNREFUSED") return "connection refused";
+  return errorCode(error) === "ETIMEDOUT" ? "no answer in time" : errorText(error);
+}
+
+/**
+ * Whether the kernel knows a way to an address. Asked through a datagram socket that sends nothing, because
+ * Bun reports every TCP connection that fails at once as refused, a missing route too.
+ */
+async function hasRoute(hostname: string): Promise<boolean> {
+  try {
+    const socket = await Bun.udpSocket({ connect: { hostname, port: 9 }, socket: {} });
+    socket.close();
+    return true;
+  } catch (error) {
+    // IPv6 sockets of this kind cannot be made in Bun (EAFNOSUPPORT): not known means not blamed.
+    return !["ENETUNREACH", "EHOSTUNREACH", "EINVAL"].includes(errorCode(error));
   }
 }
 
