@@ -6,6 +6,7 @@
  * announcement), then talk (the claim), then sync daemons, then everything that may take longer.
  */
 import type { Ip } from "../core/address.ts";
+import type { NodeId } from "../core/document.ts";
 import { isActive } from "../core/desired.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { statusOf } from "../core/status_view.ts";
@@ -54,12 +55,22 @@ export interface AgentPorts {
   readonly soon: (work: () => void) => void;
 }
 
+/** Where a peer is reached. */
+export interface PeerContact {
+  readonly id: NodeId;
+  readonly addresses: readonly Ip[];
+  readonly port: number;
+}
+
 /** What an agent remembers over a restart beside document and peers. */
 export interface AgentMemory {
   readonly savedSwitches: SavedSwitches;
   readonly owned: OwnedRows;
   /** Epochs of the VIPs this node held when it last said so. */
   claims(): ReadonlyMap<Ip, number>;
+  /** Peers of an earlier run, to be found again before they are heard of. */
+  knownPeers(): readonly PeerContact[];
+  rememberPeers(peers: readonly PeerContact[]): void;
   saveClaims(claims: ReadonlyMap<Ip, number>): void;
 }
 

@@ -47,7 +47,7 @@ export interface TableLaneOptions {
 export interface OwnedRows {
   has(key: ServiceKey): boolean;
   add(keys: readonly ServiceKey[]): void;
-  delete(key: ServiceKey): void;
+  delete(keys: readonly ServiceKey[]): void;
   keys(): ServiceKey[];
 }
 
@@ -135,11 +135,11 @@ export class TableLane {
     for (const [key, service] of services) {
       yield planRow(desiredRow(state, service), observed.get(key) ?? null);
     }
-    for (const key of owned.keys()) {
-      if (services.has(key)) continue;
+    const unwanted = owned.keys().filter((key) => !services.has(key));
+    owned.delete(unwanted.filter((key) => !observed.has(key)));
+    for (const key of unwanted) {
       const row = observed.get(key);
-      if (row === undefined) owned.delete(key);
-      else yield [{ kind: "removeService", service: row }];
+      if (row !== undefined) yield [{ kind: "removeService", service: row }];
     }
   }
 
@@ -214,7 +214,7 @@ export class TableLane {
         troubles.attempt(`stop sync ${role}`, () => table.stopDaemon(role));
       }
     }
-    for (const key of owned.keys()) owned.delete(key);
+    owned.delete(owned.keys());
   }
 }
 

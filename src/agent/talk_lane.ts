@@ -8,6 +8,7 @@ import { pulseFor, pulseIntervalMs } from "../core/pulse_schedule.ts";
 import type { Peer, State } from "../core/state.ts";
 import { RECORD_MS } from "../core/timing.ts";
 import type { Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
+import type { AgentMemory } from "./agent.ts";
 import type { Logger } from "./logger.ts";
 
 /** Nodes up to which a record goes out every {@link RECORD_MS}; above, the period grows with the cluster. */
@@ -23,6 +24,7 @@ export interface TalkLaneOptions {
   readonly pulses: PulseSocket;
   readonly gossip: Gossip;
   readonly store: DocumentStore;
+  readonly memory: Pick<AgentMemory, "knownPeers" | "rememberPeers">;
   readonly log: Logger;
 }
 
@@ -93,17 +95,23 @@ export class TalkLane {
   }
 
   #wantPeers(state: State): void {
-    const wanted = [...state.peers.values()].filter((peer) => peer.life.state !== "left").map((
+    const { gossip, memory } = this.#options;
+    const present = [...state.peers.values()].filter((peer) => peer.life.state !== "left").map((
       peer,
     ) => ({
       id: peer.record.id,
       addresses: peer.record.paths.map((path) => path.address),
       port: peer.record.port,
     }));
+    const others = memory.knownPeers().filter(({ id }) =>
+      !state.peers.has(id) && id !== state.self.id && state.document.nodes.get(id)?.left !== true
+    );
+    const wanted = [...present, ...others];
     const fingerprint = JSON.stringify(wanted);
     if (fingerprint === this.#wanted) return;
     this.#wanted = fingerprint;
-    this.#options.gossip.wantPeers(wanted);
+    gossip.wantPeers(wanted);
+    if (present.length > 0) memory.rememberPeers(wanted);
   }
 
   #exchange(state: State, now: number): void {

@@ -22,7 +22,7 @@ export function judgeLife(state: State, peer: Peer, now: number): LifeVerdict {
     return { state: "left", reason: "left the cluster" };
   }
   const deadMs = Math.max(state.self.deadMs, MISSED_PULSES_MAX * life.promisedMs);
-  const silentMs = now - Math.max(life.heardMs, state.trustedFromMs);
+  const silentMs = now - Math.max(life.heardMs, life.metMs, state.trustedFromMs);
   if (silentMs >= deadMs) {
     return { state: "dead", reason: silenceReason(life.heardMs, now) };
   }

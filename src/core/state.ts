@@ -30,6 +30,8 @@ export interface Self {
 export interface Life {
   /** Boot of the run these facts are about; 0 when no authentic pulse came yet. */
   boot: number;
+  /** When this run of the peer was first heard of: silence before that moment proves nothing. */
+  metMs: number;
   /** Last pulse on any path that proved life; -Infinity before the first. */
   heardMs: number;
   /** Last pulse per own interface. */
@@ -169,9 +171,10 @@ export function initialState(self: Self, now: number): State {
 }
 
 /** A peer of which nothing was heard by pulse yet. */
-export function newLife(): Life {
+export function newLife(now: number): Life {
   return {
     boot: 0,
+    metMs: now,
     heardMs: -Infinity,
     heardOn: new Map(),
     promisedMs: 0,

@@ -63,7 +63,7 @@ export function step(state: State, fact: Fact, now: number): void {
     case "pulse":
       return onPulse(state, fact, now);
     case "record":
-      return onRecord(state, fact.record);
+      return onRecord(state, fact.record, now);
     case "document":
       return onDocument(state, fact.document);
     case "connectionClosed":
@@ -109,7 +109,7 @@ function onPulse(state: State, fact: { pulse: Pulse; path: string }, now: number
   const { pulse, path } = fact;
   const peer = state.peers.get(pulse.from);
   if (peer === undefined || pulse.boot < peer.life.boot) return;
-  if (pulse.boot > peer.life.boot) meetNewRun(state, peer, pulse.boot);
+  if (pulse.boot > peer.life.boot) meetNewRun(state, peer, { boot: pulse.boot, now });
   if (pulse.ask) state.unanswered.add(pulse.from);
   for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);
   // Only who knows this very run of ours proves to be no recording: see core/pulse.ts.
@@ -131,9 +131,10 @@ function onPulse(state: State, fact: { pulse: Pulse; path: string }, now: number
 }
 
 /** A peer started again: nothing its earlier run said counts any more. */
-function meetNewRun(state: State, peer: Peer, boot: number): void {
+function meetNewRun(state: State, peer: Peer, run: { boot: number; now: number }): void {
   const { life } = peer;
-  life.boot = boot;
+  life.boot = run.boot;
+  life.metMs = run.now;
   life.heardMs = -Infinity;
   life.heardOn.clear();
   life.askedMs = null;
@@ -157,11 +158,11 @@ function noteEpoch(state: State, vip: Ip, epoch: number): void {
   if (epoch > (state.epochs.get(vip) ?? 0)) state.epochs.set(vip, epoch);
 }
 
-function onRecord(state: State, record: NodeRecord): void {
+function onRecord(state: State, record: NodeRecord, now: number): void {
   if (record.id === state.self.id) return;
   const peer = state.peers.get(record.id);
   if (peer === undefined) {
-    state.peers.set(record.id, { record, life: newLife(), reached: new Map() });
+    state.peers.set(record.id, { record, life: newLife(now), reached: new Map() });
     state.unanswered.add(record.id);
   } else {
     if (!isNewer(record, peer.record)) return;

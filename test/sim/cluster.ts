@@ -341,10 +341,12 @@ function memoryOf(node: SimNode): AgentMemory {
     owned: {
       has: (key) => node.owned.has(key),
       add: (keys) => keys.forEach((key) => node.owned.add(key)),
-      delete: (key) => void node.owned.delete(key),
+      delete: (keys) => keys.forEach((key) => node.owned.delete(key)),
       keys: () => [...node.owned],
     },
     claims: () => new Map(node.claims),
+    knownPeers: () => [],
+    rememberPeers: () => {},
     saveClaims: (claims) => {
       node.claims.clear();
       for (const [vip, epoch] of claims) node.claims.set(vip, epoch);

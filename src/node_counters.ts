@@ -1,0 +1,58 @@
+/**
+ * The numbers of a running node for `/metrics`.
+ */
+import type { Agent } from "./agent/agent.ts";
+import type { LoopDelay } from "./loop_delay.ts";
+import type { Counters } from "./ports.ts";
+
+/** What the numbers come from. */
+export interface CounterSources {
+  readonly agent: Agent;
+  readonly delay: LoopDelay;
+  readonly pulses: {
+    counts(): {
+      readonly sent: number;
+      readonly received: number;
+      readonly dropped: ReadonlyMap<string, number>;
+    };
+  };
+}
+
+/** Gathers the numbers. */
+export function nodeCounters({ agent, delay, pulses }: CounterSources): Counters {
+  const { state } = agent;
+  const { sent, received, dropped } = pulses.counts();
+  return {
+    takeovers: state.takeovers,
+    releases: state.releases,
+    pulseGapMaxMs: new Map(
+      [...state.peers.values()].map((peer) => [peer.record.name, peer.life.gapMaxMs]),
+    ),
+    loopDelayMaxMs: delay.maxMs(),
+    loopDelayMs: delay.lastMs(),
+    pulsesSent: sent,
+    pulsesReceived: received,
+    pulsesDropped: dropped,
+    kernelErrors: agent.troubles.counts,
+    checks: checksOf(agent),
+    table: [...agent.table.observed.values()],
+  };
+}
+
+function checksOf({ state }: Agent): Counters["checks"] {
+  const own = [...state.own].map(([service, history]) => ({
+    service,
+    server: state.self.name,
+    up: history.up,
+    tookMs: history.tookMs,
+  }));
+  const reached = [...state.peers.values()].flatMap((peer) =>
+    [...peer.reached].map(([service, history]) => ({
+      service,
+      server: peer.record.name,
+      up: history.up,
+      tookMs: history.tookMs,
+    }))
+  );
+  return [...own, ...reached];
+}

@@ -1,0 +1,106 @@
+/**
+ * What the agent remembers over a restart beside document and peers: which rows of the kernel's table
+ * are its own, what switches were before it changed them, and which VIPs it held with which epoch.
+ *
+ * Rows and switches are on disk before the kernel is touched, because they tell whose leftovers are whose.
+ * Claims are written behind: without them a leftover VIP is only swept instead of adopted.
+ */
+import { z } from "zod";
+import type { AgentMemory } from "../agent/agent.ts";
+import { EPOCH_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
+import { errorText, type Notices } from "./notices.ts";
+import { openPeersFile } from "./peers_file.ts";
+import type { StateFolder } from "./state_folder.ts";
+
+/** Switches troop ever changes on one machine: a few for IPVS, two for every interface. */
+const SWITCHES_MAX = 1_000;
+
+const switchesSchema = z.record(z.string(), z.string()).refine((all) =>
+  Object.keys(all).length <= SWITCHES_MAX
+);
+const rowsSchema = z.array(z.string()).max(2 * SERVICES_MAX);
+const claimsSchema = z.record(z.string(), z.int().min(0).max(EPOCH_MAX))
+  .refine((all) => Object.keys(all).length <= VIPS_MAX);
+
+/** Opens the memory in the state folder; damaged parts are set aside and empty. */
+export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMemory {
+  const switches = new Map(Object.entries(readJson(folder, "switches.json", switchesSchema) ?? {}));
+  const rows = new Set(readJson(folder, "rows.json", rowsSchema) ?? []);
+  const claims = new Map(Object.entries(readJson(folder, "claims.json", claimsSchema) ?? {}));
+  const peers = openPeersFile(folder, notices);
+  const saveSwitches = () =>
+    folder.writeNow("switches.json", jsonBytes(Object.fromEntries(switches)));
+  const saveRows = () => folder.writeNow("rows.json", jsonBytes([...rows]));
+  const saveLater = writeBehind(folder, notices);
+  return {
+    savedSwitches: {
+      save(name, value) {
+        if (switches.has(name)) return;
+        switches.set(name, value);
+        saveSwitches();
+      },
+      entries: () => [...switches],
+      clear() {
+        switches.clear();
+        saveSwitches();
+      },
+    },
+    owned: {
+      has: (key) => rows.has(key),
+      add(keys) {
+        const before = rows.size;
+        for (const key of keys) rows.add(key);
+        if (rows.size !== before) saveRows();
+      },
+      delete(keys) {
+        const before = rows.size;
+        for (const key of keys) rows.delete(key);
+        if (rows.size !== before) saveRows();
+      },
+      keys: () => [...rows],
+    },
+    claims: () => claims,
+    knownPeers: peers.known,
+    rememberPeers: peers.remember,
+    saveClaims: (held) => saveLater("claims.json", jsonBytes(Object.fromEntries(held))),
+  };
+}
+
+function readJson<T>(folder: StateFolder, name: string, schema: z.ZodType<T>): T | undefined {
+  const bytes = folder.read(name);
+  if (bytes === null) return undefined;
+  try {
+    return schema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  } catch (error) {
+    folder.setAside(name, errorText(error).split("\n")[0] ?? "not valid");
+    return undefined;
+  }
+}
+
+function jsonBytes(value: unknown): Uint8Array {
+  return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
+}
+
+/** Writes the newest content of a file without stopping the event loop; writes never overlap. */
+function writeBehind(
+  folder: StateFolder,
+  notices: Notices,
+): (name: string, bytes: Uint8Array) => void {
+  let waiting: Uint8Array | null = null;
+  let writing = false;
+  async function drain(name: string): Promise<void> {
+    writing = true;
+    while (waiting !== null) {
+      const bytes = waiting;
+      waiting = null;
+      await folder.write(name, bytes).catch((error) =>
+        notices.warn({ problem: errorText(error) }, `cannot write ${name}`)
+      );
+    }
+    writing = false;
+  }
+  return (name, bytes) => {
+    waiting = bytes;
+    if (!writing) void drain(name);
+  };
+}

@@ -1,0 +1,138 @@
+/**
+ * Everything of the kernel a node needs, opened at once: libraries, netlink handles, packet sockets.
+ */
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import {
+  type Ipvs,
+  type Libraries,
+  LibraryError,
+  openInetDiag,
+  openIpvs,
+  openLibraries,
+  openRoute,
+} from "../../ffi/mod.ts";
+import { Refusal } from "../core/refusal.ts";
+import type {
+  Addresses,
+  ListenerWatch,
+  NeighbourListener,
+  Neighbours,
+  Sysctl,
+  Table,
+} from "../ports.ts";
+import { createKernelAddresses } from "./kernel_addresses.ts";
+import { createKernelTable } from "./kernel_table.ts";
+import { createListenerWatch } from "./listener_watch.ts";
+import { createNeighbours, neighbourTools } from "./neighbours.ts";
+import { createSysctl } from "./sysctl.ts";
+
+/** The kernel's ports, and how to close them. */
+export interface KernelPorts {
+  readonly addresses: Addresses;
+  readonly table: Table;
+  readonly neighbours: Neighbours;
+  readonly listeners: ListenerWatch;
+  readonly sysctl: Sysctl;
+  readonly close: () => void;
+}
+
+/** Time modprobe may take, ms. */
+const MODPROBE_MS_MAX = 10_000;
+
+/** How to open the kernel. */
+export interface KernelOptions {
+  /** A folder only this user can read, for embedded libraries. */
+  readonly privateFolder: string;
+  /** A director cannot do without IPVS; a node that is none can. */
+  readonly director: boolean;
+  readonly neighbour: NeighbourListener;
+}
+
+const ATTEMPTED = "start the agent";
+
+/** Opens the kernel. Rejects with a {@link Refusal} when libraries, IPVS or privileges are missing. */
+export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
+  refuseMissingPrivileges();
+  const libraries = await librariesOf(options.privateFolder);
+  const now = () => performance.now();
+  const handles: { close(): void }[] = [];
+  const keep = <T extends { close(): void }>(handle: T): T => {
+    handles.push(handle);
+    return handle;
+  };
+  const close = () => handles.splice(0).reverse().forEach((handle) => handle.close());
+  try {
+    const route = keep(openRoute(libraries));
+    const diag = keep(openInetDiag(libraries));
+    // Two handles: a dump that yields to the event loop must not mix with a daemon's request.
+    const table = keep(openIpvs(libraries));
+    const daemons = keep(openIpvs(libraries));
+    if (options.director) refuseMissingIpvs(table);
+    return {
+      addresses: createKernelAddresses(route),
+      table: createKernelTable({ table, daemons, now }),
+      neighbours: keep(createNeighbours(neighbourTools(libraries, route), options.neighbour)),
+      listeners: createListenerWatch(diag),
+      sysctl: createSysctl(),
+      close,
+    };
+  } catch (error) {
+    close();
+    throw error;
+  }
+}
+
+async function librariesOf(privateFolder: string): Promise<Libraries> {
+  try {
+    return await openLibraries({ privateFolder });
+  } catch (error) {
+    if (!(error instanceof LibraryError)) throw error;
+    throw new Refusal({
+      attempted: ATTEMPTED,
+      problem: error.message,
+      remedy: "install them with `apt-get install libnl-3-200 libnl-genl-3-200`",
+    }, { cause: error });
+  }
+}
+
+/** Asks IPVS for its version; loads the module when it is not there, as ipvsadm does. */
+function refuseMissingIpvs(table: Pick<Ipvs, "info">): void {
+  const problem = ipvsProblem(table);
+  if (problem === null) return;
+  spawnSync("modprobe", ["ip_vs"], { stdio: "ignore", timeout: MODPROBE_MS_MAX });
+  const still = ipvsProblem(table);
+  if (still === null) return;
+  throw new Refusal({
+    attempted: ATTEMPTED,
+    problem: still,
+    remedy:
+      "load it with `modprobe ip_vs`, or run this node with `director: false`; `troop doctor` shows more",
+  });
+}
+
+function ipvsProblem(table: Pick<Ipvs, "info">): string | null {
+  try {
+    table.info();
+    return null;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** Bits of capabilities (linux/capability.h). */
+const NEEDED = [["CAP_NET_ADMIN", 12], ["CAP_NET_RAW", 13]] as const;
+
+function refuseMissingPrivileges(): void {
+  const effective =
+    /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+  const missing = NEEDED.filter(([, bit]) =>
+    ((BigInt(`0x${effective}`) >> BigInt(bit)) & 1n) === 0n
+  );
+  if (missing.length === 0) return;
+  throw new Refusal({
+    attempted: ATTEMPTED,
+    problem: `this process lacks ${missing.map(([name]) => name).join(" and ")}`,
+    remedy: "run it as root, or with the capabilities of dist/troop.service",
+  });
+}
