@@ -8,6 +8,7 @@
 import * as http from "node:http";
 import * as https from "node:https";
 import {
+  checkServerIdentity,
   createSecureContext,
   getCACertificates,
   rootCertificates,
@@ -108,10 +109,14 @@ function open(target: ProbeTarget, { trust }: HttpContext): http.ClientRequest {
     },
   };
   if (check.kind !== "https") return http.request(options);
-  const name = check.host ?? "";
-  // Always given, because the default would be the Host header. Addresses are no server names (RFC 6066, 3).
-  const servername = isIP(name) === 0 ? name : "";
-  const secure: SecureOptions = { ...options, servername, secureContext: trust() };
+  const name = check.host ?? address;
+  const secure: SecureOptions = {
+    ...options,
+    // Always given, because the default would be the Host header. Addresses are no server names (RFC 6066, 3).
+    servername: isIP(name) === 0 ? name : "",
+    checkServerIdentity: (_server, certificate) => checkServerIdentity(name, certificate),
+    secureContext: trust(),
+  };
   return https.request(secure);
 }
 

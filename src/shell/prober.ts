@@ -54,85 +54,102 @@ interface Watch {
 
 /** Starts a prober without targets. */
 export function createProber(options: ProberOptions): Prober {
-  const { clock, report, timers = REAL_TIMERS, atOnceMax = PROBES_AT_ONCE_MAX } = options;
-  const probe = options.probe ?? createProbe();
-  const watches = new Map<string, Watch>();
+  return new RhythmicProber(options);
+}
+
+class RhythmicProber implements Prober {
+  readonly #clock: Clock;
+  readonly #report: ProbeListener;
+  readonly #probe: Probe;
+  readonly #timers: Timers;
+  readonly #atOnceMax: number;
+  readonly #watches = new Map<string, Watch>();
   /** Due, waiting for a place, first come first served. */
-  const queue = new Set<Watch>();
-  let underWay = 0;
+  readonly #queue = new Set<Watch>();
+  #underWay = 0;
 
-  function arm(watch: Watch): void {
-    const wait = Math.max(0, watch.nextMs - clock.now());
-    watch.cancelTimer = timers.after(wait, () => beat(watch));
+  constructor(options: ProberOptions) {
+    this.#clock = options.clock;
+    this.#report = options.report;
+    this.#probe = options.probe ?? createProbe();
+    this.#timers = options.timers ?? REAL_TIMERS;
+    this.#atOnceMax = options.atOnceMax ?? PROBES_AT_ONCE_MAX;
   }
 
-  function beat(watch: Watch): void {
-    const { kind, intervalMs } = watch.target.check;
-    // Beats missed while this process stood still are left out, not made up in a burst.
-    const missed = Math.max(0, Math.floor((clock.now() - watch.nextMs) / intervalMs));
-    watch.nextMs += (missed + 1) * intervalMs;
-    if (kind !== "none") arm(watch);
-    if (watch.running === null) queue.add(watch);
-    else watch.overdue = true;
-    startDue();
-  }
-
-  function startDue(): void {
-    for (const watch of queue) {
-      if (underWay >= atOnceMax) return;
-      queue.delete(watch);
-      void run(watch);
+  setTargets(targets: readonly ProbeTarget[]): void {
+    const wanted = new Map(targets.map((target) => [target.key, target]));
+    for (const watch of [...this.#watches.values()]) {
+      const target = wanted.get(watch.target.key);
+      if (target !== undefined && sameProbe(target, watch.target)) wanted.delete(target.key);
+      else this.#remove(watch);
+    }
+    let place = 0;
+    for (const target of wanted.values()) {
+      this.#add(target, place * Math.min(SPREAD_MS, target.check.intervalMs / wanted.size));
+      place += 1;
     }
   }
 
-  async function run(watch: Watch): Promise<void> {
-    const controller = new AbortController();
-    watch.running = controller;
-    underWay += 1;
-    const result = await probe(watch.target, { clock, signal: controller.signal });
-    underWay -= 1;
-    watch.running = null;
-    const { key } = watch.target;
-    if (watches.get(key) === watch) {
-      if (watch.overdue) queue.add(watch);
-      watch.overdue = false;
-      if (result !== null) report(key, result);
-    }
-    startDue();
+  close(): void {
+    for (const watch of [...this.#watches.values()]) this.#remove(watch);
   }
 
-  function add(target: ProbeTarget, delayMs: number): void {
-    const nextMs = clock.now() + delayMs;
+  #add(target: ProbeTarget, delayMs: number): void {
+    const nextMs = this.#clock.now() + delayMs;
     const watch = { target, nextMs, cancelTimer: () => {}, running: null, overdue: false };
-    watches.set(target.key, watch);
-    arm(watch);
+    this.#watches.set(target.key, watch);
+    this.#arm(watch);
   }
 
-  function remove(watch: Watch): void {
-    watches.delete(watch.target.key);
-    queue.delete(watch);
+  #remove(watch: Watch): void {
+    this.#watches.delete(watch.target.key);
+    this.#queue.delete(watch);
     watch.cancelTimer();
     watch.running?.abort();
   }
 
-  return {
-    setTargets(targets: readonly ProbeTarget[]): void {
-      const wanted = new Map(targets.map((target) => [target.key, target]));
-      for (const watch of [...watches.values()]) {
-        const target = wanted.get(watch.target.key);
-        if (target !== undefined && sameProbe(target, watch.target)) wanted.delete(target.key);
-        else remove(watch);
-      }
-      let place = 0;
-      for (const target of wanted.values()) {
-        add(target, place * Math.min(SPREAD_MS, target.check.intervalMs / wanted.size));
-        place += 1;
-      }
-    },
-    close(): void {
-      for (const watch of [...watches.values()]) remove(watch);
-    },
-  };
+  #arm(watch: Watch): void {
+    const waitMs = Math.max(0, watch.nextMs - this.#clock.now());
+    watch.cancelTimer = this.#timers.after(waitMs, () => this.#beat(watch));
+  }
+
+  #beat(watch: Watch): void {
+    const { kind, intervalMs } = watch.target.check;
+    // Beats missed while this process stood still are left out, not made up in a burst.
+    const missed = Math.max(0, Math.floor((this.#clock.now() - watch.nextMs) / intervalMs));
+    watch.nextMs += (missed + 1) * intervalMs;
+    if (kind !== "none") this.#arm(watch);
+    if (watch.running === null) this.#queue.add(watch);
+    else watch.overdue = true;
+    this.#startDue();
+  }
+
+  #startDue(): void {
+    for (const watch of this.#queue) {
+      if (this.#underWay >= this.#atOnceMax) return;
+      this.#queue.delete(watch);
+      void this.#run(watch);
+    }
+  }
+
+  async #run(watch: Watch): Promise<void> {
+    const controller = new AbortController();
+    watch.running = controller;
+    this.#underWay += 1;
+    const { key } = watch.target;
+    const result = await this.#probe(watch.target, {
+      clock: this.#clock,
+      signal: controller.signal,
+    });
+    this.#underWay -= 1;
+    watch.running = null;
+    if (this.#watches.get(key) === watch) {
+      if (watch.overdue) this.#queue.add(watch);
+      watch.overdue = false;
+      if (result !== null) this.#report(key, result);
+    }
+    this.#startDue();
+  }
 }
 
 function sameProbe(a: ProbeTarget, b: ProbeTarget): boolean {

@@ -30,10 +30,11 @@ async function make(): Promise<Certificates> {
     const host = "DNS:www.example.org";
     await sign(folder, { name: "good", alt: `${host},IP:127.0.0.1`, by: "authority", days: 1 });
     await sign(folder, { name: "other", alt: "DNS:other.example.org", by: "authority", days: 1 });
+    await sign(folder, { name: "vip", alt: "IP:192.0.2.240", by: "authority", days: 1 });
     await sign(folder, { name: "expired", alt: host, by: "authority", days: -1 });
     await sign(folder, { name: "stranger", alt: host, by: "foreign", days: 1 });
     await sign(folder, { name: "selfsigned", alt: host, days: 1 });
-    const names = ["good", "other", "expired", "stranger", "selfsigned"];
+    const names = ["good", "other", "vip", "expired", "stranger", "selfsigned"];
     const pairs = Object.fromEntries(
       await Promise.all(names.map(async (name) => [name, await read(folder, name)] as const)),
     );

@@ -242,6 +242,15 @@ const cases: Record<string, Case> = {
     server: answer("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello"),
     reason: /^not an HTTP reply: .*Content-Length/,
   },
+  "headers somewhat too long": {
+    server: answer(reply("", `HTTP/1.1 200 OK\r\nX-A: ${"x".repeat(HEADER_BYTES_MAX)}`)),
+    reason: `headers longer than ${HEADER_BYTES_MAX} bytes`,
+  },
+  "headers nearly too long": {
+    server: answer(reply("", `HTTP/1.1 200 OK\r\nX-A: ${"x".repeat(HEADER_BYTES_MAX - 100)}`)),
+    ok: true,
+    reason: /^200/,
+  },
   "headers without end": {
     server: answerForEver("HTTP/1.1 200 OK\r\n", `X-A: ${"x".repeat(1_000)}\r\n`),
     reason: `headers longer than ${HEADER_BYTES_MAX} bytes`,
@@ -381,6 +390,13 @@ describe("probeHttp over TLS judges", () => {
       "other",
       null,
       "certificate is not for 127.0.0.1 (name the host in the check)",
+    ],
+    ["a certificate for the address given as host", "vip", "192.0.2.240", /^200 in/],
+    [
+      "a certificate for another address than the host",
+      "good",
+      "192.0.2.240",
+      "certificate is not for 192.0.2.240",
     ],
     ["a certificate that has run out", "expired", name, "certificate has expired"],
     [
