@@ -26,6 +26,8 @@ export class Lab implements AsyncDisposable {
   readonly folder: string;
   /** A folder in memory for what the machines write: homes of agents, prefixes of web servers. */
   readonly scratch: string;
+  /** The switch itself, for captures: its interfaces `public` and `private` see every frame. */
+  readonly switch: Host;
   readonly #hosts: Map<string, Host>;
 
   private constructor(name: string, plans: readonly HostPlan[]) {
@@ -35,6 +37,7 @@ export class Lab implements AsyncDisposable {
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder, { recursive: true });
     }
+    this.switch = new Host({ name: SWITCH, number: 0, networks: [], folder: this.folder });
     this.#hosts = new Map(plans.map((plan) => [
       plan.name,
       new Host({ networks: ["public"], ...plan, folder: this.folder }),
@@ -103,7 +106,7 @@ export class Lab implements AsyncDisposable {
   /** Ends all processes in the lab's namespaces and removes the namespaces, whatever has happened. */
   async [Symbol.asyncDispose](): Promise<void> {
     const names = [SWITCH, ...this.hosts.map((host) => host.name)];
-    await run(["bash", "-u"], names.map(removalScript).join("\n"));
+    await run(["bash", "-u"], removalScript(names));
     rmSync(this.scratch, { recursive: true, force: true });
   }
 }
@@ -177,13 +180,15 @@ function hostScript(host: Host): string {
   ].join("\n");
 }
 
-function removalScript(namespace: string): string {
+/** First all processes, then the namespaces: nobody sees the cables of the others vanish. */
+function removalScript(namespaces: readonly string[]): string {
   return `
-    for round in 1 2 3; do
-      pids=$(ip netns pids ${namespace} 2>/dev/null) || break
+    for round in $(seq 20); do
+      pids=$(for name in ${namespaces.join(" ")}; do ip netns pids $name 2>/dev/null; done)
       [ -n "$pids" ] || break
       kill -9 $pids 2>/dev/null
       sleep 0.05
     done
-    ip netns del ${namespace} 2>/dev/null || true`;
+    for name in ${namespaces.join(" ")}; do ip netns del $name 2>/dev/null; done
+    true`;
 }

@@ -62,6 +62,11 @@ export class Load {
     return load;
   }
 
+  /** What it has seen so far. */
+  summary(): LoadSummary {
+    return summarize(this.lines);
+  }
+
   /** Ends it, waits for the requests under way, and sums up those sent at or after `sinceMs` (wall clock). */
   async stop(sinceMs = 0): Promise<LoadSummary> {
     const process = this.#process;

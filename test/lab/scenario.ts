@@ -1,0 +1,93 @@
+/**
+ * A scenario: a lab test that gets a fresh lab, shows the ends of all logs when it fails, and leaves
+ * nothing running whatever happens.
+ */
+import { test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { type HostPlan, Lab } from "./lab.ts";
+import { startWebServer } from "./web_server.ts";
+import type { LabProcess } from "./process.ts";
+import { awaitOneHolder, awaitServersUp, startCluster, TroopNode } from "./troop.ts";
+
+/** A scenario that takes longer than this hangs, ms. */
+const SCENARIO_LIMIT_MS = 150_000;
+/** Lines of each log that are shown when a scenario fails. */
+const LOG_TAIL_LINES = 30;
+/** The VIP of scenarios that need one, and another for those that need two. */
+export const VIP = "192.168.6.240";
+/** See {@link VIP}. */
+export const SECOND_VIP = "192.168.6.241";
+
+/** Two directors that are real servers too, each with both networks, and a client. */
+export const streamlined: readonly HostPlan[] = [
+  { name: "client", number: 2 },
+  { name: "n1", number: 4, networks: ["public", "private"] },
+  { name: "n2", number: 5, networks: ["public", "private"] },
+];
+
+/** Declares a scenario. Its name is a sentence; its logs are kept under `.cache/lab/SLUG`. */
+export function scenario(
+  name: string,
+  options: { readonly slug: string; readonly hosts: readonly HostPlan[] },
+  body: (lab: Lab) => Promise<void>,
+): void {
+  test(name, async () => {
+    await using lab = await Lab.create(options.slug, options.hosts);
+    try {
+      await body(lab);
+    } catch (error) {
+      showLogs(lab.folder);
+      throw error;
+    }
+  }, SCENARIO_LIMIT_MS);
+}
+
+/** A whole service: agents, web servers, a VIP with both real servers in its pool. */
+export interface Service {
+  readonly client: ReturnType<Lab["host"]>;
+  readonly nodes: readonly TroopNode[];
+  readonly webServers: ReadonlyMap<string, LabProcess>;
+  /** The node that holds the VIP at the beginning. */
+  readonly holder: TroopNode;
+  readonly others: readonly TroopNode[];
+  /** The first of the others. */
+  readonly other: TroopNode;
+}
+
+/** How the service of {@link startService} differs from the usual one. */
+export interface ServiceOptions {
+  /** Names of the nodes; default n1 and n2. */
+  readonly nodes?: readonly string[];
+  /** Default `rr`: half of all requests go to each server, so a dead one in the pool shows at once. */
+  readonly scheduler?: string;
+  /** Called before the agents start, to change a node's file. */
+  readonly configure?: (node: TroopNode) => void;
+}
+
+/** Starts web servers and agents on the nodes, adds a service for {@link VIP}, waits until it is complete. */
+export async function startService(lab: Lab, options: ServiceOptions = {}): Promise<Service> {
+  const nodes = (options.nodes ?? ["n1", "n2"]).map((name) => new TroopNode(lab, lab.host(name)));
+  const servers = await Promise.all(nodes.map((node) => startWebServer(lab, node.host)));
+  const webServers = new Map(nodes.map((node, index) => [node.name, servers[index]!]));
+  await startCluster(nodes, options.configure);
+  await nodes[0]!.troop(...addService(VIP, options.scheduler ?? "rr"));
+  const { holder, others } = await awaitOneHolder(VIP, nodes);
+  for (const node of nodes) await awaitServersUp(node, VIP, { count: nodes.length });
+  return { client: lab.host("client"), nodes, webServers, holder, others, other: others[0]! };
+}
+
+/** The words that add the usual web service for a VIP. */
+export function addService(vip: string, scheduler: string): string[] {
+  const check = ["--check", "http://:80/index.html", "--expect", "Test Page"];
+  return ["service", "add", `${vip}:80`, "--scheduler", scheduler, ...check];
+}
+
+function showLogs(folder: string): void {
+  for (const name of readdirSync(folder).filter((file) => file.endsWith(".log")).toSorted()) {
+    const lines = readFileSync(join(folder, name), "utf8").trimEnd().split("\n");
+    if (lines.join("") === "") continue;
+    process.stderr.write(`--- ${name}, last ${LOG_TAIL_LINES} of ${lines.length} lines\n`);
+    process.stderr.write(`${lines.slice(-LOG_TAIL_LINES).join("\n")}\n`);
+  }
+}

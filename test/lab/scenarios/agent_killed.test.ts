@@ -1,0 +1,90 @@
+/**
+ * The agent on the holder ends without a word, or hangs: the kernel goes on balancing, and takes the VIP
+ * back when its lease runs out.
+ */
+import { expect } from "bun:test";
+import { AddressWatch } from "../address_watch.ts";
+import { Load } from "../load.ts";
+import { scenario, startService, streamlined, VIP } from "../scenario.ts";
+import { awaitAllAlive, awaitServersUp, vipOf } from "../troop.ts";
+import { waitFor } from "../wait.ts";
+
+const FAILED_MAX = 5;
+const ONE_HOLDER_LIMIT_MS = 3_000;
+const BEFORE_MS = 2_000;
+const AFTER_MS = 6_000;
+
+scenario(
+  "agent killed with -9 on the holder: one holder within 3 s, at most 5 failed requests",
+  { slug: "kill-holder", hosts: streamlined },
+  async (lab) => {
+    const { client, nodes, holder, other } = await startService(lab);
+    const watch = await AddressWatch.start(VIP, nodes.map((node) => node.host));
+    const load = await Load.start(client, { address: VIP });
+    await Bun.sleep(BEFORE_MS);
+    const killedAt = Date.now();
+    await holder.agent.end("SIGKILL");
+    await Bun.sleep(AFTER_MS);
+    const settledMs = watch.settledAfterMs(other.name, killedAt);
+    expect(settledMs).not.toBeNull();
+    expect(settledMs!).toBeLessThanOrEqual(ONE_HOLDER_LIMIT_MS);
+
+    // The agent comes back: nothing moves, and the cluster is whole again.
+    await holder.run();
+    await awaitAllAlive(nodes);
+    await awaitServersUp(other, VIP, { count: 2 });
+    await Bun.sleep(BEFORE_MS);
+    expect(watch.holders).toEqual([other.name]);
+    expect((await load.stop()).failed).toBeLessThanOrEqual(FAILED_MAX);
+  },
+);
+
+scenario(
+  "agent killed with -9 and started at once: adopts VIP and table, no request fails, one holder",
+  { slug: "kill-restart", hosts: streamlined },
+  async (lab) => {
+    const { client, nodes, holder } = await startService(lab);
+    const load = await Load.start(client, { address: VIP });
+    await Bun.sleep(BEFORE_MS);
+    const before = connections(await holder.host.run("ipvsadm", "-Ln", "--stats", "--exact"));
+    await holder.agent.end("SIGKILL");
+    await holder.run();
+    await awaitAllAlive(nodes);
+    await Bun.sleep(AFTER_MS);
+    const table = await holder.host.run("ipvsadm", "-Ln", "--stats", "--exact");
+    // A row that was made anew would count from 0.
+    expect(connections(table)).toBeGreaterThanOrEqual(before);
+    const names = await Promise.all(
+      nodes.map(async (node) => (await vipOf(node, VIP)).holder ?? "nobody"),
+    );
+    expect(new Set(names).size).toBe(1);
+    expect((await load.stop()).failed).toBeLessThanOrEqual(FAILED_MAX);
+  },
+);
+
+scenario(
+  "agent hangs on the holder: the other takes over, and the hung one lets go when it wakes",
+  { slug: "hang-holder", hosts: streamlined },
+  async (lab) => {
+    const { client, nodes, holder, other } = await startService(lab);
+    const watch = await AddressWatch.start(VIP, nodes.map((node) => node.host));
+    const load = await Load.start(client, { address: VIP });
+    await Bun.sleep(BEFORE_MS);
+    holder.agent.signal("SIGSTOP");
+    await waitFor(() => watch.holders.join() === other.name, {
+      what: "the other node alone holds the VIP",
+      limitMs: 10_000,
+    });
+    holder.agent.signal("SIGCONT");
+    await awaitAllAlive(nodes);
+    await Bun.sleep(BEFORE_MS);
+    expect(watch.holders).toEqual([other.name]);
+    expect((await load.stop()).failed).toBeLessThanOrEqual(FAILED_MAX);
+  },
+);
+
+/** Connections the first row of the table has counted. */
+function connections(table: string): number {
+  const row = table.split("\n").find((line) => line.includes(`${VIP}:80`));
+  return Number(row?.trim().split(/\s+/)[2] ?? Number.NaN);
+}

@@ -1,0 +1,200 @@
+/**
+ * Drives the real program, `dist/troop`, on machines of the lab, as an operator would: by its command
+ * line, and by nothing else.
+ */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parse, stringify } from "yaml";
+import type { Status, StatusNode, StatusVip } from "../../src/core/status.ts";
+import { type Host, networks } from "./host.ts";
+import type { Lab } from "./lab.ts";
+import type { LabProcess, Outcome } from "./process.ts";
+import { waitFor } from "./wait.ts";
+
+const BINARY = resolve(import.meta.dir, "../../dist/troop");
+const CLUSTER = "lab";
+/** Time for an agent to answer for the first time, and for a small cluster to agree, ms. */
+const START_LIMIT_MS = 30_000;
+
+/** One node: the program's files, and its agent once it runs. */
+export class TroopNode {
+  readonly host: Host;
+  readonly home: string;
+  #agent: LabProcess | null = null;
+
+  constructor(lab: Lab, host: Host) {
+    this.host = host;
+    this.home = join(lab.scratch, `troop-${host.name}`);
+    mkdirSync(this.home, { recursive: true });
+  }
+
+  get name(): string {
+    return this.host.name;
+  }
+
+  /** The agent that was started last. */
+  get agent(): LabProcess {
+    if (this.#agent === null) throw new Error(`find agent: none was started on ${this.name}`);
+    return this.#agent;
+  }
+
+  /** Runs `troop ARGUMENTS` here; throws when it refuses. */
+  troop(...words: string[]): Promise<string> {
+    return this.host.run(BINARY, "--home", this.home, ...words);
+  }
+
+  /** Runs `troop ARGUMENTS` here, whatever its status. */
+  troopAnyway(...words: string[]): Promise<Outcome> {
+    return this.host.runAnyway(BINARY, "--home", this.home, ...words);
+  }
+
+  /** Makes this node a cluster of one. */
+  async init(): Promise<void> {
+    await this.troop("init", "--cluster", CLUSTER, ...this.#identity());
+    this.#useEveryNetwork();
+  }
+
+  /** Makes this node a member of the cluster of another. */
+  async join(other: TroopNode): Promise<void> {
+    const token = await other.token();
+    await this.troop("join", other.host.address, "--token", token, ...this.#identity());
+    this.#useEveryNetwork();
+  }
+
+  /** The cluster's token. */
+  async token(): Promise<string> {
+    const printed = await this.troop("token");
+    const token = /troop1-[0-9a-f]{64}/.exec(printed)?.[0];
+    if (token === undefined) throw new Error(`read token: there is none in "${printed.trim()}"`);
+    return token;
+  }
+
+  /** Changes this node's file, as an operator with an editor. */
+  configure(changes: Readonly<Record<string, unknown>>): void {
+    const file = join(this.home, "troop.yaml");
+    const before = parse(readFileSync(file, "utf8")) as Record<string, unknown>;
+    writeFileSync(file, stringify({ ...before, ...changes }), { mode: 0o600 });
+  }
+
+  /** Starts the agent; resolves when it answers. */
+  async run(): Promise<void> {
+    this.#agent = this.host.start([BINARY, "--home", this.home, "run"], { label: "troop" });
+    await waitFor(() => this.#answers(), {
+      what: `the agent of ${this.name} answers`,
+      limitMs: START_LIMIT_MS,
+    });
+  }
+
+  /** What this node says about the cluster. */
+  async status(): Promise<Status> {
+    return JSON.parse(await this.troop("status", "--json")) as Status;
+  }
+
+  async #answers(): Promise<boolean> {
+    if (!this.agent.running) throw new Error(`the agent ended:\n${this.agent.tail(15)}`);
+    await this.troop("status", "--json");
+    return true;
+  }
+
+  #identity(): string[] {
+    const { name, address } = this.host;
+    return ["--name", name, "--interface", networks.public.interface, "--address", address];
+  }
+
+  /** The second heartbeat path, on machines that have one. */
+  #useEveryNetwork(): void {
+    if (!this.host.networks.includes("private")) return;
+    this.configure({ heartbeat: [this.host.addressOn("private")] });
+  }
+}
+
+/** Fails early, with the remedy, when there is no program to test. */
+export function requireProgram(): void {
+  if (existsSync(BINARY)) return;
+  throw new Error("find dist/troop: it is not built; run ./task build");
+}
+
+/** Makes one cluster of the nodes and starts all agents; resolves when everybody sees everybody alive. */
+export async function startCluster(
+  nodes: readonly TroopNode[],
+  configure: (node: TroopNode) => void = () => {},
+): Promise<void> {
+  requireProgram();
+  const [first, ...rest] = nodes;
+  if (first === undefined) throw new Error("start cluster: no nodes");
+  await first.init();
+  configure(first);
+  await first.run();
+  for (const node of rest) {
+    await node.join(first);
+    configure(node);
+  }
+  await Promise.all(rest.map((node) => node.run()));
+  await awaitAllAlive(nodes);
+}
+
+/** Waits until each of the nodes sees all of them alive. */
+export async function awaitAllAlive(nodes: readonly TroopNode[]): Promise<void> {
+  for (const observer of nodes) {
+    await waitFor(async () => {
+      const alive = (await observer.status()).nodes.filter((node) => node.state === "alive");
+      const missing = nodes.filter((node) => !alive.some(({ name }) => name === node.name));
+      if (missing.length > 0) throw new Error(`not alive: ${missing.map((node) => node.name)}`);
+      return true;
+    }, { what: `${observer.name} sees every node alive`, limitMs: START_LIMIT_MS });
+  }
+}
+
+/** What a node says about one node. */
+export async function statusOf(observer: TroopNode, name: string): Promise<StatusNode> {
+  const found = (await observer.status()).nodes.find((node) => node.name === name);
+  if (found === undefined) throw new Error(`read status: ${observer.name} knows no "${name}"`);
+  return found;
+}
+
+/** What a node says about a VIP. */
+export async function vipOf(observer: TroopNode, vip: string): Promise<StatusVip> {
+  const found = (await observer.status()).vips.find((entry) => entry.address === vip);
+  if (found === undefined) throw new Error(`read status: ${observer.name} knows no VIP ${vip}`);
+  return found;
+}
+
+/** Nodes that have the address on an interface now: the kernel's answer, not the agents'. */
+export async function holdersOf(vip: string, nodes: readonly TroopNode[]): Promise<TroopNode[]> {
+  const has = await Promise.all(nodes.map((node) => node.host.has(vip)));
+  return nodes.filter((_, index) => has[index]);
+}
+
+/** Waits until exactly one of the nodes has the address on an interface; returns that node and the others. */
+export async function awaitOneHolder(
+  vip: string,
+  nodes: readonly TroopNode[],
+  limitMs = START_LIMIT_MS,
+): Promise<{ holder: TroopNode; others: TroopNode[] }> {
+  const holder = await waitFor(async () => {
+    const found = await holdersOf(vip, nodes);
+    if (found.length === 1) return found[0];
+    throw new Error(`on ${found.map((node) => node.name).join(" and ") || "no node"}`);
+  }, { what: `one node has ${vip}`, limitMs });
+  return { holder, others: nodes.filter((node) => node !== holder) };
+}
+
+/** Waits until a node reports exactly so many real servers of a VIP up. */
+export async function awaitServersUp(
+  observer: TroopNode,
+  vip: string,
+  options: { readonly count: number; readonly limitMs?: number },
+): Promise<void> {
+  await waitFor(async () => {
+    const services = (await observer.status()).services.filter(({ address }) => address === vip);
+    const servers = services.flatMap((service) => service.servers);
+    const up = servers.filter((server) => server.up).length;
+    if (services.length > 0 && up === options.count) return true;
+    throw new Error(
+      servers.map((s) => `${s.node} ${s.up ? "up" : "down"}: ${s.reason}`).join("; "),
+    );
+  }, {
+    what: `${observer.name} sees ${options.count} real servers of ${vip} up`,
+    limitMs: options.limitMs ?? START_LIMIT_MS,
+  });
+}
