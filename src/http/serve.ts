@@ -39,15 +39,15 @@ export async function serveSocket(
   await removeStale(home);
   const before = process.umask(SOCKET_UMASK);
   try {
-    const options = {
+    // The types leave it out for Unix sockets; without it an order that takes more than 10 s is cut off.
+    const idle: object = { idleTimeout: idleSeconds };
+    const server = Bun.serve({
       unix: home.socket,
       fetch: answer,
-      // The types leave it out for Unix sockets; without it an order that takes more than 10 s is cut off.
-      idleTimeout: idleSeconds,
       maxRequestBodySize: 2 * ADMIN_BODY_BYTES_MAX,
       development: false,
-    };
-    const server = Bun.serve(options as Parameters<typeof Bun.serve>[0]);
+      ...idle,
+    });
     chmodSync(home.socket, 0o777 & ~SOCKET_UMASK);
     return { at: home.socket, close: () => server.stop(true) };
   } catch (error) {

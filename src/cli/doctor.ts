@@ -1,0 +1,53 @@
+/** `troop doctor`: what this machine lacks, and the command that mends it. */
+import type { Command } from "commander";
+import type { Finding } from "../ports.ts";
+import { addExamples, EXIT_FAILURE, type Session, writeJson } from "./session.ts";
+import { printable, styleFor, type TextStyle, type Tone, toned } from "./table_text.ts";
+
+/** Adds the verb. */
+export function addDoctor(program: Command, session: Session): void {
+  const command = program.command("doctor")
+    .description(
+      "examine this machine: kernel modules, sysctls, privileges, libraries,\nports, config; exit 1 when something is missing",
+    )
+    .option("--json", "for programs: [{ what, state, detail, remedy }]");
+  addExamples(command, ["sudo troop doctor", "troop doctor --json"]);
+  command.action(async ({ json = false }: { json?: boolean }) => {
+    const { context } = session;
+    const { stdout, env } = context;
+    const findings = await context.diagnose(session.home());
+    if (json) writeJson(stdout, findings);
+    else stdout.write(findingsText(findings, styleFor(stdout, env)));
+    if (findings.some((finding) => finding.state === "missing")) session.finish(EXIT_FAILURE);
+  });
+}
+
+const marks: Record<Finding["state"], { readonly text: string; readonly tone: Tone }> = {
+  ok: { text: "ok", tone: "good" },
+  warning: { text: "warning", tone: "warning" },
+  missing: { text: "MISSING", tone: "bad" },
+};
+
+/** Writes the findings: one line each, and below it the command that mends it. */
+export function findingsText(findings: readonly Finding[], style: TextStyle): string {
+  const width = Math.max(...findings.map(({ what }) => what.length), 0);
+  const lines = findings.map(({ what, state, detail, remedy }) => {
+    const mark = toned(marks[state].text.padEnd(7), marks[state].tone, style);
+    const mend = remedy === null ? "" : `${" ".repeat(width + 11)}mend: ${printable(remedy)}\n`;
+    return `${mark}  ${printable(what).padEnd(width)}  ${printable(detail)}\n${mend}`;
+  });
+  return lines.join("") + verdict(findings);
+}
+
+function verdict(findings: readonly Finding[]): string {
+  const count = (state: Finding["state"]) =>
+    findings.filter((finding) => finding.state === state).length;
+  const missing = count("missing");
+  const warnings = count("warning");
+  if (missing + warnings === 0) return "\nThis machine has all that troop needs.\n";
+  const words = [
+    ...(missing > 0 ? [`${missing} missing`] : []),
+    ...(warnings > 0 ? [`${warnings} ${warnings === 1 ? "warning" : "warnings"}`] : []),
+  ].join(", ");
+  return `\n${words}${missing > 0 ? "; troop cannot do its work here yet" : ""}\n`;
+}

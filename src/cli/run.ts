@@ -1,0 +1,22 @@
+/** `troop run`: the agent, in the foreground. */
+import type { Command } from "commander";
+import { addExamples, type Session, writeLine } from "./session.ts";
+
+/** Adds the verb. */
+export function addRun(program: Command, session: Session): void {
+  const { context } = session;
+  const command = program.command("run").description(
+    "run the agent in the foreground (what systemd starts);\nSIGTERM hands VIPs over and ends it",
+  );
+  addExamples(command, [
+    "troop run",
+    "troop --home /srv/n1 run",
+    "systemctl enable --now troop     # the same, as a service",
+  ]);
+  command.action(async () => {
+    const home = session.home();
+    const { config, warnings } = context.readConfig(home);
+    for (const warning of warnings) writeLine(context.stderr, `troop: warning: ${warning}`);
+    session.finish(await context.runAgent(home, config));
+  });
+}

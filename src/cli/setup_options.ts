@@ -1,0 +1,178 @@
+/**
+ * The options `troop init` and `troop join` share: who this node is and where it talks.
+ */
+import type { Command } from "commander";
+import { type Ip, parseEndpoint, parseIp, PORT_MAX } from "../core/address.ts";
+import type { Config } from "../core/config.ts";
+import { CLUSTER_PORT_DEFAULT, HTTP_DEFAULT } from "../core/config.ts";
+import { nameSchema } from "../core/document.ts";
+import { choosePlace, describeLinks, type HostFacts, nodeNameFrom } from "../core/host.ts";
+import { NAME_LENGTH_MAX, NODE_PATHS_MAX } from "../core/limits.ts";
+import { usage } from "./session.ts";
+
+/** The options, as typed. */
+export interface SetupOptions {
+  readonly name?: string;
+  readonly interface?: string;
+  readonly address?: string;
+  readonly heartbeat?: readonly string[];
+  readonly port?: string;
+  readonly http?: string;
+  readonly director: boolean;
+  readonly realServer: boolean;
+  readonly priority?: string;
+}
+
+/** What the options come to: the part of the config that is about this node. */
+export type NodeSetup = Pick<Config, "name" | "interface" | "address"> & {
+  readonly heartbeat?: Ip[];
+  readonly port?: number;
+  readonly http?: string;
+  readonly director?: boolean;
+  readonly realServer?: boolean;
+  readonly priority?: number;
+};
+
+/** Highest priority a config takes. */
+const PRIORITY_MAX = 255;
+
+/** Adds the options to a verb. */
+export function addSetupOptions(command: Command): Command {
+  return command
+    .option("--name <node>", "name of this node (default: the host name)")
+    .option(
+      "--interface <if>",
+      "interface that carries VIPs (default: the one with the default route)",
+    )
+    .option("--address <ip>", "this node's address on it (default: its first)")
+    .option(
+      "--heartbeat <ip>",
+      "own address on another network, a second path for pulses;\nmay be repeated",
+      (value: string, previous: readonly string[] | undefined) => [...previous ?? [], value],
+    )
+    .option("--port <n>", `port of gossip and pulses (default: ${CLUSTER_PORT_DEFAULT})`)
+    .option(
+      "--http <ip:port>",
+      `where status and metrics can be read, or off (default: ${HTTP_DEFAULT})`,
+    )
+    .option("--no-director", "this node never holds a VIP")
+    .option("--no-real-server", "this node serves nothing itself")
+    .option(
+      "--priority <n>",
+      "preference for VIPs nobody holds, 0 to 255; higher wins (default: 100)",
+    );
+}
+
+/** Reads the options against the facts of this machine. Throws a usage Refusal. */
+export function readSetup(
+  attempted: string,
+  options: SetupOptions,
+  facts: HostFacts,
+): NodeSetup {
+  const place = choosePlace(facts, { interface: options.interface, address: options.address });
+  if ("problem" in place) throw usage(attempted, place.problem, place.remedy);
+  return {
+    name: readNodeName(attempted, options.name, facts),
+    ...place,
+    ...readHeartbeat(attempted, options.heartbeat, { facts, address: place.address }),
+    ...readPort(attempted, options.port),
+    ...readHttp(attempted, options.http),
+    // What has its default is left out, so that the file shows what was decided.
+    ...(options.director ? {} : { director: false }),
+    ...(options.realServer ? {} : { realServer: false }),
+    ...readPriority(attempted, options.priority),
+  };
+}
+
+/** Reads a name of a cluster or node. Throws a usage Refusal. */
+export function readName(attempted: string, option: string, text: string): string {
+  if (nameSchema.safeParse(text).success) return text;
+  throw usage(
+    attempted,
+    `${option} "${text}" is not a name`,
+    `begin with a letter or digit and use up to ${NAME_LENGTH_MAX} letters, digits, dots, dashes and underscores`,
+  );
+}
+
+function readNodeName(attempted: string, text: string | undefined, facts: HostFacts): string {
+  if (text !== undefined) return readName(attempted, "--name", text);
+  const name = nodeNameFrom(facts.hostname);
+  if (name === undefined) {
+    throw usage(
+      attempted,
+      `the host name "${facts.hostname}" makes no node name`,
+      "choose one with --name",
+    );
+  }
+  return name;
+}
+
+function readHeartbeat(
+  attempted: string,
+  texts: readonly string[] | undefined,
+  { facts, address }: { readonly facts: HostFacts; readonly address: Ip },
+): Pick<NodeSetup, "heartbeat"> {
+  if (texts === undefined) return {};
+  const heartbeat = texts.map((text) => {
+    const ip = parseIp(text);
+    if (ip === undefined || !facts.links.some((link) => link.addresses.includes(ip))) {
+      throw usage(
+        attempted,
+        `--heartbeat "${text}" is not an address of this machine`,
+        `use one of ${describeLinks(facts.links)}`,
+      );
+    }
+    return ip;
+  });
+  if (new Set([address, ...heartbeat]).size <= heartbeat.length) {
+    throw usage(
+      attempted,
+      "--heartbeat names an address twice, or the node's own",
+      "give each further address once",
+    );
+  }
+  if (heartbeat.length >= NODE_PATHS_MAX) {
+    throw usage(
+      attempted,
+      `--heartbeat is given ${heartbeat.length} times`,
+      `use at most ${NODE_PATHS_MAX - 1}`,
+    );
+  }
+  return { heartbeat };
+}
+
+function readPort(attempted: string, text: string | undefined): Pick<NodeSetup, "port"> {
+  if (text === undefined) return {};
+  return { port: readNumber(attempted, { option: "--port", text, min: 1, max: PORT_MAX }) };
+}
+
+function readPriority(attempted: string, text: string | undefined): Pick<NodeSetup, "priority"> {
+  if (text === undefined) return {};
+  return {
+    priority: readNumber(attempted, { option: "--priority", text, min: 0, max: PRIORITY_MAX }),
+  };
+}
+
+function readNumber(
+  attempted: string,
+  { option, text, min, max }: {
+    readonly option: string;
+    readonly text: string;
+    readonly min: number;
+    readonly max: number;
+  },
+): number {
+  const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw usage(attempted, `${option} "${text}" is not a number from ${min} to ${max}`, "correct it");
+}
+
+function readHttp(attempted: string, text: string | undefined): Pick<NodeSetup, "http"> {
+  if (text === undefined) return {};
+  if (text === "off" || (parseEndpoint(text)?.port ?? 0) > 0) return { http: text };
+  throw usage(
+    attempted,
+    `--http "${text}" is not IP:PORT`,
+    "write for example 127.0.0.1:6941, [::1]:6941 or off",
+  );
+}
