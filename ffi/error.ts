@@ -3,11 +3,13 @@
  */
 import { constants } from "node:os";
 
-const nameByNumber = new Map<number, string>();
-for (const [name, number] of Object.entries(constants.errno)) {
-  // EWOULDBLOCK and ENOTSUP are second names on Linux: the first one listed is the kernel's.
-  if (!nameByNumber.has(number)) nameByNumber.set(number, name);
-}
+/** Second names of EAGAIN and EOPNOTSUPP on Linux. */
+const SECOND_NAMES = new Set(["EWOULDBLOCK", "ENOTSUP"]);
+
+const nameByNumber = new Map(
+  Object.entries(constants.errno).filter(([name]) => !SECOND_NAMES.has(name))
+    .map(([name, number]) => [number, name]),
+);
 
 /** The name of an error number (errno(3)); `errno 524` when it has none in user space. */
 export function errnoName(number: number): string {
