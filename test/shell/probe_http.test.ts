@@ -1,13 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import { compilePattern } from "../../src/core/regex.ts";
-import {
-  HEADER_BYTES_MAX,
-  probeHttp,
-  REPLY_BYTES_MAX,
-  trustStore,
-} from "../../src/shell/probe_http.ts";
 import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
-import { certificates } from "./certificates.ts";
+import { HEADER_BYTES_MAX, REPLY_BYTES_MAX } from "../../src/shell/probe_http.ts";
+import { probeOnce, reply } from "./http_probe.ts";
 import {
   answer,
   answerAndStall,
@@ -17,25 +11,6 @@ import {
   serve,
   targetAt,
 } from "./scripted_server.ts";
-
-const clock = { now: () => performance.now(), wallMs: () => Date.now() };
-
-async function probe(
-  target: ProbeTarget,
-  { signal = new AbortController().signal, authority }: {
-    signal?: AbortSignal;
-    authority?: string;
-  } = {},
-): Promise<ProbeResult | null> {
-  const { expect: text } = target.check;
-  const pattern = text === null ? null : compilePattern(text);
-  const trust = () => trustStore(authority === undefined ? [] : [authority]);
-  return await probeHttp(target, { clock, signal, pattern, trust });
-}
-
-function reply(body: string, head = "HTTP/1.1 200 OK"): string {
-  return `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
-}
 
 /** Sends the pieces one by one, so that they arrive apart. */
 function inPieces(...pieces: string[]): Script {
@@ -266,19 +241,19 @@ describe("probeHttp judges", () => {
     "%s",
     async (_name, { server: script, expects = null, ok = false, reason }) => {
       using server = await serve(script);
-      const result = await probe(targetAt(server.port, { kind: "http", expect: expects }));
+      const result = await probeOnce(targetAt(server.port, { kind: "http", expect: expects }));
       if (typeof reason === "string") expect(result).toMatchObject({ ok, reason });
       else expect(result).toMatchObject({ ok, reason: expect.stringMatching(reason) });
     },
   );
 
   test("a refused connection", async () => {
-    const result = await probe(targetAt(await closedPort(), { kind: "http" }));
+    const result = await probeOnce(targetAt(await closedPort(), { kind: "http" }));
     expect(result).toMatchObject({ ok: false, reason: "connection refused" });
   });
 
   test("a request that cannot be written", async () => {
-    const result = await probe(targetAt(await closedPort(), { kind: "http", host: "日本" }));
+    const result = await probeOnce(targetAt(await closedPort(), { kind: "http", host: "日本" }));
     expect(result).toMatchObject({ ok: false, reason: expect.stringMatching(/^cannot ask: /) });
   });
 });
@@ -306,13 +281,13 @@ describe("probeHttp asks", () => {
   ];
   test.each(asked)("%s", async (_what, check, line) => {
     using server = await serve(answer(reply("")));
-    await probe(targetAt(server.port, { kind: "http", ...check }));
+    await probeOnce(targetAt(server.port, { kind: "http", ...check }));
     expect(server.received).toEqual([expect.stringContaining(line(server.port))]);
   });
 
   test("an IPv6 address", async () => {
     using server = await serve(answer(reply("")), { host: "::1" });
-    const result = await probe({ ...targetAt(server.port, { kind: "http" }), address: "::1" });
+    const result = await probeOnce({ ...targetAt(server.port, { kind: "http" }), address: "::1" });
     expect(result).toMatchObject({ ok: true });
     expect(server.received).toEqual([
       expect.stringContaining(`\r\nHost: [::1]:${server.port}\r\n`),
@@ -374,90 +349,10 @@ test("probeHttp says nothing about a server when this process has no descriptor 
   expect(server.received).toHaveLength(1);
 });
 
-describe("probeHttp over TLS judges", () => {
-  const name = "www.example.org";
-  const tlsCases: [
-    what: string,
-    certificate: string,
-    host: string | null,
-    reason: string | RegExp,
-  ][] = [
-    ["a certificate for the host", "good", name, /^200 in/],
-    ["a certificate for the address, when no host is given", "good", null, /^200 in/],
-    ["a certificate for another host", "other", name, `certificate is not for ${name}`],
-    [
-      "no host and a certificate without the address",
-      "other",
-      null,
-      "certificate is not for 127.0.0.1 (name the host in the check)",
-    ],
-    ["a certificate for the address given as host", "vip", "192.0.2.240", /^200 in/],
-    [
-      "a certificate for another address than the host",
-      "good",
-      "192.0.2.240",
-      "certificate is not for 192.0.2.240",
-    ],
-    ["a certificate that has run out", "expired", name, "certificate has expired"],
-    [
-      "a self-signed certificate",
-      "selfsigned",
-      name,
-      "certificate is self-signed and not trusted by this node",
-    ],
-    [
-      "an unknown authority",
-      "stranger",
-      name,
-      "certificate is signed by an authority this node does not trust",
-    ],
-  ];
-  test.each(tlsCases)("%s", async (_what, certificate, host, reason) => {
-    const { authority, pairs } = await certificates();
-    const pair = pairs[certificate];
-    if (pair === undefined) throw new Error(`no certificate "${certificate}"`);
-    using server = await serve(answer(reply("hello")), { tls: pair });
-    const target = targetAt(server.port, { kind: "https", host, timeoutMs: 2_000 });
-    const result = await probe(target, { authority });
-    expect(result?.reason).toMatch(
-      typeof reason === "string" ? RegExp(`^${RegExp.escape(reason)}$`) : reason,
-    );
-    expect(result?.ok).toBe(typeof reason !== "string");
-  });
-
-  test("a server that speaks plain HTTP", async () => {
-    using server = await serve(answer(reply("hello")));
-    const result = await probe(targetAt(server.port, { kind: "https", host: name }));
-    expect(result).toMatchObject({ ok: false, reason: "does not speak TLS" });
-  });
-
-  test("a server that never answers the handshake", async () => {
-    using server = await serve(() => {});
-    const result = await probe(targetAt(server.port, { kind: "https", host: name }));
-    expect(result).toMatchObject({
-      ok: false,
-      reason: "timed out after 300 ms during the TLS handshake",
-    });
-  });
-
-  test("a body that stalls", async () => {
-    const { authority, pairs } = await certificates();
-    using server = await serve(
-      answerAndStall("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello"),
-      { tls: pairs.good! },
-    );
-    const result = await probe(targetAt(server.port, { kind: "https", host: name }), { authority });
-    expect(result).toMatchObject({
-      ok: false,
-      reason: "timed out after 300 ms while waiting for the body",
-    });
-  });
-});
-
 test("probeHttp aborted says nothing and hangs up", async () => {
   using server = await serve(() => {});
   const controller = new AbortController();
-  const pending = probe(targetAt(server.port, { kind: "http", timeoutMs: 60_000 }), {
+  const pending = probeOnce(targetAt(server.port, { kind: "http", timeoutMs: 60_000 }), {
     signal: controller.signal,
   });
   while (server.open.size === 0) await Bun.sleep(1);
@@ -481,7 +376,7 @@ test("probeHttp does not blame the server for a process that stood still", async
   });
   const { value } = await child.stdout.getReader().read();
   const port = Number(new TextDecoder().decode(value));
-  const pending = probe(targetAt(port, { kind: "http", timeoutMs: 100 }));
+  const pending = probeOnce(targetAt(port, { kind: "http", timeoutMs: 100 }));
   const wakeMs = performance.now() + 400;
   while (performance.now() < wakeMs);
   expect(await pending).toMatchObject({ ok: true });

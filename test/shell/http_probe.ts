@@ -1,0 +1,25 @@
+/** One HTTP probe of a scripted server, as tests of the HTTP probe make it. */
+import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
+import { compilePattern } from "../../src/core/regex.ts";
+import { probeHttp, trustStore } from "../../src/shell/probe_http.ts";
+
+const clock = { now: () => performance.now(), wallMs: () => Date.now() };
+
+/** Probes once; `authority` is a further certificate to trust, PEM. */
+export async function probeOnce(
+  target: ProbeTarget,
+  { signal = new AbortController().signal, authority }: {
+    signal?: AbortSignal;
+    authority?: string;
+  } = {},
+): Promise<ProbeResult | null> {
+  const { expect: text } = target.check;
+  const pattern = text === null ? null : compilePattern(text);
+  const trust = () => trustStore(authority === undefined ? [] : [authority]);
+  return await probeHttp(target, { clock, signal, pattern, trust });
+}
+
+/** A whole reply with its length. */
+export function reply(body: string, head = "HTTP/1.1 200 OK"): string {
+  return `${head}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
