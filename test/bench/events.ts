@@ -5,7 +5,14 @@
 import { Connections } from "../lab/connections.ts";
 import type { Host } from "../lab/host.ts";
 import { Load, type LoadSummary } from "../lab/load.ts";
-import { awaitHolder, holders, type RunningSubject, type Subject, type TestBed, VIP } from "./subject.ts";
+import {
+  awaitHolder,
+  holders,
+  type RunningSubject,
+  type Subject,
+  type TestBed,
+  VIP,
+} from "./subject.ts";
 import { makeTestBed } from "./subject.ts";
 
 /** The client works in peace this long, ms, then the event happens. */
@@ -29,6 +36,8 @@ export interface BenchEvent {
   /** Part of a folder's name. */
   readonly slug: string;
   cause(scene: Scene): Promise<unknown>;
+  /** Whether it leaves the old holder where nobody reaches it. */
+  readonly isolates?: boolean;
   /** Whether a subject can do this at all; absent means all can. */
   possible?(running: RunningSubject): boolean;
 }
@@ -39,6 +48,7 @@ export const events = {
     slug: "cut",
     name: "holder cut off the network",
     cause: ({ bed, holder }) => bed.lab.cut(holder),
+    isolates: true,
   },
   kill: {
     slug: "kill",
@@ -67,8 +77,10 @@ export const events = {
 export interface Measurement extends LoadSummary {
   readonly subject: string;
   readonly event: string;
-  /** Nodes that have the VIP at the end; one that was cut off counts only while it was not. */
+  /** Nodes that have the VIP on an interface at the end. */
   readonly holdersAfter: number;
+  /** Of those, the nodes the client can reach. */
+  readonly reachableHolders: number;
 }
 
 /** Causes the event on a fresh cluster of the subject; null when the subject does not know it. */
@@ -81,8 +93,16 @@ export async function measure(subject: Subject, event: BenchEvent): Promise<Meas
   await Bun.sleep(BEFORE_MS);
   const caused = event.cause({ bed, running, holder, other });
   await Promise.all([caused, Bun.sleep(AFTER_MS)]);
-  const holdersAfter = (await holders(bed)).length;
-  return { subject: subject.name, event: event.name, ...await load.stop(), holdersAfter };
+  const summary = await load.stop();
+  const after = await holders(bed);
+  const reachable = event.isolates === true ? after.filter((node) => node !== holder) : after;
+  return {
+    subject: subject.name,
+    event: event.name,
+    ...summary,
+    holdersAfter: after.length,
+    reachableHolders: reachable.length,
+  };
 }
 
 /** Open connections, and how many of those to the surviving server went on. */

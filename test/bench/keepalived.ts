@@ -4,7 +4,13 @@
 import { join } from "node:path";
 import type { Host } from "../lab/host.ts";
 import type { LabProcess } from "../lab/process.ts";
-import { awaitFullTable, awaitHolder, prepareRealServer, type Subject, type TestBed } from "./subject.ts";
+import {
+  awaitFullTable,
+  awaitHolder,
+  prepareRealServer,
+  type Subject,
+  type TestBed,
+} from "./subject.ts";
 
 /** A keepalived cluster with a file of `peers/`. */
 export function keepalivedSubject(name: string, slug: string): Subject {
@@ -14,7 +20,9 @@ export function keepalivedSubject(name: string, slug: string): Subject {
     slug,
     async start(bed) {
       for (const node of bed.nodes) await prepareRealServer(node);
-      const agents = new Map(bed.nodes.map((node) => [node.name, startKeepalived(bed, node, file)]));
+      const agents = new Map(
+        bed.nodes.map((node) => [node.name, startKeepalived(bed, node, file)]),
+      );
       await awaitHolder(bed);
       for (const node of bed.nodes) await awaitFullTable(node);
       return { agents, moveVip: null };
@@ -30,7 +38,14 @@ function startKeepalived(bed: TestBed, node: Host, file: string): LabProcess {
     "--log-console",
     ...["--use-file", join(import.meta.dir, "peers", file)],
     ...["--config-id", node.name],
-    ...["--pid", pidFile("parent"), "--vrrp_pid", pidFile("vrrp"), "--checkers_pid", pidFile("check")],
+    ...[
+      "--pid",
+      pidFile("parent"),
+      "--vrrp_pid",
+      pidFile("vrrp"),
+      "--checkers_pid",
+      pidFile("check"),
+    ],
   ];
   const script = `echo 1 >/proc/sys/net/ipv4/vs/backup_only; exec "$@"`;
   return node.start(["bash", "-c", script, "keepalived", ...daemon], { label: "keepalived" });

@@ -1,15 +1,74 @@
-import { events, measure, measureConnections } from "./events.ts";
+/**
+ * The bench: runs in the lab, prints its progress and a table, and writes all figures as JSON into
+ * `.cache/bench.json`. `main.ts PART...` measures only subjects and events whose slug is named.
+ *
+ * Nothing here passes or fails by time: figures of one run in one machine compare, others do not.
+ */
+import { writeFileSync } from "node:fs";
+import { release } from "node:os";
+import { join } from "node:path";
+import { repository } from "../lab/boot.ts";
+import { measureTables } from "./big_table.ts";
+import { type BenchEvent, events, measure, measureConnections } from "./events.ts";
 import { keepalivedSubject } from "./keepalived.ts";
 import { ldirectordSubject } from "./ldirectord.ts";
-const ka = keepalivedSubject("keepalived, defaults", "keepalived");
-const fast = keepalivedSubject("keepalived, VRRPv3 100 ms", "keepalived_fast");
-const t0 = performance.now();
-async function go(f: () => Promise<unknown>) {
-  try { console.log(JSON.stringify(await f()), Math.round(performance.now() - t0)); } catch (e) { console.log(e); }
+import { type BenchResults, formatResults } from "./report.ts";
+import type { Subject } from "./subject.ts";
+import { troopSubject } from "./troop.ts";
+
+const keepalived = keepalivedSubject("keepalived, defaults", "keepalived");
+const keepalivedFast = keepalivedSubject("keepalived, VRRPv3 100 ms", "keepalived_fast");
+/** What is measured, in the order it is printed. ldirectord has no part in takeovers. */
+const plan: readonly (readonly [BenchEvent, readonly Subject[]])[] = [
+  [events.cut, [keepalived, keepalivedFast, troopSubject]],
+  [events.kill, [keepalived, keepalivedFast, troopSubject]],
+  [events.terminate, [keepalived, troopSubject]],
+  [events.move, [troopSubject]],
+  [events.webServer, [keepalived, ldirectordSubject, troopSubject]],
+];
+
+const wanted = process.argv.slice(2);
+const isWanted = (...slugs: string[]) =>
+  wanted.length === 0 || slugs.some((slug) => wanted.includes(slug));
+const startedMs = performance.now();
+const failures: string[] = [];
+const results = {
+  machine: `${process.env["TROOP_LAB"] === "uml" ? "User-Mode Linux" : "namespaces"} ${release()}`,
+  events: [],
+  connections: [],
+  tables: [],
+} as { -readonly [Key in keyof BenchResults]: BenchResults[Key] };
+
+for (const [event, subjects] of plan) {
+  for (const subject of subjects.filter(({ slug }) => isWanted(slug, event.slug))) {
+    const result = await attempt(`${event.name}: ${subject.name}`, () => measure(subject, event));
+    if (result) results.events = [...results.events, result];
+  }
 }
-await go(() => measure(ka, events.terminate));
-await go(() => measure(ka, events.kill));
-await go(() => measure(ka, events.terminate));
-await go(() => measure(ka, events.webServer));
-await go(() => measure(ldirectordSubject, events.webServer));
-await go(() => measure(ka, events.cut));
+for (const subject of [keepalived, troopSubject].filter(() => isWanted("connections"))) {
+  const result = await attempt(
+    `open connections: ${subject.name}`,
+    () => measureConnections(subject),
+  );
+  if (result) results.connections = [...results.connections, result];
+}
+if (isWanted("tables")) {
+  results.tables = await attempt("large table", measureTables) ?? [];
+}
+writeFileSync(join(repository, ".cache/bench.json"), `${JSON.stringify(results, null, 2)}\n`);
+process.stdout.write(`\n${formatResults(results)}`);
+for (const failure of failures) process.stdout.write(`\nnot measured: ${failure}\n`);
+process.exit(failures.length > 0 ? 1 : 0);
+
+/** One measurement. A subject that fails leaves a gap in the table, and the run fails at its end. */
+async function attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {
+  const seconds = Math.round((performance.now() - startedMs) / 1000);
+  process.stdout.write(`${String(seconds).padStart(4)} s  measuring ${what}\n`);
+  try {
+    return await work();
+  } catch (error) {
+    failures.push(`${what}: ${(error as Error).message}`);
+    process.stdout.write(`        failed: ${(error as Error).message}\n`);
+    return undefined;
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * Writes the large table through the agent's own port to the kernel, and prints how long it took, ms. A
+ * program of its own because it runs in a machine's network namespace.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { TableOperation } from "../../src/core/table.ts";
+import { openKernel } from "../../src/shell/kernel.ts";
+import { largeTable } from "./big_table.ts";
+
+const folder = mkdtempSync(join(process.env["TMPDIR"] ?? "/tmp", "troop-bench-"));
+const operations = largeTable().flatMap(({ address, servers }): TableOperation[] => {
+  const service = { address, port: 80, protocol: "tcp" as const };
+  const row = { ...service, scheduler: "wlc" as const, servers: [] };
+  return [
+    { kind: "addService", service: row },
+    ...servers.map((server): TableOperation => ({
+      kind: "addServer",
+      service,
+      server: { address: server, port: 80, weight: 1, forwarding: "dr" },
+    })),
+  ];
+});
+const kernel = await openKernel({ privateFolder: folder, director: true, neighbour: () => {} });
+const started = performance.now();
+const failed = (await kernel.table.apply(operations)).filter((error) => error !== null);
+const tookMs = performance.now() - started;
+kernel.close();
+rmSync(folder, { recursive: true, force: true });
+if (failed.length > 0) {
+  throw new Error(`fill table: ${failed.length} failed: ${failed[0]?.message}`);
+}
+process.stdout.write(`${tookMs}\n`);

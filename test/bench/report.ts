@@ -1,0 +1,69 @@
+/**
+ * The bench's results: as a table for people, whose columns line up, and as JSON for machines.
+ */
+import type { ConnectionMeasurement, Measurement } from "./events.ts";
+import type { TableMeasurement } from "./big_table.ts";
+
+/** Everything one run of the bench measured. */
+export interface BenchResults {
+  /** Kernel and kind of lab: figures of two machines do not compare. */
+  readonly machine: string;
+  readonly events: readonly Measurement[];
+  readonly connections: readonly ConnectionMeasurement[];
+  readonly tables: readonly TableMeasurement[];
+}
+
+/** Three tables with their headings, ready to print. */
+export function formatResults(results: BenchResults): string {
+  const blocks = [
+    `Requests through an event: one every 20 ms, each gives up after 1 s, scheduler rr (${results.machine})`,
+    table(
+      ["event", "subject", "no reply", "failed", "of", "slowest", "holders after"],
+      results.events.map((row) => [
+        row.event,
+        row.subject,
+        `${(row.silenceMs / 1000).toFixed(2)} s`,
+        String(row.failed),
+        String(row.requests),
+        `${Math.round(row.maxMs)} ms`,
+        holders(row),
+      ]),
+    ),
+    "Open connections through a holder that is cut off, to the real server that survives",
+    table(
+      ["subject", "opened", "go on"],
+      results.connections.map((row) => [row.subject, String(row.opened), String(row.alive)]),
+    ),
+    "1,000 services with 10 real servers each, into the kernel",
+    table(
+      ["subject", "time", "rows in the kernel"],
+      results.tables.map((row) => [
+        row.subject,
+        `${(row.ms / 1000).toFixed(2)} s`,
+        String(row.rows),
+      ]),
+    ),
+  ];
+  return `${blocks.join("\n\n")}\n`;
+}
+
+/** A node that was cut off keeps the VIP where nobody reaches it: that is not a second holder. */
+function holders(row: Measurement): string {
+  return row.reachableHolders === row.holdersAfter
+    ? String(row.holdersAfter)
+    : `${row.reachableHolders} (+${row.holdersAfter - row.reachableHolders} cut off)`;
+}
+
+/** Aligns columns: words to the left, figures to the right. */
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const numeric = head.map((_, column) => rows.every((row) => /^\d/.test(row[column] ?? "")));
+  const lines = all.map((row) =>
+    row.map((cell, column) =>
+      numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)
+    ).join("  ").trimEnd()
+  );
+  return [lines[0], widths.map((width) => "-".repeat(width)).join("  "), ...lines.slice(1)]
+    .map((line) => `  ${line}`).join("\n");
+}

@@ -1,0 +1,92 @@
+/**
+ * Runs all lab tests: a few machines at a time (one per core, each has one CPU), each takes the next file
+ * that nobody has taken. Ends with one line of totals, which it also writes into the file given as first
+ * argument as `PASSED FAILED`. Further arguments choose files by part of their path.
+ *
+ * A file without a complete report counts as a failed test, whatever the reason; so does a skipped test.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { basename, join, relative } from "node:path";
+import { labFolder, repository, runInLab } from "./boot.ts";
+import { readReport } from "./junit.ts";
+
+/** Machines at a time at most: more than two would be the wrong load for scenarios about time. */
+const MACHINES_MAX = 2;
+/** All of them must be through by then, ms. */
+const LIMIT_MS = 12 * 60_000;
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+const [totalsFile, ...wanted] = process.argv.slice(2);
+if (totalsFile === undefined) {
+  process.stderr.write("run scenarios: write run_scenarios.ts TOTALS_FILE [PART_OF_A_PATH...]\n");
+  process.exit(2);
+}
+const files = scenarioFiles(wanted);
+const reports = join(labFolder, "reports");
+rmSync(reports, { recursive: true, force: true });
+mkdirSync(reports, { recursive: true });
+const count = Math.min(MACHINES_MAX, availableParallelism(), files.length);
+const problems = await Promise.all(
+  Array.from({ length: count }, (_, index) => runMachine(index + 1)),
+);
+const totals = { passed: 0, failed: 0 };
+for (const file of files) countFile(file);
+for (const problem of problems) if (problem !== null) process.stdout.write(`${problem}\n`);
+writeFileSync(totalsFile, `${totals.passed} ${totals.failed}\n`);
+process.stdout.write(`lab: ${totals.passed} passed, ${totals.failed} failed\n`);
+process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
+
+/** The lab tests, chosen by parts of their names. */
+function scenarioFiles(parts: readonly string[]): string[] {
+  const folder = join(import.meta.dir, "scenarios");
+  const found = readdirSync(folder).filter((name) => name.endsWith(".test.ts")).toSorted();
+  const chosen = found.filter((name) =>
+    parts.length === 0 || parts.some((part) => name.includes(part))
+  );
+  if (chosen.length === 0) {
+    process.stderr.write(
+      `run scenarios: no file matches "${parts.join(" ")}"; there are ${found}\n`,
+    );
+    process.exit(2);
+  }
+  return chosen.map((name) => join(folder, name));
+}
+
+/** Boots one machine that works through the files; returns what went wrong with the machine, or null. */
+async function runMachine(number: number): Promise<string | null> {
+  const prefix = `lab ${number} | `;
+  const print = linePrinter(prefix);
+  const names = files.map((file) => relative(repository, file));
+  const { status, problem } = await runInLab({
+    name: `guest-${number}`,
+    command: [join(import.meta.dir, "work.sh"), process.execPath, reports, ...names],
+    limitMs: LIMIT_MS,
+    output: print,
+  });
+  if (problem !== null) return problem;
+  return status === 0 ? null : `lab ${number}: the runner ended with status ${status}`;
+}
+
+function linePrinter(prefix: string): (chunk: Uint8Array) => void {
+  const decoder = new TextDecoder();
+  let rest = "";
+  return (chunk) => {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) process.stdout.write(`${prefix}${line}\n`);
+  };
+}
+
+function countFile(file: string): void {
+  const name = join(reports, basename(file));
+  const status = existsSync(`${name}.status`) ? Number(readFileSync(`${name}.status`, "utf8")) : 1;
+  const report = readReport(`${name}.xml`, status);
+  if (report === null) {
+    process.stdout.write(`lab: ${relative(repository, file)} has not run to its end\n`);
+    totals.failed += 1;
+    return;
+  }
+  totals.passed += report.passed;
+  totals.failed += report.failed;
+}
