@@ -7,8 +7,10 @@ import { printable, styleFor, type TextStyle, type Tone, toned } from "./table_t
 /** Adds the verb. */
 export function addDoctor(program: Command, session: Session): void {
   const command = program.command("doctor")
+    .summary("examine this machine: what is missing, and what mends it")
     .description(
-      "examine this machine: kernel modules, sysctls, privileges, libraries,\nports, config; exit 1 when something is missing",
+      "Examine this machine: kernel modules, sysctls, privileges, libraries, ports,\n" +
+        "config. Nothing is changed. Exit status 1 when something is missing.",
     )
     .option("--json", "for programs: [{ what, state, detail, remedy }]");
   addExamples(command, ["sudo troop doctor", "troop doctor --json"]);

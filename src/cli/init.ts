@@ -12,7 +12,8 @@ export const CLUSTER_DEFAULT = "troop";
 /** Adds the verb. */
 export function addInit(program: Command, session: Session): void {
   const command = program.command("init")
-    .description("begin a cluster with this machine: write its file and a fresh token")
+    .summary("begin a cluster with this machine")
+    .description("Begin a cluster with this machine: write its file and a fresh token.")
     .option("--cluster <name>", "name of the cluster", CLUSTER_DEFAULT);
   addSetupOptions(command);
   addExamples(command, [

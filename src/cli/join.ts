@@ -23,7 +23,8 @@ interface JoinOptions extends SetupOptions {
 /** Adds the verb. */
 export function addJoin(program: Command, session: Session): void {
   const command = program.command("join")
-    .description("make this machine a node of a cluster: ask a member, write the file")
+    .summary("make this machine a node of a cluster")
+    .description("Make this machine a node of a cluster: ask a member, and write this node's file.")
     .argument("<address>", "a member of the cluster: IP, IP:PORT or [IP]:PORT")
     .option(
       "--token <token>",

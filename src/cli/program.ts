@@ -112,9 +112,12 @@ function overrideExits(command: Command, printUnasked: () => void): void {
 
 function usageRefusal(command: Command, error: CommanderError): Refusal {
   const path = commandPath(command);
+  const attempted = command.parent === null
+    ? "read the command line"
+    : path.slice(path.indexOf(" ") + 1);
   if (error.code === "commander.help") {
     const names = command.commands.map((child) => child.name()).join(", ");
-    return usage(path, "no command is given", `use one of ${names}; see \`${path} --help\``);
+    return usage(attempted, "no command is given", `use one of ${names}; see \`${path} --help\``);
   }
   // commander's texts: `error: unknown option '--foo'`, then `(Did you mean --for?)` on a line of its own.
   const text = error.message.replace(/^error: /, "").replaceAll("'", '"');
@@ -122,7 +125,7 @@ function usageRefusal(command: Command, error: CommanderError): Refusal {
   const meant = /Did you mean (.+)\?/.exec(suggestion ?? "")?.[1];
   const remedy = `see \`${path} --help\``;
   return usage(
-    path,
+    attempted,
     problem.replace(/\.$/, ""),
     meant === undefined ? remedy : `did you mean ${meant}? ${remedy}`,
   );

@@ -5,9 +5,12 @@ import { addExamples, type Session, writeLine } from "./session.ts";
 /** Adds the verb. */
 export function addRun(program: Command, session: Session): void {
   const { context } = session;
-  const command = program.command("run").description(
-    "run the agent in the foreground (what systemd starts);\nSIGTERM hands VIPs over and ends it",
-  );
+  const command = program.command("run")
+    .summary("run the agent in the foreground")
+    .description(
+      "Run the agent in the foreground; this is what systemd starts.\n" +
+        "SIGTERM and Ctrl-C hand VIPs over without a lost request, and end it.",
+    );
   addExamples(command, [
     "troop run",
     "troop --home /srv/n1 run",

@@ -28,8 +28,10 @@ function addAdd(group: Command, session: Session): void {
     formatDuration(CHECK_INTERVAL_MS_MAX)
   }`;
   const command = group.command("add")
+    .summary("add a virtual service")
     .description(
-      "add a virtual service; every member that is a real server is a candidate,\nand in the pool while its check holds",
+      "Add a virtual service. Every member that is a real server is a candidate, and in\n" +
+        "the pool while its check holds.",
     )
     .argument("<service>", NAME_HELP)
     .option("--scheduler <name>", `how connections are spread: ${schedulers.join(", ")}`, "wlc")
@@ -57,7 +59,8 @@ function addAdd(group: Command, session: Session): void {
 
 function addRemove(group: Command, session: Session): void {
   const command = group.command("remove")
-    .description("remove a virtual service; its VIP goes with the last one")
+    .summary("remove a virtual service")
+    .description("Remove a virtual service. A VIP goes with its last service.")
     .argument("<service>", NAME_HELP);
   addExamples(command, [
     "troop service remove 192.0.2.100:80",

@@ -7,7 +7,8 @@ import { styleFor } from "./table_text.ts";
 /** Adds the verb. */
 export function addStatus(program: Command, session: Session): void {
   const command = program.command("status")
-    .description("show nodes, VIPs, services and their servers")
+    .summary("show nodes, VIPs, services and their servers")
+    .description("Show nodes, VIPs, services and their servers. Any node answers for all.")
     .option("--json", "for programs: the document of GET /api/v1/status");
   addExamples(command, [
     "troop status",

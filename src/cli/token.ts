@@ -6,9 +6,12 @@ import { addExamples, type Session, writeLine } from "./session.ts";
 /** Adds the verb. */
 export function addToken(program: Command, session: Session): void {
   const { context } = session;
-  const command = program.command("token").description(
-    "print the cluster token: the token alone on standard output,\nthe line to paste on another machine on standard error",
-  );
+  const command = program.command("token")
+    .summary("print the cluster token and the join line")
+    .description(
+      "Print the cluster token on standard output, and on standard error the line\n" +
+        "to paste on another machine.",
+    );
   addExamples(command, ["troop token", "TOKEN=$(troop token 2>/dev/null)"]);
   command.action(() => {
     const { config } = context.readConfig(session.home());

@@ -73,7 +73,8 @@ async function request(home: Home, { attempted, path, body }: Question): Promise
   }
   if (response.ok) return raw;
   const { error } = read(home, { attempted, schema: refusedSchema, raw });
-  throw new Refusal(error);
+  // 409 is the agent's own refusal, in the words of what was asked; others are about the request as such.
+  throw new Refusal(response.status === 409 ? error : { ...error, attempted });
 }
 
 function read<Schema extends z.ZodType>(

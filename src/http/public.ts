@@ -21,10 +21,11 @@ export interface PublicOptions {
 export function publicApp({ operations, health, onFault }: PublicOptions): Hono {
   const app = new Hono();
   app.use(async (context, next) => {
-    await next();
+    // Before the answer is made: afterwards Hono copies it, and the copy has no Content-Type.
     context.header("Cache-Control", "no-store");
     context.header("X-Content-Type-Options", "nosniff");
-    context.header("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'");
+    context.header("Content-Security-Policy", "default-src 'none'");
+    await next();
   });
   app.get("/", (context) => index(context, operations));
   app.get("/api/v1/status", (context) => context.json(operations.status()));

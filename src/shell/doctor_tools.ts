@@ -1,0 +1,123 @@
+/**
+ * The doctor's looks at the real machine. Nothing is changed: files are opened and closed, ports tried and let go.
+ */
+import { createSocket } from "node:dgram";
+import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { release, tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Libraries, openIpvs, openLibraries } from "../../ffi/mod.ts";
+import { type Endpoint, ipFamily } from "../core/address.ts";
+import type { Home } from "../core/home.ts";
+import { readConfigFile } from "./config_file.ts";
+import type { DoctorTools } from "./doctor.ts";
+import { readHostFacts, readTextOrNull } from "./host_facts.ts";
+
+/** Longest wait for another agent to accept on its socket, ms. */
+const CONNECT_MS_MAX = 1_000;
+
+/** The tools for the machine this runs on. */
+export function doctorTools(home: Home): DoctorTools {
+  return {
+    readText: readTextOrNull,
+    canWrite,
+    kernelRelease: release,
+    hostFacts: readHostFacts,
+    readConfig: readConfigFile,
+    probeLibraries: async () => {
+      try {
+        return { origin: await withLibraries(home, (libraries) => libraries.origin) };
+      } catch (error) {
+        return { problem: (error as Error).message };
+      }
+    },
+    probeIpvs: () => withLibraries(home, ipvsProblem).catch((error: Error) => error.message),
+    portProblem: (protocol, endpoint) =>
+      protocol === "tcp" ? tcpProblem(endpoint) : udpProblem(endpoint),
+    agentRuns: ({ socket }) => accepts(socket),
+    wallMs: Date.now,
+  };
+}
+
+/** Opens for writing and writes nothing: access(2) would ask for the wrong user, and knows no capability. */
+function canWrite(path: string): boolean {
+  try {
+    closeSync(openSync(path, constants.O_WRONLY));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Opens the libraries. An embedded copy goes to the state folder when there is one, else to a folder that is removed. */
+async function withLibraries<Result>(
+  home: Home,
+  use: (libraries: Libraries) => Result,
+): Promise<Result> {
+  if (existsSync(home.state)) return use(await openLibraries({ privateFolder: home.state }));
+  const folder = mkdtempSync(join(tmpdir(), "troop-doctor-"));
+  try {
+    return use(await openLibraries({ privateFolder: folder }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function ipvsProblem(libraries: Libraries): string | null {
+  try {
+    const ipvs = openIpvs(libraries);
+    try {
+      ipvs.info();
+      return null;
+    } finally {
+      ipvs.close();
+    }
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function tcpProblem({ address, port }: Endpoint): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>();
+  const server = createServer();
+  server.once("error", (error) => resolve(bindProblem(error)));
+  server.listen({ host: address, port, exclusive: true }, () => server.close(() => resolve(null)));
+  return promise;
+}
+
+function udpProblem({ address, port }: Endpoint): Promise<string | null> {
+  const { promise, resolve } = Promise.withResolvers<string | null>();
+  const socket = createSocket(ipFamily(address) === 4 ? "udp4" : "udp6");
+  socket.once("error", (error) => {
+    resolve(bindProblem(error));
+    socket.close();
+  });
+  socket.bind({ address, port, exclusive: true }, () => socket.close(() => resolve(null)));
+  return promise;
+}
+
+/** bind(2) in words. */
+function bindProblem(error: Error & { code?: string }): string {
+  switch (error.code) {
+    case "EADDRINUSE":
+      return "in use by another program";
+    case "EADDRNOTAVAIL":
+      return "this machine does not have that address";
+    case "EACCES":
+      return "a port below 1024 needs CAP_NET_BIND_SERVICE";
+    default:
+      return error.message;
+  }
+}
+
+function accepts(path: string): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect({ path });
+  const timer = setTimeout(() => resolve(false), CONNECT_MS_MAX);
+  socket.once("connect", () => resolve(true));
+  socket.once("error", () => resolve(false));
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.destroy();
+  });
+}
