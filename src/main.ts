@@ -1,0 +1,83 @@
+/**
+ * The program: gives the command line its real world, and is the only place that ends the process.
+ *
+ * Everything heavy (libp2p, the kernel) is loaded when a verb needs it, so that `troop status` answers at once.
+ */
+import { setPriority } from "node:os";
+import type { CliContext, Output } from "./cli/context.ts";
+import { runCli } from "./cli/program.ts";
+import type { Config } from "./core/config.ts";
+import type { Home } from "./core/home.ts";
+import { adminClient } from "./http/admin_client.ts";
+import { createConfigFile, readConfigFile, refuseExisting } from "./shell/config_file.ts";
+import { findHome } from "./shell/home.ts";
+import { readHostFacts } from "./shell/host_facts.ts";
+import { openLog } from "./shell/log.ts";
+import { newToken } from "./shell/token.ts";
+import { VERSION } from "./version.ts";
+
+/** Nice value of the agent: pulses must go out on time on a busy machine. Needs CAP_SYS_NICE; without it, all works. */
+const AGENT_NICE = -10;
+
+function output(stream: NodeJS.WriteStream): Output {
+  return {
+    write: (text) => void stream.write(text),
+    isTty: stream.isTTY === true,
+    columns: stream.columns,
+  };
+}
+
+async function runAgent(home: Home, config: Config): Promise<number> {
+  try {
+    setPriority(AGENT_NICE);
+  } catch {
+    // Not allowed: the unit file sets it instead.
+  }
+  const { runNode } = await import("./node.ts");
+  const log = openLog({ level: config.log, readable: process.stderr.isTTY === true });
+  let stop: (() => Promise<void>) | null = null;
+  let stopAsked = false;
+  const onSignal = () => {
+    stopAsked = true;
+    void stop?.();
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  try {
+    const node = await runNode({ home, config, log });
+    stop = node.stop;
+    if (stopAsked) void stop();
+    await node.ended;
+    return 0;
+  } finally {
+    await log.close();
+  }
+}
+
+const context: CliContext = {
+  version: VERSION,
+  env: process.env,
+  stdout: output(process.stdout),
+  stderr: output(process.stderr),
+  findHome: (option) => findHome(option, process.env),
+  hostFacts: () => readHostFacts(),
+  readConfig: readConfigFile,
+  refuseExisting,
+  createConfig: createConfigFile,
+  newToken,
+  hello: async (member, token) => {
+    const { askHello } = await import("./shell/hello.ts");
+    const { cluster, self, members } = await askHello({ ...member, token, version: VERSION });
+    return { cluster, members: [self, ...members] };
+  },
+  connect: adminClient,
+  runAgent,
+  diagnose: async (home) => {
+    const { diagnose } = await import("./shell/doctor.ts");
+    const { doctorTools } = await import("./shell/doctor_tools.ts");
+    return await diagnose(home, doctorTools(home));
+  },
+  readStdin: () => Bun.stdin.text(),
+};
+
+process.exit(await runCli(process.argv.slice(2), context));
