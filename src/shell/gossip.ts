@@ -26,7 +26,7 @@ import {
 } from "./document_network.ts";
 import { createDropCounter, type DropCounter } from "./drop_counter.ts";
 import { createFrames } from "./frames.ts";
-import { type Links, watchLinks } from "./gossip_links.ts";
+import { type Links, type OutgoingStreams, watchLinks } from "./gossip_links.ts";
 import {
   clusterTopics,
   DOCUMENT_PROTOCOL,
@@ -82,7 +82,9 @@ export interface OpenGossip extends Gossip {
   dropped(): ReadonlyMap<GossipDrop, number>;
 }
 
-type Node = Libp2p<{ identify: Identify; pubsub: GossipSub }>;
+/** The interface hides the streams of the class behind it; see gossip_links.ts for what they are needed for. */
+type PubSub = GossipSub & { readonly streamsOutbound: OutgoingStreams };
+type Node = Libp2p<{ identify: Identify; pubsub: PubSub }>;
 
 interface GossipState {
   readonly options: GossipOptions;
@@ -167,6 +169,7 @@ function run(state: GossipState): OpenGossip {
   const links = watchLinks({
     libp2p: node,
     memberProtocol: DOCUMENT_PROTOCOL,
+    outgoing: node.services.pubsub.streamsOutbound,
     listener: {
       connected: (id) => options.listener.connected(id),
       disconnected(id) {

@@ -2,9 +2,10 @@
  * Which peers are connected, told from libp2p's connections; and mending of what libp2p leaves broken.
  *
  * Gossipsub opens its outgoing stream once per peer and never again: when the connection under it dies
- * while a second one to the same peer lives, it falls silent for ever. So a connection that a restarted
- * peer replaces is dropped before gossipsub looks at the new one; when one of several dies, the rest is
- * dropped too and dialled afresh; and a peer that gets no messages for some seconds is dropped and dialled.
+ * while a second one to the same peer lives, or dies while the stream is being opened, it falls silent for
+ * ever. So a stream that is dead is taken from it when a peer connects; a connection that a restarted peer
+ * replaces is dropped before gossipsub looks at the new one; when one of several dies, the rest is dropped
+ * too and dialled afresh; and a peer that gets no messages for some seconds is dropped and dialled.
  */
 import type { Connection, IdentifyResult, Libp2p, PeerId } from "@libp2p/interface";
 import type { NodeId } from "../core/document.ts";
@@ -13,7 +14,7 @@ import { nodeIdOf } from "./identity.ts";
 /** Two connections opened within this time crossed each other, ms; later, the older one is dead at the other end. */
 const CROSSED_DIALS_MS = 3_000;
 /** How long a connection may be without identification, or a member without messages, before it is dropped, ms. */
-export const SILENT_LINK_MS = 6_000;
+export const SILENT_LINK_MS = 4_000;
 
 /** What is told of a peer that speaks troop's protocols. */
 export interface LinkListener {
@@ -21,11 +22,15 @@ export interface LinkListener {
   disconnected(id: NodeId): void;
 }
 
+/** Gossipsub's outgoing streams by peer id text, as its class (17.1.1) keeps them. */
+export type OutgoingStreams = Map<string, { readonly rawStream: { readonly status: string } }>;
+
 /** See {@link watchLinks}. */
 export interface LinkOptions {
   readonly libp2p: Libp2p;
   /** A protocol only members serve: `troop join` connects too, and is no member. */
   readonly memberProtocol: string;
+  readonly outgoing: OutgoingStreams;
   readonly listener: LinkListener;
   readonly now?: () => number;
 }
@@ -94,6 +99,11 @@ function onOpen(state: LinkState, connection: Connection): void {
   const nowMs = state.now();
   state.openedMs.set(connection, nowMs);
   if (remoteId(connection) === undefined) return connection.abort(new Error("not a troop key"));
+  const peer = connection.remotePeer.toString();
+  const stream = state.options.outgoing.get(peer);
+  if (stream !== undefined && stream.rawStream.status !== "open") {
+    state.options.outgoing.delete(peer);
+  }
   if (connection.direction !== "inbound") return;
   for (const older of openConnections(state.options.libp2p, connection.remotePeer)) {
     const openedMs = state.openedMs.get(older) ?? -Infinity;

@@ -23,6 +23,11 @@ const INBOUND_PER_SECOND_MAX = 64;
 const INBOUND_PENDING_MAX = 64;
 /** A handshake takes a few round trips; who needs longer has the wrong token or no business here. */
 const HANDSHAKE_TIMEOUT_MS = 5_000;
+/**
+ * Time to agree on a stream's protocol, ms. Gossipsub opens its streams one after the other: one peer that
+ * hangs while it connects keeps all others waiting for so long.
+ */
+const NEGOTIATION_TIMEOUT_MS = 3_000;
 /** Time for one address of a peer, so that a dead path does not use up the whole attempt. */
 const ADDRESS_DIAL_TIMEOUT_MS = 2_000;
 /** Time for all addresses of a peer. */
@@ -75,6 +80,8 @@ export function nodeOptions(options: NodeOptions): Libp2pOptions & { start: fals
       inboundConnectionThreshold: INBOUND_PER_SECOND_MAX,
       maxIncomingPendingConnections: INBOUND_PENDING_MAX,
       inboundUpgradeTimeout: HANDSHAKE_TIMEOUT_MS,
+      outboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
+      inboundStreamProtocolNegotiationTimeout: NEGOTIATION_TIMEOUT_MS,
       dialTimeout: DIAL_TIMEOUT_MS,
       addressDialTimeout: ADDRESS_DIAL_TIMEOUT_MS,
       // Redialling is the dialler's business, with its own back-off.

@@ -188,6 +188,23 @@ describe("connections", () => {
     );
   });
 
+  // Gossipsub keeps the stream it was just opening when the peer went, and would write into it for ever.
+  test("a peer that goes in the middle of connecting is heard when it is back", async () => {
+    const a = await startNode();
+    let b = await startNode();
+    for (let round = 0; round < 6; round++) {
+      a.gossip.wantPeers([wanted(b)]);
+      b.gossip.wantPeers([wanted(a)]);
+      await eventually("a connection", () => a.gossip.connected().length === 1);
+      await stopNode(b);
+      await eventually("the loss", () => a.gossip.connected().length === 0);
+      b = await startNode({ folder: b.folder, port: b.endpoint.port });
+    }
+    await expectHeard(a, [b]);
+    await expectHeard(b, [a]);
+    expect(a.events.filter((event) => event.startsWith("connected"))).toHaveLength(7);
+  }, 30_000);
+
   test("two nodes that dial each other at the same moment end up talking", async () => {
     for (let round = 0; round < 3; round++) {
       const ports = [await freePort(), await freePort()] as const;
