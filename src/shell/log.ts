@@ -6,7 +6,7 @@
  */
 import { type Logger, pino } from "pino";
 import type { Config } from "../core/config.ts";
-import { openLogWriter } from "./log_writer.ts";
+import { LogWriter } from "./log_writer.ts";
 
 /** Descriptor of standard error. */
 const STDERR = 2;
@@ -31,7 +31,7 @@ export interface LogOptions {
 
 /** Opens the log. Secrets are never logged: a field named `token` is blanked, in an event and one level below. */
 export function openLog({ level, readable = false, descriptor = STDERR }: LogOptions): Log {
-  const writer = openLogWriter(descriptor);
+  const writer = new LogWriter(descriptor);
   const logger = pino(
     {
       level,
@@ -42,7 +42,7 @@ export function openLog({ level, readable = false, descriptor = STDERR }: LogOpt
     },
     { write: (line: string) => writer.write(readable ? readableLine(line) : line) },
   );
-  return { logger, dropped: writer.dropped, close: writer.close };
+  return { logger, dropped: () => writer.dropped, close: () => writer.close() };
 }
 
 /** One JSON line of pino as people read it: `12:00:01.123 warn  lost pulse peer=n2`. */
