@@ -132,6 +132,8 @@ export function servePublic(listen: string, answer: Answerer): Served | null {
     const server = Bun.serve({
       hostname: endpoint.address,
       port: endpoint.port,
+      // Outside development mode Bun shares the port silently with whoever has it (SO_REUSEPORT).
+      reusePort: false,
       fetch: answer,
       idleTimeout: PUBLIC_IDLE_SECONDS,
       maxRequestBodySize: PUBLIC_BODY_BYTES_MAX,
