@@ -79,8 +79,7 @@ export function printConfig(draft: ConfigDraft): string {
     const value = draft[key as keyof Config];
     if (value !== undefined) return [`# ${knob.comment}\n${stringify({ [key]: value })}`];
     if (knob.sample === undefined) return [];
-    const sample = stringify({ [key]: knob.sample }, { flowCollectionPadding: false });
-    return [`# ${knob.comment}\n${sample.trimEnd().replaceAll(/^/gm, "#")}\n`];
+    return [`# ${knob.comment}\n#${key}: ${sampleText(knob.sample)}\n`];
   });
   const head = "# This node of a troop. After a change, restart the agent.\n" +
     "# VIPs and services are not here: add them with `troop service add` on any node.\n";
@@ -162,13 +161,15 @@ function explain(issue: z.core.$ZodIssue, raw: object): ConfigProblem[] {
   const knob = knobs[issue.path[0] as keyof Config] as Knob | undefined;
   const value = valueAt(raw, issue.path);
   // The secret is never repeated: errors end up in logs and questions to others.
-  const shown = issue.path[0] === "token" ? "" : `${JSON.stringify(value)} `;
+  const secret = issue.path[0] === "token";
+  const shown = secret || value === undefined ? "" : `${JSON.stringify(value)} `;
+  const missing = value === undefined && issue.code === "invalid_type";
   const sample = knob?.sample === undefined
     ? "copy it from another member: `troop token` prints it there"
     : `write for example \`${String(issue.path[0])}: ${sampleText(knob.sample)}\``;
   return [{
     path,
-    problem: value === undefined ? "is missing" : `${shown}${issueText(issue)}`,
+    problem: missing ? "is missing" : `${shown}${issueText(issue)}`,
     remedy: issue.path[0] === "deadMs" && issue.code === "custom"
       ? "raise it or lower pulseMs"
       : sample,
