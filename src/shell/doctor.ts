@@ -66,9 +66,9 @@ export async function diagnose(home: Home, tools: DoctorTools): Promise<Finding[
   return [
     libraries,
     examinePrivileges(home, tools),
-    examineIpvs(ipvsProblem, tools),
+    examineIpvs(home, ipvsProblem, tools),
     examineSchedulers(tools),
-    examineSwitches(config, { ipvsThere: ipvsProblem === null, tools }),
+    examineSwitches(config, { home, ipvsThere: ipvsProblem === null, tools }),
     ...await examinePorts(home, config, tools),
     configFinding,
     ...(config === undefined ? [] : [examineInterface(home, config, tools)]),
@@ -78,6 +78,10 @@ export async function diagnose(home: Home, tools: DoctorTools): Promise<Finding[
 
 function ok(what: string, detail: string): Finding {
   return { what, state: "ok", detail, remedy: null };
+}
+
+function asRoot(home: Home): string {
+  return `sudo ${callOf(home)} doctor`;
 }
 
 function examineConfig(
@@ -137,16 +141,16 @@ function examinePrivileges(home: Home, tools: DoctorTools): Finding {
   const missing = capabilities.filter(({ bit }) => !has(effective, bit));
   if (missing.length === 0) return ok(what, capabilities.map(({ name }) => name).join(", "));
   const detail = missing.map(({ name, why }) => `${name} is missing (${why})`).join(", ");
-  return { what, state: "missing", detail, remedy: `sudo ${callOf(home)} doctor` };
+  return { what, state: "missing", detail, remedy: asRoot(home) };
 }
 
-function examineIpvs(problem: string | null, tools: DoctorTools): Finding {
+function examineIpvs(home: Home, problem: string | null, tools: DoctorTools): Finding {
   const what = "kernel IPVS";
   if (problem === null) return ok(what, `answers (kernel ${tools.kernelRelease()})`);
   const modules = findModules(tools);
   if (modules.state("ip_vs") === "loaded" || modules.state("ip_vs") === "builtin") {
     const detail = `is there and does not answer: ${problem}`;
-    return { what, state: "missing", detail, remedy: "sudo troop doctor" };
+    return { what, state: "missing", detail, remedy: asRoot(home) };
   }
   if (modules.state("ip_vs") === "available") {
     const canLoad = has(effectiveCapabilities(tools), SYS_MODULE_BIT);
@@ -183,7 +187,11 @@ function examineSchedulers(tools: DoctorTools): Finding {
 
 function examineSwitches(
   config: Config | undefined,
-  { ipvsThere, tools }: { readonly ipvsThere: boolean; readonly tools: DoctorTools },
+  { home, ipvsThere, tools }: {
+    readonly home: Home;
+    readonly ipvsThere: boolean;
+    readonly tools: DoctorTools;
+  },
 ): Finding {
   const what = "sysctls";
   const link = config?.interface ?? tools.hostFacts().links[0]?.name ?? "all";
@@ -207,7 +215,7 @@ function examineSwitches(
     const detail = `${
       fixed.map(({ name }) => name).join(", ")
     }: cannot be written; ${firstFixed.why}`;
-    const remedy = "sudo troop doctor (in a container: give it a writable /proc/sys)";
+    const remedy = `${asRoot(home)} (in a container: give it a writable /proc/sys)`;
     return { what, state: "missing", detail, remedy };
   }
   return ok(what, `${asked.length} can be set`);
