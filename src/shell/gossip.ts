@@ -218,8 +218,9 @@ function publishRecord(state: GossipState, record: NodeRecord): void {
     state.notices.warn({ problem: errorText(error) }, "cannot publish the own record");
     return;
   }
-  void publish(state, state.topics.records, state.lastRecord)
-    .then((recipients) => state.links.mend(recipients));
+  void publish(state, state.topics.records, state.lastRecord).then((recipients) => {
+    if (recipients !== undefined) state.links.mend(recipients);
+  });
 }
 
 /** Publishes the last record again for peers that have just come: they need not wait for its next turn. */
@@ -230,15 +231,19 @@ function welcome(state: GossipState): void {
   }, WELCOME_DELAY_MS);
 }
 
-/** Publishes; resolves with the peers it went to. Never rejects. */
-async function publish(state: GossipState, topic: string, data: Uint8Array): Promise<PeerId[]> {
+/** Publishes; resolves with the peers it went to, or undefined when it failed. Never rejects. */
+async function publish(
+  state: GossipState,
+  topic: string,
+  data: Uint8Array,
+): Promise<PeerId[] | undefined> {
   const sending = state.node.services.pubsub.publish(topic, data);
   state.publishing.add(sending);
   try {
     return (await sending).recipients;
   } catch (error) {
     state.notices.debug({ topic, problem: errorText(error) }, "cannot publish");
-    return [];
+    return undefined;
   } finally {
     state.publishing.delete(sending);
   }
@@ -301,7 +306,7 @@ function documentNetwork(state: GossipState): DocumentNetwork {
     attach: (handlers) => void (state.documents = handlers),
     async publish(update) {
       if (update.length > UPDATE_BYTES_MAX) return 0;
-      return (await publish(state, state.topics.updates, update)).length;
+      return (await publish(state, state.topics.updates, update))?.length ?? 0;
     },
     async open(peer) {
       const connection = state.links.connectionTo(peer);

@@ -36,7 +36,7 @@ export const DIAL_TIMEOUT_MS = 6_000;
  * Time between pings, ms. They only find connections that died without a word; dead nodes are found by
  * pulses long before. Shorter costs idle CPU for every peer.
  */
-const PING_INTERVAL_MS = 10_000;
+export const PING_INTERVAL_MS = 10_000;
 const PING_TIMEOUT_MS_MIN = 2_000;
 const PING_TIMEOUT_MS_MAX = 5_000;
 

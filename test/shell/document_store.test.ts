@@ -1,5 +1,5 @@
 /** The document store: disk, peers, and what happens when either fails. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { NodeId } from "../../src/core/document.ts";
@@ -15,6 +15,9 @@ import { type RecordedNotices, recordNotices } from "./recorded_notices.ts";
 import { refused } from "./refused.ts";
 import { putPort, sampleService } from "./sample_service.ts";
 import { tempFolder } from "./temp_folder.ts";
+
+// Real sockets take their time on a machine that does other things too.
+setDefaultTimeout(30_000);
 
 const A = "00000000000000aa";
 const B = "00000000000000bb";

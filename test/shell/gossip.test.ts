@@ -1,15 +1,19 @@
 /** Gossip between real libp2p nodes on loopback. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:net";
 import { RECORD_BYTES_MAX } from "../../src/core/record.ts";
+import { PING_INTERVAL_MS } from "../../src/shell/libp2p_node.ts";
 import { newToken } from "../../src/shell/token.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free_port.ts";
-import { startNode, stopNode, type TestNode, wanted } from "./gossip_cluster.ts";
+import { startNode, stopNode, TEST_TOKEN, type TestNode, wanted } from "./gossip_cluster.ts";
 import { recordNotices } from "./recorded_notices.ts";
 import { refused } from "./refused.ts";
 import { verdictsOfBytes } from "./sample_record.ts";
 import { startProxy } from "./tcp_proxy.ts";
+
+// Twelve handshakes take their time on a machine that does other things too.
+setDefaultTimeout(30_000);
 
 /** Nodes that all want each other, until they are all connected. */
 async function startMesh(count: number): Promise<TestNode[]> {
@@ -110,7 +114,7 @@ describe("records", () => {
       "all records at all nodes",
       () => nodes.every((node) => node.records.size === 11),
     );
-  }, 30_000);
+  });
 
   test("in another node's name are dropped and counted", async () => {
     const [a, b, c] = await startMesh(3) as [TestNode, TestNode, TestNode];
@@ -165,6 +169,35 @@ describe("connections", () => {
     await expectHeard(late, [early]);
   });
 
+  test("a peer is found on its second address when nothing answers on the first", async () => {
+    const a = await startNode();
+    const b = await startNode();
+    const { id, port } = wanted(b);
+    a.gossip.wantPeers([{ id, addresses: ["127.0.0.77", "127.0.0.1"], port }]);
+    await eventually("a connection", () => a.gossip.connected().length === 1);
+  });
+
+  test("a peer killed with -9 is reported without waiting for a ping", async () => {
+    const a = await startNode();
+    const script = `${import.meta.dir}/gossip_process.ts`;
+    const child = Bun.spawn([process.execPath, script], {
+      stdin: new Blob([JSON.stringify({ token: TEST_TOKEN, seed: a.endpoint })]),
+      stdout: "ignore",
+      stderr: "inherit",
+    });
+    try {
+      await eventually("a connection", () => a.gossip.connected().length === 1);
+      const [id] = a.gossip.connected();
+      child.kill("SIGKILL");
+      const killedMs = performance.now();
+      await eventually("the loss", () => a.events.includes(`disconnected ${id}`));
+      expect(performance.now() - killedMs).toBeLessThan(PING_INTERVAL_MS);
+    } finally {
+      child.kill("SIGKILL");
+      await child.exited;
+    }
+  });
+
   test("a node that is its own seed finds nobody and stays calm", async () => {
     const port = await freePort();
     const node = await startNode({ port, seeds: [{ address: "127.0.0.1", port }] });
@@ -203,7 +236,7 @@ describe("connections", () => {
     await expectHeard(a, [b]);
     await expectHeard(b, [a]);
     expect(a.events.filter((event) => event.startsWith("connected"))).toHaveLength(7);
-  }, 30_000);
+  });
 
   test("two nodes that dial each other at the same moment end up talking", async () => {
     for (let round = 0; round < 3; round++) {
@@ -239,7 +272,7 @@ describe("connections", () => {
     await expectHeard(again, [a]);
     expect(a.gossip.connected()).toEqual([b.identity.id]);
     line.close();
-  }, 30_000);
+  });
 });
 
 describe("openGossip", () => {
