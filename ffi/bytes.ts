@@ -33,13 +33,19 @@ export function readBe32(bytes: Uint8Array, offset = 0): number {
   return ((readBe16(bytes, offset) << 16) | readBe16(bytes, offset + 2)) >>> 0;
 }
 
-/** The text up to the first zero byte, or to the end. */
-export function readText(bytes: Uint8Array): string {
-  const end = bytes.indexOf(0);
-  return new TextDecoder().decode(end < 0 ? bytes : bytes.subarray(0, end));
+/** Writes a 32-bit number at `offset`, machine order. */
+export function writeU32(bytes: Uint8Array, value: number, offset: number): void {
+  bytes[offset] = value;
+  bytes[offset + 1] = value >>> 8;
+  bytes[offset + 2] = value >>> 16;
+  bytes[offset + 3] = value >>> 24;
 }
 
-/** Whether both hold the same bytes. */
-export function sameBytes(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+/** The text from `start` to the first zero byte, or to `end`. Names in the kernel are ASCII. */
+export function readText(bytes: Uint8Array, start: number, end: number): string {
+  let text = "";
+  for (let offset = start; offset < end && bytes[offset] !== 0; offset++) {
+    text += String.fromCharCode(bytes[offset]!);
+  }
+  return text;
 }

@@ -3,7 +3,7 @@
  */
 import { addressBytes, familyNumber, type IpVersion, versionOfFamily } from "./address_family.ts";
 import { readBe16 } from "./bytes.ts";
-import { readAttributes } from "./netlink_attribute.ts";
+import { attributeNumber, findAttributes } from "./netlink_attribute.ts";
 
 /** SOCK_DIAG_BY_FAMILY. */
 export const SOCK_DIAG_BY_FAMILY = 20;
@@ -56,6 +56,11 @@ export function decodeDiagSocket(payload: Uint8Array): DiagSocket | undefined {
   return {
     address: payload.slice(8, 8 + addressBytes(version)),
     port: readBe16(payload, 4),
-    v6only: version === 6 && readAttributes(payload, ANSWER_BYTES)[ATTRIBUTE_V6_ONLY]?.[0] === 1,
+    v6only: version === 6 && isV6Only(payload),
   };
+}
+
+function isV6Only(payload: Uint8Array): boolean {
+  const at = findAttributes(payload, ANSWER_BYTES)[ATTRIBUTE_V6_ONLY]!;
+  return attributeNumber(payload, at, 8) === 1;
 }

@@ -30,6 +30,7 @@ import type {
   IpvsTimeouts,
 } from "./ipvs_types.ts";
 import type { Libraries } from "./libraries.ts";
+import { AttributeWriter } from "./netlink_attribute.ts";
 import { netlinkProtocols, NetlinkSocket } from "./netlink_socket.ts";
 
 /** The verbs of IPVS. All are synchronous and short; errors throw {@link KernelRequestError} unless said otherwise. */
@@ -59,6 +60,7 @@ export interface Ipvs {
 /** Opens IPVS. A kernel without it is noticed at the first verb, so that the module may be loaded later. */
 export function openIpvs(libraries: Libraries): Ipvs {
   const socket = new NetlinkSocket(libraries, netlinkProtocols.generic);
+  const writer = new AttributeWriter();
   let known: number | undefined;
 
   function family(operation: string): number {
@@ -84,7 +86,11 @@ export function openIpvs(libraries: Libraries): Ipvs {
   return {
     change(changes) {
       const type = family("change the IPVS table");
-      const messages = changes.map((change) => ({ type, flags: 0, payload: encodeChange(change) }));
+      const messages = changes.map((change) => ({
+        type,
+        flags: 0,
+        payload: encodeChange(change, writer),
+      }));
       return socket.request(messages).map(({ errno }) => errno === 0 ? null : errnoName(errno));
     },
     services: () =>

@@ -17,7 +17,7 @@ import {
   versionOfAddress,
   versionOfFamily,
 } from "./address_family.ts";
-import { readBe16, readBe32, readI32, readText, readU16, readU32, readU64 } from "./bytes.ts";
+import { readBe16, readBe32, readU32 } from "./bytes.ts";
 import {
   commandAttributes,
   destinationAttributes as dest,
@@ -36,7 +36,14 @@ import type {
   IpvsServiceSettings,
   IpvsStatistics,
 } from "./ipvs_types.ts";
-import { type Attributes, AttributeWriter, readAttributes } from "./netlink_attribute.ts";
+import {
+  attributeNumber,
+  type Attributes,
+  attributeText,
+  AttributeWriter,
+  findAttributes,
+  findNested,
+} from "./netlink_attribute.ts";
 
 /** Bytes of an address attribute (union nf_inet_addr). */
 const ADDRESS_ATTRIBUTE_BYTES = 16;
@@ -45,16 +52,27 @@ export const GENERIC_HEADER_BYTES = 4;
 /** All bits of the flags word. */
 const FLAGS_MASK = 0xffff_ffff;
 
-/** Begins the payload of an IPVS message: the generic netlink header of a command. */
-export function ipvsMessage(command: keyof typeof ipvsCommands): AttributeWriter {
-  return new AttributeWriter().structure(
-    Uint8Array.of(ipvsCommands[command], IPVS_FAMILY_VERSION, 0, 0),
-  );
+/** The generic netlink header of every command (struct genlmsghdr). */
+const headers = new Map(
+  Object.entries(ipvsCommands).map((
+    [command, number],
+  ) => [command, Uint8Array.of(number, IPVS_FAMILY_VERSION, 0, 0)]),
+);
+
+/** Begins the payload of an IPVS message with the header of a command. */
+export function ipvsMessage(
+  command: keyof typeof ipvsCommands,
+  writer: AttributeWriter = new AttributeWriter(),
+): AttributeWriter {
+  return writer.begin().structure(headers.get(command)!);
 }
 
-/** The payload of a change. */
-export function encodeChange(change: IpvsChange): Uint8Array {
-  const message = ipvsMessage(change.command);
+/** The payload of a change, built with `writer`. */
+export function encodeChange(
+  change: IpvsChange,
+  writer: AttributeWriter = new AttributeWriter(),
+): Uint8Array {
+  const message = ipvsMessage(change.command, writer);
   message.nested(commandAttributes.service, () => {
     encodeServiceKey(message, change.service);
     if (change.command === "newService" || change.command === "setService") {
@@ -89,7 +107,7 @@ function encodeServiceKey(message: AttributeWriter, key: IpvsServiceKey): void {
   }
   message.u16(svc.family, familyNumber(versionOfAddress(key.address)))
     .u16(svc.protocol, key.protocol)
-    .bytes(svc.address, padAddress(key.address))
+    .bytes(svc.address, key.address, ADDRESS_ATTRIBUTE_BYTES)
     .be16(svc.port, key.port);
 }
 
@@ -98,21 +116,17 @@ function encodeServiceSettings(
   key: IpvsServiceKey,
   settings: IpvsServiceSettings,
 ): void {
-  const flags = new DataView(new ArrayBuffer(8));
-  flags.setUint32(0, settings.flags, true);
-  flags.setUint32(4, FLAGS_MASK, true);
-  const netmask = new DataView(new ArrayBuffer(4));
-  netmask.setUint32(0, settings.netmask, keyVersion(key) === 6);
   message.text(svc.scheduler, settings.scheduler)
-    .bytes(svc.flags, new Uint8Array(flags.buffer))
-    .u32(svc.timeout, settings.timeoutSeconds)
-    .bytes(svc.netmask, new Uint8Array(netmask.buffer));
+    .u32pair(svc.flags, settings.flags, FLAGS_MASK)
+    .u32(svc.timeout, settings.timeoutSeconds);
+  if (keyVersion(key) === 6) message.u32(svc.netmask, settings.netmask);
+  else message.be32(svc.netmask, settings.netmask);
   if (settings.engine !== "") message.text(svc.engine, settings.engine);
 }
 
 function encodeDestinationKey(message: AttributeWriter, key: IpvsDestinationKey): void {
   message.u16(dest.family, familyNumber(versionOfAddress(key.address)))
-    .bytes(dest.address, padAddress(key.address))
+    .bytes(dest.address, key.address, ADDRESS_ATTRIBUTE_BYTES)
     .be16(dest.port, key.port);
 }
 
@@ -131,38 +145,38 @@ function encodeDestinationSettings(
 
 /** Reads a service from the payload of an answer; undefined when it is not a whole one. */
 export function decodeService(payload: Uint8Array): IpvsService | undefined {
-  const nested = readAttributes(payload, GENERIC_HEADER_BYTES)[commandAttributes.service];
-  if (nested === undefined) return undefined;
-  const found = readAttributes(nested);
-  const key = decodeServiceKey(found);
-  const flags = found[svc.flags];
-  const netmask = found[svc.netmask];
-  const scheduler = found[svc.scheduler];
-  if (!key || !flags || !netmask || !scheduler) return undefined;
-  const engine = found[svc.engine];
+  const found = findInCommand(payload, commandAttributes.service);
+  const key = decodeServiceKey(payload, found);
+  const netmask = found[svc.netmask]!;
+  const scheduler = attributeText(payload, found[svc.scheduler]!);
+  if (key === undefined || netmask === 0 || scheduler === "") return undefined;
   const settings = {
-    scheduler: readText(scheduler),
-    flags: readU32(flags),
-    timeoutSeconds: u32(found[svc.timeout]),
-    netmask: keyVersion(key) === 6 ? readU32(netmask) : readBe32(netmask),
-    engine: engine === undefined ? "" : readText(engine),
+    scheduler,
+    flags: attributeNumber(payload, found[svc.flags]!, 32),
+    timeoutSeconds: attributeNumber(payload, found[svc.timeout]!, 32),
+    netmask: keyVersion(key) === 6 ? readU32(payload, netmask) : readBe32(payload, netmask),
+    engine: attributeText(payload, found[svc.engine]!),
   };
-  return { key, settings, statistics: decodeStatistics(found[svc.statistics64]) };
+  return { key, settings, statistics: decodeStatistics(payload, found[svc.statistics64]!) };
 }
 
-function decodeServiceKey(found: Attributes): IpvsServiceKey | undefined {
-  const version = versionOfFamily(u16(found[svc.family]));
+function findInCommand(payload: Uint8Array, type: number): Attributes {
+  return findNested(payload, findAttributes(payload, GENERIC_HEADER_BYTES)[type]!);
+}
+
+function decodeServiceKey(payload: Uint8Array, found: Attributes): IpvsServiceKey | undefined {
+  const version = versionOfFamily(attributeNumber(payload, found[svc.family]!, 16));
   if (version === undefined) return undefined;
-  const mark = found[svc.firewallMark];
-  if (mark !== undefined) return { kind: "mark", version, mark: readU32(mark) };
-  const address = found[svc.address];
-  const port = found[svc.port];
-  if (address === undefined || port === undefined) return undefined;
+  const mark = found[svc.firewallMark]!;
+  if (mark !== 0) return { kind: "mark", version, mark: attributeNumber(payload, mark, 32) };
+  const address = found[svc.address]!;
+  const port = found[svc.port]!;
+  if (address === 0 || port === 0) return undefined;
   return {
     kind: "endpoint",
-    protocol: u16(found[svc.protocol]),
-    address: address.slice(0, addressBytes(version)),
-    port: readBe16(port),
+    protocol: attributeNumber(payload, found[svc.protocol]!, 16),
+    address: payload.slice(address, address + addressBytes(version)),
+    port: readBe16(payload, port),
   };
 }
 
@@ -171,70 +185,56 @@ export function decodeDestination(
   payload: Uint8Array,
   serviceVersion: IpVersion,
 ): IpvsDestination | undefined {
-  const nested = readAttributes(payload, GENERIC_HEADER_BYTES)[commandAttributes.destination];
-  if (nested === undefined) return undefined;
-  const found = readAttributes(nested);
-  const address = found[dest.address];
-  const port = found[dest.port];
-  if (address === undefined || port === undefined) return undefined;
-  const version = versionOfFamily(u16(found[dest.family])) ?? serviceVersion;
+  const found = findInCommand(payload, commandAttributes.destination);
+  const address = found[dest.address]!;
+  const port = found[dest.port]!;
+  if (address === 0 || port === 0) return undefined;
+  const number = (type: number) => attributeNumber(payload, found[type]!, 32);
+  const family = attributeNumber(payload, found[dest.family]!, 16);
+  const length = addressBytes(versionOfFamily(family) ?? serviceVersion);
   return {
-    key: { address: address.slice(0, addressBytes(version)), port: readBe16(port) },
-    settings: decodeDestinationSettings(found),
-    activeConnections: u32(found[dest.activeConnections]),
-    inactiveConnections: u32(found[dest.inactiveConnections]),
-    persistentConnections: u32(found[dest.persistentConnections]),
-    statistics: decodeStatistics(found[dest.statistics64]),
+    key: { address: payload.slice(address, address + length), port: readBe16(payload, port) },
+    settings: decodeDestinationSettings(payload, found),
+    activeConnections: number(dest.activeConnections),
+    inactiveConnections: number(dest.inactiveConnections),
+    persistentConnections: number(dest.persistentConnections),
+    statistics: decodeStatistics(payload, found[dest.statistics64]!),
   };
 }
 
-function decodeDestinationSettings(found: Attributes): IpvsDestinationSettings {
-  const weight = found[dest.weight];
-  const tunnelPort = found[dest.tunnelPort];
+function decodeDestinationSettings(
+  payload: Uint8Array,
+  found: Attributes,
+): IpvsDestinationSettings {
+  const number = (type: number) => attributeNumber(payload, found[type]!, 32);
+  const tunnelPort = found[dest.tunnelPort]!;
   return {
-    forwarding: u32(found[dest.forwarding]),
-    weight: weight === undefined ? 0 : readI32(weight),
-    upperThreshold: u32(found[dest.upperThreshold]),
-    lowerThreshold: u32(found[dest.lowerThreshold]),
+    forwarding: number(dest.forwarding),
+    weight: number(dest.weight) | 0,
+    upperThreshold: number(dest.upperThreshold),
+    lowerThreshold: number(dest.lowerThreshold),
     tunnel: {
-      type: found[dest.tunnelType]?.[0] ?? 0,
-      port: tunnelPort === undefined ? 0 : readBe16(tunnelPort),
-      flags: u16(found[dest.tunnelFlags]),
+      type: attributeNumber(payload, found[dest.tunnelType]!, 8),
+      port: tunnelPort === 0 ? 0 : readBe16(payload, tunnelPort),
+      flags: attributeNumber(payload, found[dest.tunnelFlags]!, 16),
     },
   };
 }
 
 /** 64-bit statistics are there since linux 4.1; without them everything is 0. */
-function decodeStatistics(nested: Uint8Array | undefined): IpvsStatistics {
-  const found = nested === undefined ? [] : readAttributes(nested);
+function decodeStatistics(payload: Uint8Array, at: number): IpvsStatistics {
+  const found = findNested(payload, at);
+  const number = (type: number) => attributeNumber(payload, found[type]!, 64);
   return {
-    connections: u64(found[stats.connections]),
-    inPackets: u64(found[stats.inPackets]),
-    outPackets: u64(found[stats.outPackets]),
-    inBytes: u64(found[stats.inBytes]),
-    outBytes: u64(found[stats.outBytes]),
+    connections: number(stats.connections),
+    inPackets: number(stats.inPackets),
+    outPackets: number(stats.outPackets),
+    inBytes: number(stats.inBytes),
+    outBytes: number(stats.outBytes),
   };
 }
 
 /** The family of a service. */
 export function keyVersion(key: IpvsServiceKey): IpVersion {
   return key.kind === "mark" ? key.version : versionOfAddress(key.address);
-}
-
-function padAddress(address: Uint8Array): Uint8Array {
-  const padded = new Uint8Array(ADDRESS_ATTRIBUTE_BYTES);
-  padded.set(address);
-  return padded;
-}
-
-function u16(bytes: Uint8Array | undefined): number {
-  return bytes === undefined ? 0 : readU16(bytes);
-}
-
-function u32(bytes: Uint8Array | undefined): number {
-  return bytes === undefined ? 0 : readU32(bytes);
-}
-
-function u64(bytes: Uint8Array | undefined): number {
-  return bytes === undefined ? 0 : readU64(bytes);
 }

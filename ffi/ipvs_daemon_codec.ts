@@ -4,7 +4,6 @@
  * Quirk: the attribute of the IPv4 multicast group is an address in network order, the port is a number
  * in machine order, unlike every other port of this family (ip_vs_genl_new_daemon in ip_vs_ctl.c).
  */
-import { readText, readU16, readU32 } from "./bytes.ts";
 import { GENERIC_HEADER_BYTES, ipvsMessage } from "./ipvs_codec.ts";
 import {
   commandAttributes,
@@ -13,7 +12,13 @@ import {
   infoAttributes,
 } from "./ipvs_constants.ts";
 import type { IpvsDaemon, IpvsTimeouts } from "./ipvs_types.ts";
-import { readAttributes } from "./netlink_attribute.ts";
+import {
+  attributeBytes,
+  attributeNumber,
+  attributeText,
+  findAttributes,
+  findNested,
+} from "./netlink_attribute.ts";
 
 /** The payload that starts a sync daemon. */
 export function encodeNewDaemon(settings: IpvsDaemon): Uint8Array {
@@ -40,23 +45,22 @@ export function encodeDeleteDaemon(role: IpvsDaemon["role"]): Uint8Array {
 
 /** Reads a sync daemon from the payload of an answer; undefined when it is not a whole one. */
 export function decodeDaemon(payload: Uint8Array): Required<IpvsDaemon> | undefined {
-  const nested = readAttributes(payload, GENERIC_HEADER_BYTES)[commandAttributes.daemon];
-  if (nested === undefined) return undefined;
-  const found = readAttributes(nested);
-  const state = found[daemon.state];
-  const name = found[daemon.interface];
-  const syncId = found[daemon.syncId];
-  if (state === undefined || name === undefined || syncId === undefined) return undefined;
-  const maxLength = found[daemon.maxLength];
-  const port = found[daemon.port];
+  const found = findNested(
+    payload,
+    findAttributes(payload, GENERIC_HEADER_BYTES)[commandAttributes.daemon]!,
+  );
+  const name = attributeText(payload, found[daemon.interface]!);
+  if (found[daemon.state] === 0 || name === "" || found[daemon.syncId] === 0) return undefined;
+  const state = attributeNumber(payload, found[daemon.state]!, 32);
+  const group = found[daemon.group]! || found[daemon.group6]!;
   return {
-    role: readU32(state) === daemonRoles.master ? "master" : "backup",
-    interface: readText(name),
-    syncId: readU32(syncId),
-    maxLength: maxLength === undefined ? 0 : readU16(maxLength),
-    group: (found[daemon.group] ?? found[daemon.group6] ?? new Uint8Array(4)).slice(),
-    port: port === undefined ? 0 : readU16(port),
-    ttl: found[daemon.ttl]?.[0] ?? 0,
+    role: state === daemonRoles.master ? "master" : "backup",
+    interface: name,
+    syncId: attributeNumber(payload, found[daemon.syncId]!, 32),
+    maxLength: attributeNumber(payload, found[daemon.maxLength]!, 16),
+    group: group === 0 ? new Uint8Array(4) : attributeBytes(payload, group),
+    port: attributeNumber(payload, found[daemon.port]!, 16),
+    ttl: attributeNumber(payload, found[daemon.ttl]!, 8),
   };
 }
 
@@ -70,8 +74,8 @@ export function encodeTimeouts(timeouts: IpvsTimeouts): Uint8Array {
 
 /** Reads connection timeouts from the payload of an answer; a protocol the kernel lacks has 0. */
 export function decodeTimeouts(payload: Uint8Array): IpvsTimeouts {
-  const found = readAttributes(payload, GENERIC_HEADER_BYTES);
-  const seconds = (type: number) => found[type] === undefined ? 0 : readU32(found[type]);
+  const found = findAttributes(payload, GENERIC_HEADER_BYTES);
+  const seconds = (type: number) => attributeNumber(payload, found[type]!, 32);
   return {
     tcpSeconds: seconds(commandAttributes.timeoutTcp),
     tcpFinSeconds: seconds(commandAttributes.timeoutTcpFin),
@@ -89,14 +93,14 @@ export interface IpvsInfo {
 
 /** Reads version and table size from the payload of an answer; undefined when they are not there. */
 export function decodeInfo(payload: Uint8Array): IpvsInfo | undefined {
-  const found = readAttributes(payload, GENERIC_HEADER_BYTES);
-  const version = found[infoAttributes.version];
-  const size = found[infoAttributes.connectionTableSize];
-  if (version === undefined || size === undefined) return undefined;
+  const found = findAttributes(payload, GENERIC_HEADER_BYTES);
+  const version = found[infoAttributes.version]!;
+  const size = found[infoAttributes.connectionTableSize]!;
+  if (version === 0 || size === 0) return undefined;
   // NVERSION in linux/ip_vs.h packs three bytes.
-  const number = readU32(version);
+  const number = attributeNumber(payload, version, 32);
   return {
     version: `${(number >> 16) & 0xff}.${(number >> 8) & 0xff}.${number & 0xff}`,
-    connectionTableSize: readU32(size),
+    connectionTableSize: attributeNumber(payload, size, 32),
   };
 }

@@ -2,8 +2,8 @@
  * The netlink message (linux/netlink.h): a 16-byte header, a payload, padding to four bytes.
  * Several messages follow each other in one datagram, in both directions.
  */
-import { readI32, readText, readU16, readU32 } from "./bytes.ts";
-import { readAttributes } from "./netlink_attribute.ts";
+import { readI32, readU16, readU32, writeU32 } from "./bytes.ts";
+import { attributeText, findAttributes } from "./netlink_attribute.ts";
 
 /** struct nlmsghdr: length, type, flags, sequence, port. */
 export const NETLINK_HEADER_BYTES = 16;
@@ -58,15 +58,15 @@ export function encodeMessage(
   target: Uint8Array,
   place: { readonly offset: number; readonly sequence: number },
 ): number {
+  const { offset, sequence } = place;
   const length = NETLINK_HEADER_BYTES + message.payload.length;
-  const header = new DataView(target.buffer, target.byteOffset + place.offset);
-  header.setUint32(0, length, true);
-  header.setUint16(4, message.type, true);
-  header.setUint16(6, message.flags, true);
-  header.setUint32(8, place.sequence, true);
-  header.setUint32(12, 0, true);
-  target.set(message.payload, place.offset + NETLINK_HEADER_BYTES);
-  return place.offset + align(length);
+  writeU32(target, length, offset);
+  writeU32(target, message.type | (message.flags << 16), offset + 4);
+  writeU32(target, sequence, offset + 8);
+  writeU32(target, 0, offset + 12);
+  target.set(message.payload, offset + NETLINK_HEADER_BYTES);
+  target.fill(0, offset + length, offset + align(length));
+  return offset + align(length);
 }
 
 /** The messages of one datagram; undefined when a length points outside of it. */
@@ -103,6 +103,6 @@ export function decodeAcknowledgement(message: IncomingMessage): Acknowledgement
   const request = (message.flags & messageFlags.capped) !== 0
     ? NETLINK_HEADER_BYTES
     : align(readU32(message.payload, 4));
-  const text = readAttributes(message.payload, 4 + request)[ERROR_ATTRIBUTE_TEXT];
-  return { errno, text: text === undefined ? "" : readText(text) };
+  const at = findAttributes(message.payload, 4 + request)[ERROR_ATTRIBUTE_TEXT]!;
+  return { errno, text: attributeText(message.payload, at) };
 }

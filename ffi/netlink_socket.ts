@@ -93,12 +93,9 @@ export class NetlinkSocket implements Disposable {
   /** Sends all messages, in as few sends as the limits allow, and returns one outcome for each. */
   request(messages: readonly OutgoingMessage[]): Acknowledgement[] {
     const outcomes: Acknowledgement[] = [];
-    for (let start = 0; start < messages.length;) {
-      const end = batchEnd(messages, start);
-      for (const outcome of this.#exchange(messages.slice(start, end)).outcomes) {
-        outcomes.push(outcome);
-      }
-      start = end;
+    for (let start = 0; start < messages.length; start = outcomes.length) {
+      const batch = messages.slice(start, batchEnd(messages, start));
+      for (const outcome of this.#exchange(batch).outcomes) outcomes.push(outcome);
     }
     return outcomes;
   }
@@ -208,11 +205,12 @@ export class NetlinkSocket implements Disposable {
   #send(messages: readonly OutgoingMessage[]): number {
     const first = this.#sequence;
     let offset = 0;
-    for (const [index, message] of messages.entries()) {
+    for (const [index, { type, flags: own, payload }] of messages.entries()) {
       const last = index === messages.length - 1 ? messageFlags.acknowledge : 0;
-      const flags = message.flags | messageFlags.request | last;
+      const flags = own | messageFlags.request | last;
       const sequence = (first + index) >>> 0;
-      offset = encodeMessage({ ...message, flags }, this.#sendBuffer, { offset, sequence });
+      const message = { type, flags, payload };
+      offset = encodeMessage(message, this.#sendBuffer, { offset, sequence });
     }
     this.#sequence = (first + messages.length) >>> 0;
     const sent = this.#libraries.nl.nl_sendto(this.#socket, this.#sendBuffer, offset);

@@ -7,8 +7,13 @@ import {
   versionOfAddress,
   versionOfFamily,
 } from "./address_family.ts";
-import { readI32, readText, readU16, readU32 } from "./bytes.ts";
-import { AttributeWriter, readAttributes } from "./netlink_attribute.ts";
+import { readI32, readU16, readU32 } from "./bytes.ts";
+import {
+  attributeBytes,
+  attributeText,
+  AttributeWriter,
+  findAttributes,
+} from "./netlink_attribute.ts";
 
 /** RTM_*: message types. */
 export const routeMessages = {
@@ -110,24 +115,24 @@ export function encodeGetAddresses(version?: IpVersion): Uint8Array {
 export function decodeAddress(payload: Uint8Array): InterfaceAddress | undefined {
   if (payload.length < ADDRESS_HEADER_BYTES) return undefined;
   if (versionOfFamily(payload[0]!) === undefined) return undefined;
-  const found = readAttributes(payload, ADDRESS_HEADER_BYTES);
-  const address = found[addressAttributes.local] ?? found[addressAttributes.address];
-  if (address === undefined) return undefined;
-  const lifetime = found[addressAttributes.cacheInfo];
-  const flags = found[addressAttributes.flags];
+  const found = findAttributes(payload, ADDRESS_HEADER_BYTES);
+  const address = found[addressAttributes.local]! || found[addressAttributes.address]!;
+  if (address === 0) return undefined;
+  const lifetime = found[addressAttributes.cacheInfo]!;
+  const flags = found[addressAttributes.flags]!;
   return {
-    address: address.slice(),
+    address: attributeBytes(payload, address),
     prefixLength: payload[1]!,
     index: readU32(payload, 4),
-    preferredSeconds: lifetime === undefined ? null : seconds(lifetime, 0),
-    validSeconds: lifetime === undefined ? null : seconds(lifetime, 4),
+    preferredSeconds: lifetime === 0 ? null : seconds(payload, lifetime),
+    validSeconds: lifetime === 0 ? null : seconds(payload, lifetime + 4),
     // IFA_FLAGS has the bits above the eighth, which the header cannot hold (linux 3.14).
-    flags: flags === undefined ? payload[2]! : readU32(flags),
+    flags: flags === 0 ? payload[2]! : readU32(payload, flags),
   };
 }
 
-function seconds(lifetime: Uint8Array, offset: number): number | null {
-  const value = readU32(lifetime, offset);
+function seconds(payload: Uint8Array, offset: number): number | null {
+  const value = readU32(payload, offset);
   return value === FOREVER ? null : value;
 }
 
@@ -141,17 +146,18 @@ export function encodeGetLink(name?: string): Uint8Array {
 /** Reads RTM_NEWLINK; undefined without a name. */
 export function decodeLink(payload: Uint8Array): Link | undefined {
   if (payload.length < LINK_HEADER_BYTES) return undefined;
-  const found = readAttributes(payload, LINK_HEADER_BYTES);
-  const name = found[linkAttributes.name];
-  if (name === undefined) return undefined;
+  const found = findAttributes(payload, LINK_HEADER_BYTES);
+  const name = attributeText(payload, found[linkAttributes.name]!);
+  if (name === "") return undefined;
+  const mac = found[linkAttributes.address]!;
   const flags = readU32(payload, 8);
   return {
-    name: readText(name),
+    name,
     index: readI32(payload, 4),
     up: (flags & IFF_UP) !== 0,
     carrier: (flags & IFF_LOWER_UP) !== 0,
     noNeighbours: (flags & IFF_NOARP) !== 0 || readU16(payload, 2) !== ARPHRD_ETHER,
-    mac: found[linkAttributes.address]?.slice() ?? new Uint8Array(0),
+    mac: mac === 0 ? new Uint8Array(0) : attributeBytes(payload, mac),
   };
 }
 

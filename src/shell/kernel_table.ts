@@ -19,6 +19,7 @@ import {
   changeOf,
   observedServer,
   observedService,
+  rememberBytes,
   serviceKeyOf,
   serviceNameOf,
 } from "./table_rows.ts";
@@ -80,9 +81,13 @@ export function createKernelTable({ table, daemons, now }: TableTools): Table {
 
   async function apply(operations: readonly TableOperation[]) {
     const outcomes: (KernelRequestError | null)[] = [];
+    const toBytes = rememberBytes();
     for (let start = 0; start < operations.length; start += CHANGES_PER_BATCH) {
       const batch = operations.slice(start, start + CHANGES_PER_BATCH);
-      for (const outcome of applyBatch(table, batch)) outcomes.push(outcome);
+      const changes = batch.map((operation) => changeOf(operation, toBytes));
+      for (const outcome of applyBatch(table, { operations: batch, changes })) {
+        outcomes.push(outcome);
+      }
       if (outcomes.length < operations.length) await eventLoopTurn();
     }
     return outcomes;
@@ -119,9 +124,11 @@ function stopDaemon(ipvs: Ipvs, role: "master" | "backup"): void {
 /** Applies one batch; never throws for the kernel, whose errors are outcomes. */
 function applyBatch(
   ipvs: Ipvs,
-  operations: readonly TableOperation[],
+  { operations, changes }: {
+    readonly operations: readonly TableOperation[];
+    readonly changes: readonly IpvsChange[];
+  },
 ): (KernelRequestError | null)[] {
-  const changes = operations.map(changeOf);
   try {
     const codes = ipvs.change(changes);
     const first = changes.findIndex((change, index) => convert(change, codes[index]!) !== null);

@@ -1,0 +1,119 @@
+/** Addresses and links against the real kernel: lifetimes, silence about IPv6 duplicates, interfaces that come and go. */
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
+import { openRoute, type Route } from "../../ffi/mod.ts";
+import type { Addresses } from "../../src/ports.ts";
+import { createKernelAddresses } from "../../src/shell/kernel_addresses.ts";
+import { GUEST_TIMEOUT_MS, guestLibraries, INSIDE_MAC, layWire, run, until } from "./guest.ts";
+
+setDefaultTimeout(GUEST_TIMEOUT_MS);
+
+let route: Route;
+let addresses: Addresses;
+beforeAll(async () => {
+  route = openRoute(await guestLibraries());
+  addresses = createKernelAddresses(route);
+});
+afterAll(() => route.close());
+
+const families = [
+  { what: "IPv4", vip: "192.0.2.10", prefixLength: 32 },
+  { what: "IPv6", vip: "2001:db8::10", prefixLength: 128 },
+];
+
+function find(address: string, name: string) {
+  return addresses.listAddresses().find((row) => row.address === address && row.interface === name);
+}
+
+for (const { what, vip, prefixLength } of families) {
+  test(`put gives an ${what} address for ever, and remove takes it away; doing either twice is fine`, () => {
+    using wire = layWire("addr");
+    const address = { address: vip, prefixLength, interface: wire.inside, validSeconds: null };
+    addresses.put(address);
+    addresses.put(address);
+    expect(find(vip, wire.inside)).toEqual(address);
+    expect(run(`ip addr show dev ${wire.inside}`)).toContain(`${vip}/${prefixLength}`);
+    addresses.remove(address);
+    addresses.remove(address);
+    expect(find(vip, wire.inside)).toBeUndefined();
+  });
+
+  test(`put with a lifetime: the kernel removes an ${what} address nobody renews and keeps one that is renewed`, async () => {
+    using wire = layWire("addr");
+    const renewed = { address: vip, prefixLength, interface: wire.inside, validSeconds: 2 };
+    const forgotten = { ...renewed, address: what === "IPv4" ? "192.0.2.11" : "2001:db8::11" };
+    addresses.put(renewed);
+    addresses.put(forgotten);
+    expect(find(forgotten.address, wire.inside)?.validSeconds).toBeLessThanOrEqual(2);
+    await until("the address nobody renews is gone", () => {
+      addresses.put(renewed);
+      return find(forgotten.address, wire.inside) === undefined ? true : undefined;
+    });
+    expect(find(vip, wire.inside)).toBeDefined();
+    await until(
+      "the other, no longer renewed, is gone too",
+      () => find(vip, wire.inside) === undefined ? true : undefined,
+    );
+  });
+
+  test(`put turns an ${what} address with a lifetime into one for ever, and back`, () => {
+    using wire = layWire("addr");
+    const address = { address: vip, prefixLength, interface: wire.inside };
+    addresses.put({ ...address, validSeconds: 30 });
+    addresses.put({ ...address, validSeconds: null });
+    expect(find(vip, wire.inside)?.validSeconds).toBeNull();
+    addresses.put({ ...address, validSeconds: 30 });
+    expect(find(vip, wire.inside)?.validSeconds).toBeGreaterThan(20);
+  });
+
+  test(`put leaves the same ${what} address on lo alone`, () => {
+    using wire = layWire("addr");
+    const onLo = { address: vip, prefixLength, interface: "lo", validSeconds: null };
+    const onWire = { address: vip, prefixLength, interface: wire.inside, validSeconds: 30 };
+    addresses.put(onLo);
+    addresses.put(onWire);
+    expect([find(vip, "lo"), find(vip, wire.inside)?.address]).toEqual([onLo, vip]);
+    addresses.remove(onWire);
+    expect([find(vip, "lo"), find(vip, wire.inside)]).toEqual([onLo, undefined]);
+    addresses.remove(onLo);
+  });
+}
+
+test("put makes an IPv6 address usable at once: not tentative, and deprecated as a sender", () => {
+  using wire = layWire("addr");
+  const address = { address: "2001:db8::10", prefixLength: 128, interface: wire.inside };
+  addresses.put({ ...address, validSeconds: 30 });
+  const shown = run(`ip -6 addr show dev ${wire.inside} to 2001:db8::10`);
+  expect(shown).toContain("nodad");
+  expect(shown).toContain("deprecated");
+  expect(shown).not.toContain("tentative");
+});
+
+test("put to an interface that is not there says which, and remove from it is done", () => {
+  const address = { address: "192.0.2.10", prefixLength: 32, interface: "nosuch0" };
+  expect(() => addresses.put({ ...address, validSeconds: null })).toThrow(
+    "add address 192.0.2.10/32 to nosuch0: ENODEV (no such interface)",
+  );
+  expect(() => addresses.remove(address)).not.toThrow();
+});
+
+test("put follows an interface that was made anew under its name", () => {
+  using wire = layWire("addr");
+  const address = { address: "192.0.2.10", prefixLength: 32, interface: wire.inside };
+  const index = addresses.listLinks().find(({ name }) => name === wire.inside)?.index;
+  addresses.put({ ...address, validSeconds: null });
+  wire.renew();
+  expect(addresses.listLinks().find(({ name }) => name === wire.inside)?.index).not.toBe(index);
+  expect(find("192.0.2.10", wire.inside)).toBeUndefined();
+  addresses.put({ ...address, validSeconds: null });
+  expect(find("192.0.2.10", wire.inside)).toBeDefined();
+});
+
+test("listLinks tells up, carrier and link-layer address", () => {
+  using wire = layWire("addr");
+  const link = () => addresses.listLinks().find(({ name }) => name === wire.inside);
+  expect(link()).toMatchObject({ up: true, carrier: true, mac: INSIDE_MAC });
+  wire.there(`ip link set ${wire.outside} down`);
+  expect(link()).toMatchObject({ up: true, carrier: false });
+  run(`ip link set ${wire.inside} down`);
+  expect(link()).toMatchObject({ up: false, carrier: false });
+});

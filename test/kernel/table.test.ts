@@ -1,0 +1,221 @@
+/** The Table port against the real kernel: rows by operations, edits in place, daemons, and a loop that goes on. */
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { createSocket } from "node:dgram";
+import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
+import type { TableOperation, TableService } from "../../src/core/table.ts";
+import type { Table } from "../../src/ports.ts";
+import { createKernelTable } from "../../src/shell/kernel_table.ts";
+import { GUEST_TIMEOUT_MS, guestLibraries, layWire, run, tryRun, until } from "./guest.ts";
+
+setDefaultTimeout(GUEST_TIMEOUT_MS);
+
+let handles: Ipvs[];
+let table: Table;
+beforeAll(async () => {
+  tryRun("modprobe ip_vs");
+  const libraries = await guestLibraries();
+  const [first, second] = [openIpvs(libraries), openIpvs(libraries)];
+  handles = [first, second];
+  table = createKernelTable({ table: first, daemons: second, now: () => performance.now() });
+});
+beforeEach(() => void run("ipvsadm -C"));
+afterEach(() => void run("ipvsadm -C"));
+afterAll(() => handles.forEach((handle) => handle.close()));
+
+const service: TableService = {
+  address: "192.0.2.10",
+  port: 80,
+  protocol: "tcp",
+  scheduler: "rr",
+  servers: [],
+};
+const server = { address: "10.1.0.1", port: 80, weight: 1, forwarding: "dr" } as const;
+
+function rows(count: { services: number; servers: number }): TableOperation[] {
+  return Array.from({ length: count.services }, (_, index): TableOperation[] => {
+    const own = { ...service, address: `10.0.${index >> 8}.${index & 255}` };
+    return [
+      { kind: "addService", service: own },
+      ...Array.from({ length: count.servers }, (_, host): TableOperation => ({
+        kind: "addServer",
+        service: own,
+        server: { ...server, address: `10.1.0.${host + 1}` },
+      })),
+    ];
+  }).flat();
+}
+
+test("apply makes rows, list and get read them back, and ipvsadm sees the same", async () => {
+  const v6 = { ...service, address: "2001:db8::10", scheduler: "wlc" } as const;
+  const outcomes = await table.apply([
+    { kind: "addService", service },
+    { kind: "addServer", service, server },
+    { kind: "addService", service: v6 },
+    { kind: "addServer", service: v6, server: { ...server, address: "2001:db8:1::1", weight: 0 } },
+  ]);
+  expect(outcomes).toEqual([null, null, null, null]);
+  expect(run("ipvsadm -Sn").trim().split("\n").sort()).toEqual([
+    "-A -t 192.0.2.10:80 -s rr",
+    "-A -t [2001:db8::10]:80 -s wlc",
+    "-a -t 192.0.2.10:80 -r 10.1.0.1:80 -g -w 1",
+    "-a -t [2001:db8::10]:80 -r [2001:db8:1::1]:80 -g -w 0",
+  ]);
+  const row = await table.get(service);
+  expect(row).toMatchObject({
+    address: "192.0.2.10",
+    port: 80,
+    protocol: "tcp",
+    scheduler: "rr",
+    altered: false,
+    servers: [server],
+  });
+  expect((await table.list()).find(({ address }) => address === service.address)).toEqual(row!);
+  expect(await table.get({ ...service, port: 81 })).toBeNull();
+});
+
+test("apply edits in place: the counters of the row go on", async () => {
+  using wire = layWire("edit");
+  const udp = { ...service, protocol: "udp", port: 5_000 } as const;
+  run(`ip addr add 192.0.2.10/32 dev ${wire.inside}`);
+  await table.apply([
+    { kind: "addService", service: udp },
+    { kind: "addServer", service: udp, server: { ...server, address: "192.0.2.10", port: 5_000 } },
+  ]);
+  const socket = createSocket("udp4");
+  // IPVS balances what arrives for the VIP from this machine too.
+  await until("a datagram is balanced", () => {
+    socket.send("x", 5_000, "192.0.2.10");
+    return run("ipvsadm -Ln --stats --exact").match(/UDP +192\.0\.2\.10:5000 +1 /) ?? undefined;
+  });
+  socket.close();
+  const edits = await table.apply([
+    { kind: "editService", service: { ...udp, scheduler: "wlc" } },
+    {
+      kind: "editServer",
+      service: udp,
+      server: { ...server, address: "192.0.2.10", port: 5_000, weight: 7 },
+    },
+  ]);
+  expect(edits).toEqual([null, null]);
+  const row = await table.get(udp);
+  expect(row?.scheduler).toBe("wlc");
+  expect(row?.servers[0]).toMatchObject({ weight: 7, counters: { connections: 1 } });
+});
+
+test("apply adds what exists, changes what is missing and removes what is gone without an error", async () => {
+  const twice: TableOperation[] = [
+    { kind: "addService", service },
+    { kind: "addServer", service, server },
+    { kind: "addService", service: { ...service, scheduler: "wlc" } },
+    { kind: "addServer", service, server: { ...server, weight: 9 } },
+    { kind: "editService", service: { ...service, port: 81 } },
+    { kind: "editServer", service: { ...service, port: 81 }, server },
+    { kind: "removeServer", service, server: { address: "10.9.9.9", port: 1 } },
+    { kind: "removeServer", service: { ...service, port: 99 }, server },
+    { kind: "removeService", service: { ...service, port: 99 } },
+  ];
+  expect(await table.apply(twice)).toEqual(twice.map(() => null));
+  expect(run("ipvsadm -Sn").trim().split("\n").sort()).toEqual([
+    "-A -t 192.0.2.10:80 -s wlc",
+    "-A -t 192.0.2.10:81 -s rr",
+    "-a -t 192.0.2.10:80 -r 10.1.0.1:80 -g -w 9",
+    "-a -t 192.0.2.10:81 -r 10.1.0.1:80 -g -w 1",
+  ]);
+});
+
+test("apply names a scheduler this kernel does not have, and does the rest", async () => {
+  const odd = { ...service, port: 81, scheduler: "twos" } as const;
+  const outcomes = await table.apply([
+    { kind: "addService", service: odd },
+    { kind: "addServer", service: odd, server },
+    { kind: "addService", service },
+  ]);
+  expect(outcomes[0]?.message).toBe(
+    'add virtual service 192.0.2.10:81: ENOENT (kernel has no scheduler "twos": load it with `modprobe ip_vs_twos`)',
+  );
+  expect(outcomes[1]?.message).toBe(
+    "add real server 10.1.0.1:80 of 192.0.2.10:81: ESRCH (the virtual service is not in the table)",
+  );
+  expect(outcomes[2]).toBeNull();
+});
+
+test("list marks rows that somebody changed, and leaves out what troop cannot name", async () => {
+  run(`ipvsadm -A -t 192.0.2.10:80 -s rr -p 300
+    ipvsadm -a -t 192.0.2.10:80 -r 10.1.0.1:80 -m
+    ipvsadm -A -u 192.0.2.10:53 -s rr -o
+    ipvsadm -A -t 192.0.2.11:80 -s rr
+    ipvsadm -A -f 7 -s rr`);
+  const listed = (await table.list()).map(({ address, port, altered, servers }) =>
+    `${address} ${port} ${altered} ${servers.map(({ forwarding }) => forwarding).join()}`
+  );
+  expect(listed.sort()).toEqual([
+    "192.0.2.10 53 true ",
+    "192.0.2.10 80 true other",
+    "192.0.2.11 80 false ",
+  ]);
+});
+
+test("apply and list leave room for others, and calls made at once do not meet on the socket", async () => {
+  let turns = 0;
+  let working = true;
+  const count = () => {
+    turns++;
+    if (working) setImmediate(count);
+  };
+  setImmediate(count);
+  const operations = rows({ services: 100, servers: 5 });
+  const [outcomes, before] = await Promise.all([table.apply(operations), table.list(), turns]);
+  const turnsOfApply = turns;
+  expect(outcomes.every((outcome) => outcome === null)).toBe(true);
+  expect(before.length).toBe(100);
+  expect(turnsOfApply).toBeGreaterThan(operations.length / 64);
+  const two = await Promise.all([table.list(), table.get({ ...service, address: "10.0.0.7" })]);
+  expect(two[0].flatMap(({ servers }) => servers).length).toBe(500);
+  expect(two[1]?.servers.length).toBe(5);
+  working = false;
+});
+
+test("apply is far quicker than ipvsadm -R with the same table", async () => {
+  const operations = rows({ services: 100, servers: 10 });
+  await table.apply(operations);
+  const saved = run("ipvsadm -Sn");
+  run("ipvsadm -C");
+  let beganMs = performance.now();
+  await table.apply(operations);
+  const oursMs = performance.now() - beganMs;
+  expect(run("ipvsadm -Sn").split("\n").sort()).toEqual(saved.split("\n").sort());
+  run("ipvsadm -C");
+  const file = `/run/troop-test-${process.pid}.rules`;
+  await Bun.write(file, saved);
+  beganMs = performance.now();
+  run(`ipvsadm -R < ${file}; rm ${file}`);
+  const theirsMs = performance.now() - beganMs;
+  // Some twenty times; a fourth leaves room for a busy machine. Both run in the same kernel.
+  expect(oursMs).toBeLessThan(theirsMs / 4);
+});
+
+test("daemons run with interface and sync id, and stopping twice is fine", () => {
+  using wire = layWire("sync");
+  run(`ip addr add 10.9.0.1/24 dev ${wire.inside}`);
+  table.startDaemon("master", wire.inside, 42);
+  expect(table.daemons()).toEqual({
+    master: { interface: wire.inside, syncId: 42 },
+    backup: null,
+  });
+  table.startDaemon("backup", wire.inside, 42);
+  expect(run("ipvsadm -L --daemon")).toContain(
+    `backup sync daemon (mcast=${wire.inside}, syncid=42`,
+  );
+  table.stopDaemon("master");
+  table.stopDaemon("master");
+  table.stopDaemon("backup");
+  expect(table.daemons()).toEqual({ master: null, backup: null });
+});
