@@ -13,6 +13,8 @@ export interface AddressChange {
   readonly at: number;
   readonly host: string;
   readonly has: boolean;
+  /** Machines that have it after the change. */
+  readonly holders: readonly string[];
 }
 
 /** Watches one address on interfaces other than lo. */
@@ -77,6 +79,6 @@ export class AddressWatch {
     if (this.#holders.has(host) === has) return;
     if (has) this.#holders.add(host);
     else this.#holders.delete(host);
-    this.changes.push({ at, host, has });
+    this.changes.push({ at, host, has, holders: this.holders });
   }
 }

@@ -181,8 +181,11 @@ function startNamespaces(folder: string, console: string): Started {
 }
 
 function commandScript(command: readonly string[]): string {
-  const passed = ["COLUMNS", "NO_COLOR", "FORCE_COLOR", "LAB_VERBOSE"].flatMap((name) => {
-    const value = process.env[name];
+  // The command's console looks like a terminal, whatever its output ends in.
+  const colour = process.stdout.isTTY ? {} : { NO_COLOR: "1" };
+  const variables = { ...process.env, ...colour } as Record<string, string | undefined>;
+  const passed = ["COLUMNS", "NO_COLOR"].flatMap((name) => {
+    const value = variables[name];
     return value === undefined ? [] : [`export ${name}=${quote(value)}\n`];
   });
   return `${passed.join("")}exec ${command.map(quote).join(" ")}\n`;

@@ -2,6 +2,7 @@
  * The client's side of the lab: starts the load program in the client's namespace, keeps what it
  * reports, and sums it up.
  */
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Host } from "./host.ts";
 import type { RequestLine } from "./load_client.ts";
@@ -42,10 +43,12 @@ export interface LoadSummary {
 export class Load {
   readonly lines: RequestLine[] = [];
   #process: LabProcess | null = null;
+  #record = "";
 
   /** Starts requests; resolves when the first answer is there. */
   static async start(host: Host, options: LoadOptions): Promise<Load> {
     const load = new Load();
+    load.#record = join(host.folder, `${host.name}-load.jsonl`);
     const program = join(import.meta.dir, "load_client.ts");
     load.#process = host.start([
       process.execPath,
@@ -76,6 +79,8 @@ export class Load {
     const late = setTimeout(() => process.signal("SIGKILL"), END_LIMIT_MS);
     const status = await ended;
     clearTimeout(late);
+    // Every request, for whoever has to find out which failed and when.
+    writeFileSync(this.#record, this.lines.map((line) => JSON.stringify(line)).join("\n"));
     if (status !== 0) throw new Error(`stop load: the client failed:\n${process.tail(20)}`);
     return summarize(this.lines.filter((line) => line.at >= sinceMs));
   }

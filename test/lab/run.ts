@@ -2,7 +2,9 @@
  * Command line of the lab: `bun test/lab/run.ts NAME LIMIT_SECONDS COMMAND...` runs the command in the
  * lab, passes its output on, and ends with its exit status; a machine that failed ends with 70.
  */
-import { runInLab } from "./boot.ts";
+import { join } from "node:path";
+import { labFolder, runInLab } from "./boot.ts";
+import { takeTurn } from "./turn.ts";
 
 /** EX_SOFTWARE of sysexits.h: the lab failed, not the command. */
 const EXIT_LAB_FAILED = 70;
@@ -13,6 +15,7 @@ if (name === undefined || !(Number(limitSeconds) > 0) || command.length === 0) {
   process.stderr.write("run lab: write run.ts NAME LIMIT_SECONDS COMMAND...\n");
   process.exit(2);
 }
+using _turn = await takeTurn(join(labFolder, "turn"));
 const { status, problem } = await runInLab({
   name,
   command,

@@ -1,15 +1,17 @@
 /**
  * Runs all lab tests: a few machines at a time (one per core, each has one CPU), each takes the next file
- * that nobody has taken. Ends with one line of totals, which it also writes into the file given as first
- * argument as `PASSED FAILED`. Further arguments choose files by part of their path.
+ * that nobody has taken. Ends with one line of totals. Arguments choose files by part of their name;
+ * `--totals FILE` writes `PASSED FAILED` into a file.
  *
  * A file without a complete report counts as a failed test, whatever the reason; so does a skipped test.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
 import { basename, join, relative } from "node:path";
 import { labFolder, repository, runInLab } from "./boot.ts";
 import { readReport } from "./junit.ts";
+import { takeTurn } from "./turn.ts";
 
 /** Machines at a time at most: more than two would be the wrong load for scenarios about time. */
 const MACHINES_MAX = 2;
@@ -17,12 +19,13 @@ const MACHINES_MAX = 2;
 const LIMIT_MS = 12 * 60_000;
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
-const [totalsFile, ...wanted] = process.argv.slice(2);
-if (totalsFile === undefined) {
-  process.stderr.write("run scenarios: write run_scenarios.ts TOTALS_FILE [PART_OF_A_PATH...]\n");
-  process.exit(2);
-}
+const { values, positionals: wanted } = parseArgs({
+  args: process.argv.slice(2),
+  options: { totals: { type: "string" } },
+  allowPositionals: true,
+});
 const files = scenarioFiles(wanted);
+using _turn = await takeTurn(join(labFolder, "turn"));
 const reports = join(labFolder, "reports");
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
@@ -33,7 +36,9 @@ const problems = await Promise.all(
 const totals = { passed: 0, failed: 0 };
 for (const file of files) countFile(file);
 for (const problem of problems) if (problem !== null) process.stdout.write(`${problem}\n`);
-writeFileSync(totalsFile, `${totals.passed} ${totals.failed}\n`);
+if (values.totals !== undefined) {
+  writeFileSync(values.totals, `${totals.passed} ${totals.failed}\n`);
+}
 process.stdout.write(`lab: ${totals.passed} passed, ${totals.failed} failed\n`);
 process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
 

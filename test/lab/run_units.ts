@@ -1,21 +1,21 @@
 /**
- * Runs all tests that need no lab, in one `bun test`. Ends with one line of totals, which it also writes
- * into the file given as first argument as `PASSED FAILED`. Further arguments choose files by part of
- * their path.
+ * Runs all tests that need no lab, in one `bun test`. Ends with one line of totals. Arguments choose
+ * files by part of their path; `--totals FILE` writes `PASSED FAILED` into a file.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { labFolder, repository } from "./boot.ts";
 import { readReport } from "./junit.ts";
 
 /** A test that waits for something in vain has failed after this, ms. */
 const TEST_LIMIT_MS = 30_000;
 
-const [totalsFile, ...wanted] = process.argv.slice(2);
-if (totalsFile === undefined) {
-  process.stderr.write("run unit tests: write run_units.ts TOTALS_FILE [PART_OF_A_PATH...]\n");
-  process.exit(2);
-}
+const { values, positionals: wanted } = parseArgs({
+  args: process.argv.slice(2),
+  options: { totals: { type: "string" } },
+  allowPositionals: true,
+});
 const files = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })]
   .filter((file) => !file.startsWith("test/lab/scenarios/"))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
@@ -32,6 +32,8 @@ const runner = Bun.spawnSync([
   ...files.map((file) => `./${file}`),
 ], { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
 const totals = readReport(report, runner.exitCode) ?? { passed: 0, failed: 1 };
-writeFileSync(totalsFile, `${totals.passed} ${totals.failed}\n`);
+if (values.totals !== undefined) {
+  writeFileSync(values.totals, `${totals.passed} ${totals.failed}\n`);
+}
 process.stdout.write(`unit: ${totals.passed} passed, ${totals.failed} failed\n`);
 process.exit(totals.failed > 0 ? 1 : 0);
