@@ -5,7 +5,7 @@
 import { connect } from "node:net";
 import { generateKeyPair } from "@libp2p/crypto/keys";
 import { createLibp2p } from "libp2p";
-import { type Endpoint, formatEndpoint } from "../core/address.ts";
+import { type Endpoint, formatEndpoint, ipFamily } from "../core/address.ts";
 import { Refusal } from "../core/refusal.ts";
 import { createFrames } from "./frames.ts";
 import { HELLO_PROTOCOL } from "./gossip_topics.ts";
@@ -25,6 +25,13 @@ export interface AskOptions extends Endpoint {
 const ASK_TIMEOUT_MS = 5_000;
 /** Time in which a member shows itself on a plain connection, ms: it speaks first. */
 const SHOW_TIMEOUT_MS = 2_000;
+/**
+ * A refusal takes one round trip, ms. Bun reports it too when the kernel has asked the LAN for the address
+ * in vain (EHOSTUNREACH), which takes a second and more.
+ */
+const REFUSED_MS_MAX = 700;
+/** Port 9, discard: named to the kernel, nothing is sent to it. */
+const DISCARD_PORT = 9;
 /** A member begins with a random nonce of this length (libp2p specs, pnet/Private-Networks-PSK-V1). */
 const NONCE_BYTES = 24;
 
@@ -89,6 +96,7 @@ async function explainFailure(options: AskOptions, error: unknown): Promise<Refu
 function look({ address, port }: Endpoint): Promise<string> {
   const { promise, resolve } = Promise.withResolvers<string>();
   const socket = connect({ host: address, port });
+  const startMs = performance.now();
   let connected = false;
   let received = Buffer.alloc(0);
   const timer = setTimeout(
@@ -100,9 +108,9 @@ function look({ address, port }: Endpoint): Promise<string> {
     received = Buffer.concat([received, bytes]);
     if (received.length >= NONCE_BYTES) resolve(isNonce(received) ? "member" : "other");
   });
-  socket.once("error", (error) => {
+  socket.on("error", (error) => {
     if (connected) resolve("other");
-    else void reachProblem(address, error).then(resolve);
+    else void reachProblem(address, error, performance.now() - startMs).then(resolve);
   });
   socket.once("end", () => resolve("other"));
   return promise.finally(() => {
@@ -116,10 +124,10 @@ function isNonce(bytes: Uint8Array): boolean {
   return bytes.length === NONCE_BYTES && bytes.some((byte) => byte >= 0x7f || byte < 0x09);
 }
 
-async function reachProblem(address: string, error: Error): Promise<string> {
+async function reachProblem(address: string, error: Error, afterMs: number): Promise<string> {
   if (!await hasRoute(address)) return "no route to that address";
-  if (errorCode(error) === "ECONNREFUSED") return "connection refused";
-  return errorCode(error) === "ETIMEDOUT" ? "no answer in time" : errorText(error);
+  if (errorCode(error) !== "ECONNREFUSED") return errorText(error);
+  return afterMs < REFUSED_MS_MAX ? "connection refused" : "no machine answers at that address";
 }
 
 /**
@@ -128,11 +136,15 @@ async function reachProblem(address: string, error: Error): Promise<string> {
  */
 async function hasRoute(hostname: string): Promise<boolean> {
   try {
-    const socket = await Bun.udpSocket({ connect: { hostname, port: 9 }, socket: {} });
+    const any = ipFamily(hostname) === 4 ? "0.0.0.0" : "::";
+    const socket = await Bun.udpSocket({
+      hostname: any,
+      connect: { hostname, port: DISCARD_PORT },
+      socket: {},
+    });
     socket.close();
     return true;
   } catch (error) {
-    // IPv6 sockets of this kind cannot be made in Bun (EAFNOSUPPORT): not known means not blamed.
     return !["ENETUNREACH", "EHOSTUNREACH", "EINVAL"].includes(errorCode(error));
   }
 }

@@ -7,12 +7,12 @@ import type { PrivateKey } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { asCrypto, defaultCrypto } from "@libp2p/noise/crypto";
 import { preSharedKey } from "@libp2p/pnet";
-import { tcp } from "@libp2p/tcp";
 import { yamux } from "@libp2p/yamux";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import type { Libp2pOptions } from "libp2p";
 import { type Endpoint, ipFamily } from "../core/address.ts";
 import { NODES_MAX } from "../core/limits.ts";
+import { tcpTransport } from "./tcp_transport.ts";
 import { privateNetworkKey } from "./token.ts";
 
 /** Connections one node keeps: one per peer, and as many again for simultaneous dials. */
@@ -57,7 +57,7 @@ export function nodeOptions(options: NodeOptions): Libp2pOptions & { start: fals
     privateKey: options.privateKey,
     nodeInfo: { name: "troop", version: options.version, userAgent: `troop/${options.version}` },
     addresses: { listen: options.listen.map((endpoint) => toMultiaddr(endpoint).toString()) },
-    transports: [tcp()],
+    transports: [tcpTransport()],
     connectionProtector: preSharedKey({
       psk: privateNetworkKey(options.token),
       timeout: HANDSHAKE_TIMEOUT_MS,
