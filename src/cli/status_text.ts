@@ -5,7 +5,15 @@ import { formatEndpoint } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
 import { formatServiceName } from "../core/service.ts";
 import type { Status, StatusNode, StatusServer, StatusService } from "../core/status.ts";
-import { type Cell, printable, tableText, type TextStyle, type Tone, toned } from "./table_text.ts";
+import {
+  type Cell,
+  printable,
+  type Row,
+  tableText,
+  type TextStyle,
+  type Tone,
+  toned,
+} from "./table_text.ts";
 
 /** Writes the whole status. */
 export function statusText(status: Status, style: TextStyle): string {
@@ -74,7 +82,7 @@ export function servicesText(services: readonly StatusService[], style: TextStyl
     return "no services yet; add one with `troop service add VIP:PORT`\n";
   }
   return tableText({
-    heading: ["SERVICE / SERVER", "NODE", "STATE", "WEIGHT", "ACTIVE", "INACTIVE", "WHY"],
+    heading: ["SERVICE / SERVER", "NODE", "STATE", "WEIGHT", "ACTIVE", "INACT", "WHY"],
     rows: services.flatMap((service) => [
       serviceRow(service),
       ...service.servers.map(serverRow),
@@ -83,12 +91,18 @@ export function servicesText(services: readonly StatusService[], style: TextStyl
   }, style);
 }
 
-function serviceRow(service: StatusService): Cell[] {
+function serviceRow(service: StatusService): Row {
+  const total = service.servers.length;
   const up = service.servers.filter((server) => server.up).length;
-  const state: Cell = up > 0 ? { text: `${up} up`, tone: "good" } : { text: "DOWN", tone: "bad" };
   const { scheduler, forwarding, check } = service;
-  const name: Cell = { text: formatServiceName(service), tone: "heading" };
-  return [name, "", state, "", "", "", `${scheduler} ${forwarding}, check ${check}`];
+  return {
+    line: [
+      { text: formatServiceName(service), tone: "heading" },
+      up > 0 ? { text: `${up} of ${total} up`, tone: "good" } : { text: "DOWN", tone: "bad" },
+      `${scheduler} ${forwarding}`,
+      `check ${check}`,
+    ],
+  };
 }
 
 function serverRow(server: StatusServer): Cell[] {

@@ -8,6 +8,9 @@ export type Tone = "plain" | "good" | "bad" | "warning" | "faint" | "heading";
 /** A cell; a bare string is plain. */
 export type Cell = string | { readonly text: string; readonly tone: Tone };
 
+/** A row of cells, or a line of its own over all columns. */
+export type Row = readonly Cell[] | { readonly line: readonly Cell[] };
+
 /** How to write. */
 export interface TextStyle {
   readonly colour: boolean;
@@ -33,17 +36,19 @@ const SGR: Record<Tone, string> = {
 export function tableText(
   { heading, rows, rightAligned = [] }: {
     readonly heading: readonly string[];
-    readonly rows: readonly (readonly Cell[])[];
+    readonly rows: readonly Row[];
     readonly rightAligned?: readonly number[];
   },
   style: TextStyle,
 ): string {
   const head = heading.map((text): Cell => ({ text, tone: "heading" }));
-  const lines = [head, ...rows];
+  const lines: Row[] = [head, ...rows];
   const widths = heading.map((_, column) =>
-    Math.max(...lines.map((row) => textWidth(plainText(row[column]))))
+    Math.max(...lines.map((row) => "line" in row ? 0 : textWidth(plainText(row[column]))))
   );
-  return lines.map((row) => rowText(row, { widths, rightAligned }, style)).join("");
+  return lines.map((row) =>
+    "line" in row ? lineText(row.line, style) : rowText(row, { widths, rightAligned }, style)
+  ).join("");
 }
 
 function rowText(
@@ -64,6 +69,17 @@ function rowText(
     return last ? coloured : coloured + pad;
   });
   return `${cells.join(GAP).trimEnd()}\n`;
+}
+
+function lineText(cells: readonly Cell[], style: TextStyle): string {
+  const words: string[] = [];
+  let used = 0;
+  for (const cell of cells) {
+    const text = cut(plainText(cell), used, style);
+    used += textWidth(text) + GAP.length;
+    words.push(toned(text, toneOf(cell), style));
+  }
+  return `${words.join(GAP)}\n`;
 }
 
 function cut(text: string, used: number, { width }: TextStyle): string {

@@ -14,6 +14,9 @@ export interface Home {
   readonly socket: string;
 }
 
+/** Longest path of a Unix socket, bytes: `sun_path` has 108 with its closing zero (unix(7)). */
+export const SOCKET_PATH_BYTES_MAX = 107;
+
 /** The places when no folder is asked for (Filesystem Hierarchy Standard 3.0: /etc, /var/lib, /run). */
 export const SYSTEM_HOME: Home = {
   folder: null,

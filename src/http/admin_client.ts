@@ -3,7 +3,7 @@
  */
 import { z } from "zod";
 import type { Ip } from "../core/address.ts";
-import { callOf, type Home } from "../core/home.ts";
+import { callOf, type Home, SOCKET_PATH_BYTES_MAX } from "../core/home.ts";
 import { Refusal } from "../core/refusal.ts";
 import { formatServiceName, type Service, type ServiceName } from "../core/service.ts";
 import { type Status, statusSchema } from "../core/status.ts";
@@ -55,6 +55,14 @@ interface Question {
 }
 
 async function request(home: Home, { attempted, path, body }: Question): Promise<unknown> {
+  // Bun says ENOENT for a path the kernel would not even look at.
+  if (Buffer.byteLength(home.socket) > SOCKET_PATH_BYTES_MAX) {
+    throw new Refusal({
+      attempted,
+      problem: `the path ${home.socket} is too long for a Unix socket`,
+      remedy: "use a --home with a shorter path",
+    });
+  }
   let response: Response;
   let raw: unknown;
   try {
@@ -124,11 +132,6 @@ function explain(
       return {
         problem: "permission denied for SOCKET",
         remedy: "run as root, or as the agent's user",
-      };
-    case "ENAMETOOLONG":
-      return {
-        problem: "the path SOCKET is too long for a Unix socket",
-        remedy: "use a --home with a shorter path",
       };
     default:
       return {

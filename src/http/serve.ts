@@ -4,7 +4,7 @@
  */
 import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../core/address.ts";
-import { callOf, type Home } from "../core/home.ts";
+import { callOf, type Home, SOCKET_PATH_BYTES_MAX } from "../core/home.ts";
 import { Refusal, type RefusalText } from "../core/refusal.ts";
 import { ADMIN_BODY_BYTES_MAX } from "./admin_wire.ts";
 
@@ -100,7 +100,7 @@ function socketRefusal(home: Home, cause: NodeJS.ErrnoException): Refusal {
   const attempted = `open ${home.socket}`;
   const texts: Record<string, Omit<RefusalText, "attempted">> = {
     ENAMETOOLONG: {
-      problem: "the path is too long for a Unix socket (107 bytes, unix(7))",
+      problem: `the path is too long for a Unix socket (${SOCKET_PATH_BYTES_MAX} bytes, unix(7))`,
       remedy: "use a --home with a shorter path",
     },
     EACCES: { problem: "permission denied", remedy: "run as root, or use --home DIR" },

@@ -1,0 +1,71 @@
+/** The files a user copies: made from the same definitions as the program, or checked against them. */
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { statusJsonSchema } from "../../src/core/status_schema.ts";
+import { parseConfig, printConfig } from "../../src/shell/config_text.ts";
+
+const dist = join(import.meta.dir, "../../dist");
+
+/** With TROOP_WRITE_DIST=1 this test writes the files it would otherwise compare. */
+async function expectMade(name: string, text: string): Promise<void> {
+  if (process.env["TROOP_WRITE_DIST"] === "1") await Bun.write(join(dist, name), text);
+  const hint = `dist/${name} is out of date: write it with TROOP_WRITE_DIST=1 bun test dist_files`;
+  expect(await Bun.file(join(dist, name)).text(), hint).toBe(text);
+}
+
+test("status.schema.json is the schema of the status document", () =>
+  expectMade("status.schema.json", `${JSON.stringify(statusJsonSchema(), null, 2)}\n`));
+
+const SAMPLE_TOKEN = "paste the output of `troop token` here";
+const sample = printConfig({
+  cluster: "troop",
+  name: "n1",
+  interface: "eth0",
+  address: "192.0.2.11",
+  token: SAMPLE_TOKEN,
+});
+
+test("troop.yaml is what troop init writes", () => expectMade("troop.yaml", sample));
+
+test("troop.yaml lacks nothing but a token, and cannot be used with a token everybody knows", () => {
+  expect(parseConfig(sample)).toEqual([expect.objectContaining({ path: "token" })]);
+  const filled = sample.replace(/^token:.*$/m, `token: troop1-${"a".repeat(64)}`);
+  expect(parseConfig(filled)).toHaveProperty("name", "n1");
+});
+
+describe("troop.service", () => {
+  const text = () => Bun.file(join(dist, "troop.service")).text();
+  const valuesOf = async (key: string) =>
+    (await text()).split("\n").filter((line) => line.startsWith(`${key}=`))
+      .map((line) => line.slice(key.length + 1));
+
+  test("clears the variables that would make the program run as something else", async () => {
+    expect(await valuesOf("UnsetEnvironment")).toEqual(["BUN_BE_BUN BUN_OPTIONS NODE_OPTIONS"]);
+  });
+
+  test("gives the agent its two capabilities and no other", async () => {
+    for (const key of ["CapabilityBoundingSet", "AmbientCapabilities"]) {
+      expect(await valuesOf(key)).toEqual(["CAP_NET_ADMIN CAP_NET_RAW"]);
+    }
+    expect(await valuesOf("NoNewPrivileges")).toEqual(["yes"]);
+  });
+
+  test("leaves the agent what it needs", async () => {
+    // AF_PACKET announces VIPs, AF_NETLINK talks to the kernel, AF_UNIX takes orders.
+    expect(await valuesOf("RestrictAddressFamilies")).toEqual([
+      "AF_UNIX AF_INET AF_INET6 AF_NETLINK AF_PACKET",
+    ]);
+    expect(await valuesOf("ProtectKernelTunables")).toEqual([]);
+    expect(await valuesOf("MemoryDenyWriteExecute")).toEqual([]);
+    expect(await valuesOf("ExecStart")).toEqual(["/usr/local/bin/troop run"]);
+    expect(await valuesOf("Restart")).toEqual(["on-failure"]);
+  });
+
+  test("uses only words systemd knows", async () => {
+    const verify = Bun.which("systemd-analyze");
+    if (verify === null) return;
+    const unit = join(dist, "troop.service");
+    const { stderr } = Bun.spawnSync([verify, "verify", "--man=no", unit], { stderr: "pipe" });
+    expect(stderr.toString()).not.toMatch(/troop\.service:\d+:|Unknown/);
+  });
+});

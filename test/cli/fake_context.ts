@@ -1,0 +1,132 @@
+/**
+ * The outside world of the command line, in memory: streams that are read afterwards, a machine, files in a map, and a
+ * member that answers.
+ */
+import { type Config, configSchema } from "../../src/core/config.ts";
+import { type Home, homeIn, SYSTEM_HOME } from "../../src/core/home.ts";
+import type { HostFacts } from "../../src/core/host.ts";
+import { Refusal } from "../../src/core/refusal.ts";
+import type { CliContext, ConfigDraft, HelloAnswer, Output } from "../../src/cli/context.ts";
+import { runCli } from "../../src/cli/program.ts";
+import type { Endpoint } from "../../src/core/address.ts";
+import { FakeOperations } from "../http/fake_operations.ts";
+
+/** A token of the right form. */
+export const TOKEN = `troop1-${"0123456789abcdef".repeat(4)}`;
+
+/** What one call printed and returned. */
+export interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A stream that remembers. */
+class Recorded implements Output {
+  text = "";
+  isTty = false;
+  columns: number | undefined = undefined;
+
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
+/** See the head of this file. */
+export class FakeWorld {
+  readonly operations = new FakeOperations();
+  readonly env: Record<string, string | undefined> = {};
+  /** Configs by path. */
+  readonly files = new Map<string, Config>();
+  readonly warnings: string[] = [];
+  tty: { readonly columns: number } | undefined;
+  facts: HostFacts = {
+    hostname: "n1.example.org",
+    defaultInterface: "eth0",
+    links: [
+      { name: "eth0", addresses: ["192.0.2.11"] },
+      { name: "eth1", addresses: ["10.0.0.11", "10.0.0.12"] },
+    ],
+  };
+  answer: HelloAnswer | Error = {
+    cluster: "web",
+    members: [{ name: "n2", id: "2".repeat(16), addresses: ["192.0.2.12", "10.0.0.99"] }],
+  };
+  readonly asked: { readonly member: Endpoint; readonly token: string }[] = [];
+  readonly contacted: string[] = [];
+  readonly ran: { readonly home: Home; readonly config: Config }[] = [];
+  runResult: number | Error = 0;
+  stdin = "";
+  change: Partial<CliContext> = {};
+
+  /** Runs one call, given as one word per argument. */
+  async call(...argv: string[]): Promise<Outcome> {
+    const stdout = new Recorded();
+    const stderr = new Recorded();
+    if (this.tty !== undefined) {
+      stdout.isTty = true;
+      stdout.columns = this.tty.columns;
+    }
+    const code = await runCli(argv, { ...this.#context(stdout, stderr), ...this.change });
+    return { code, out: stdout.text, err: stderr.text };
+  }
+
+  #context(stdout: Output, stderr: Output): CliContext {
+    return {
+      version: "1.2.3",
+      env: this.env,
+      stdout,
+      stderr,
+      findHome: (option) => {
+        const folder = option ?? this.env["TROOP_HOME"];
+        return folder === undefined ? SYSTEM_HOME : homeIn(folder);
+      },
+      hostFacts: () => this.facts,
+      readConfig: (home) => {
+        const config = this.files.get(home.config);
+        if (config !== undefined) return { config, warnings: this.warnings };
+        throw new Refusal({
+          attempted: `read ${home.config}`,
+          problem: "there is no such file",
+          remedy: "run `troop init`",
+        });
+      },
+      refuseExisting: (home, attempted) => this.#refuseExisting(home, attempted),
+      createConfig: (home, draft: ConfigDraft, attempted) => {
+        this.#refuseExisting(home, attempted);
+        this.files.set(home.config, configSchema.parse(draft));
+      },
+      newToken: () => TOKEN,
+      hello: async (member, token) => {
+        this.asked.push({ member, token });
+        if (this.answer instanceof Error) throw this.answer;
+        return this.answer;
+      },
+      connect: (home) => {
+        this.contacted.push(home.socket);
+        return { ...bind(this.operations), status: async () => this.operations.status() };
+      },
+      runAgent: async (home, config) => {
+        this.ran.push({ home, config });
+        if (this.runResult instanceof Error) throw this.runResult;
+        return this.runResult;
+      },
+      diagnose: async () => [],
+      readStdin: async () => this.stdin,
+    };
+  }
+
+  #refuseExisting(home: Home, attempted: string): void {
+    if (!this.files.has(home.config)) return;
+    throw new Refusal({ attempted, problem: `${home.config} exists`, remedy: "move it away" });
+  }
+}
+
+function bind(operations: FakeOperations) {
+  return {
+    addService: operations.addService.bind(operations),
+    removeService: operations.removeService.bind(operations),
+    moveVip: operations.moveVip.bind(operations),
+    leave: operations.leave.bind(operations),
+  };
+}
