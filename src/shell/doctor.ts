@@ -53,6 +53,8 @@ const switches = [
   { name: "net.ipv4.vs.sync_threshold", why: "connections would be lost in a takeover" },
   { name: "net.ipv4.vs.sync_refresh_period", why: "a returning node would not learn connections" },
 ] as const;
+/** Debian's kernel has all modules; the one of its `cloud` flavour lacks them. */
+const NEW_KERNEL = "apt-get install linux-image-amd64 && reboot";
 /** Before this the clock was never set: 2025-01-01, before the first release. The boot number of an agent comes from it. */
 const CLOCK_MS_MIN = Date.UTC(2025, 0, 1);
 
@@ -164,9 +166,9 @@ function examineIpvs(home: Home, problem: string | null, tools: DoctorTools): Fi
   return {
     what,
     state: "missing",
-    detail: `kernel ${tools.kernelRelease()} has no ip_vs module here (${problem})`,
-    remedy:
-      "apt-get install linux-image-amd64 && reboot (in a container: modprobe ip_vs on its host)",
+    detail:
+      `kernel ${tools.kernelRelease()} has no ip_vs module here (${problem}); a container needs it from its host`,
+    remedy: NEW_KERNEL,
   };
 }
 
@@ -207,16 +209,14 @@ function examineSwitches(
   const [first] = absent;
   if (first !== undefined) {
     const detail = `${absent.map(({ name }) => name).join(", ")}: not in this kernel; ${first.why}`;
-    const remedy = "apt-get install linux-image-amd64 && reboot";
-    return { what, state: "missing", detail, remedy };
+    return { what, state: "missing", detail, remedy: NEW_KERNEL };
   }
   const [firstFixed] = fixed;
   if (firstFixed !== undefined) {
     const detail = `${
       fixed.map(({ name }) => name).join(", ")
-    }: cannot be written; ${firstFixed.why}`;
-    const remedy = `${asRoot(home)} (in a container: give it a writable /proc/sys)`;
-    return { what, state: "missing", detail, remedy };
+    }: cannot be written (a container needs a writable /proc/sys); ${firstFixed.why}`;
+    return { what, state: "missing", detail, remedy: asRoot(home) };
   }
   return ok(what, `${asked.length} can be set`);
 }
@@ -268,10 +268,9 @@ async function examinePort(
     return {
       what,
       state: "missing",
-      detail: `${protocol} ${name}: ${problem}`,
-      remedy: `ss -lnp${
-        protocol[0]
-      } 'sport = :${endpoint.port}' shows who has it; or set another \`${key}\` in ${home.config}`,
+      detail:
+        `${protocol} ${name}: ${problem}; free it, or set another \`${key}\` in ${home.config}`,
+      remedy: `ss -lnp${protocol[0]} 'sport = :${endpoint.port}'`,
     };
   }
   return ok(what, `${name} (${protocols.join(", ")}) is free`);

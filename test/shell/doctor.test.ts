@@ -167,8 +167,8 @@ describe("diagnose", () => {
       "kernel IPVS",
       { files: noLists, tools: noIpvs },
       "missing",
-      `kernel ${RELEASE} has no ip_vs module here (ENOENT)`,
-      "apt-get install linux-image-amd64 && reboot (in a container: modprobe ip_vs on its host)",
+      `kernel ${RELEASE} has no ip_vs module here (ENOENT); a container needs it from its host`,
+      "apt-get install linux-image-amd64 && reboot",
     ],
     [
       "IPVS that is there and says no",
@@ -207,8 +207,8 @@ describe("diagnose", () => {
       "sysctls",
       { tools: { canWrite: (path) => !path.includes("eth0") } },
       "missing",
-      "net.ipv4.conf.eth0.arp_ignore, net.ipv4.conf.eth0.arp_announce: cannot be written; real servers would answer ARP for the VIP",
-      "sudo troop --home /srv/n1 doctor (in a container: give it a writable /proc/sys)",
+      "net.ipv4.conf.eth0.arp_ignore, net.ipv4.conf.eth0.arp_announce: cannot be written (a container needs a writable /proc/sys); real servers would answer ARP for the VIP",
+      "sudo troop --home /srv/n1 doctor",
     ],
     [
       "not the switches of an IPVS that is not there",
@@ -228,8 +228,8 @@ describe("diagnose", () => {
         },
       },
       "missing",
-      "udp 192.0.2.11:6940: in use by another program",
-      "ss -lnpu 'sport = :6940' shows who has it; or set another `port` in /srv/n1/troop.yaml",
+      "udp 192.0.2.11:6940: in use by another program; free it, or set another `port` in /srv/n1/troop.yaml",
+      "ss -lnpu 'sport = :6940'",
     ],
     [
       "an HTTP port in use",
@@ -240,8 +240,8 @@ describe("diagnose", () => {
         },
       },
       "missing",
-      "tcp 127.0.0.1:6941: in use by another program",
-      "ss -lnpt 'sport = :6941' shows who has it; or set another `http` in /srv/n1/troop.yaml",
+      "tcp 127.0.0.1:6941: in use by another program; free it, or set another `http` in /srv/n1/troop.yaml",
+      "ss -lnpt 'sport = :6941'",
     ],
     [
       "ports its own agent has",
