@@ -58,10 +58,10 @@ export async function serveSocket(
 }
 
 /**
- * Removes a socket that a killed agent left. Two agents that start in the same millisecond could both see it stale;
- * the second then fails on the cluster's port.
+ * Throws a {@link Refusal} when an agent answers for this node, or something that is no socket is in its place. To be
+ * asked before anything else is opened: the second agent would otherwise only learn that its ports are in use.
  */
-async function removeStale(home: Home): Promise<void> {
+export async function refuseSecondAgent(home: Home): Promise<void> {
   const attempted = `open ${home.socket}`;
   const stat = lstatSync(home.socket, { throwIfNoEntry: false });
   if (stat === undefined) return;
@@ -79,10 +79,19 @@ async function removeStale(home: Home): Promise<void> {
       remedy: `stop it first, or see it with \`${callOf(home)} status\``,
     });
   }
+}
+
+/**
+ * Removes a socket that a killed agent left. Two agents that start in the same millisecond could both see it stale;
+ * the second then fails on the cluster's port.
+ */
+async function removeStale(home: Home): Promise<void> {
+  await refuseSecondAgent(home);
   try {
     unlinkSync(home.socket);
   } catch (error) {
-    throw socketRefusal(home, error as NodeJS.ErrnoException);
+    const cause = error as NodeJS.ErrnoException;
+    if (cause.code !== "ENOENT") throw socketRefusal(home, cause);
   }
 }
 

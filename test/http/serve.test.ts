@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { homeIn } from "../../src/core/home.ts";
 import { Refusal } from "../../src/core/refusal.ts";
-import { type Served, servePublic, serveSocket } from "../../src/http/serve.ts";
+import { refuseSecondAgent, type Served, servePublic, serveSocket } from "../../src/http/serve.ts";
 import { freePort } from "../shell/free_port.ts";
 import { refused } from "../shell/refused.ts";
 import { tempFolder } from "../shell/temp_folder.ts";
@@ -59,6 +59,7 @@ describe("serveSocket", () => {
     expect(message).toBe(
       `open ${home.socket}: another agent is running for this node; stop it first, or see it with \`troop --home ${home.folder} status\``,
     );
+    expect((await refused(refuseSecondAgent(home))).message).toBe(message);
     expect(await ask(home.socket)).toBe("here");
   });
 
