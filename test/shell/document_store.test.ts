@@ -9,7 +9,7 @@ import { DOCUMENT_BYTES_MAX } from "../../src/shell/document_network.ts";
 import { type OpenDocumentStore, openDocumentStore } from "../../src/shell/document_store.ts";
 import { openStateFolder, type StateFolder } from "../../src/shell/state_folder.ts";
 import { eventually } from "./eventually.ts";
-import { startNode, type TestNode, wanted } from "./gossip_cluster.ts";
+import { startNode, stopNodes, type TestNode, wanted } from "./gossip_cluster.ts";
 import { createFramePair, createMemoryNetwork, type MemoryNetwork } from "./memory_network.ts";
 import { type RecordedNotices, recordNotices } from "./recorded_notices.ts";
 import { refused } from "./refused.ts";
@@ -18,6 +18,7 @@ import { tempFolder } from "./temp_folder.ts";
 
 // Real sockets take their time on a machine that does other things too.
 setDefaultTimeout(30_000);
+afterEach(stopNodes);
 
 const A = "00000000000000aa";
 const B = "00000000000000bb";

@@ -1,12 +1,19 @@
 /** Gossip between real libp2p nodes on loopback. */
-import { describe, expect, setDefaultTimeout, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:net";
 import { RECORD_BYTES_MAX } from "../../src/core/record.ts";
 import { PING_INTERVAL_MS } from "../../src/shell/libp2p_node.ts";
 import { newToken } from "../../src/shell/token.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free_port.ts";
-import { startNode, stopNode, TEST_TOKEN, type TestNode, wanted } from "./gossip_cluster.ts";
+import {
+  startNode,
+  stopNode,
+  stopNodes,
+  TEST_TOKEN,
+  type TestNode,
+  wanted,
+} from "./gossip_cluster.ts";
 import { recordNotices } from "./recorded_notices.ts";
 import { refused } from "./refused.ts";
 import { verdictsOfBytes } from "./sample_record.ts";
@@ -14,6 +21,7 @@ import { startProxy } from "./tcp_proxy.ts";
 
 // Twelve handshakes take their time on a machine that does other things too.
 setDefaultTimeout(30_000);
+afterEach(stopNodes);
 
 /** Nodes that all want each other, until they are all connected. */
 async function startMesh(count: number): Promise<TestNode[]> {

@@ -1,7 +1,6 @@
 /**
  * Real gossip nodes in one process, on loopback, for tests.
  */
-import { afterEach } from "bun:test";
 import type { Endpoint } from "../../src/core/address.ts";
 import type { NodeId } from "../../src/core/document.ts";
 import type { NodeRecord } from "../../src/core/record.ts";
@@ -34,15 +33,16 @@ export const TEST_TOKEN: string = newToken();
 
 const running = new Set<OpenGossip>();
 
-afterEach(async () => {
+/** Closes every node that still runs: for `afterEach` of each test file that starts some. */
+export async function stopNodes(): Promise<void> {
   await Promise.all([...running].map((gossip) => gossip.close()));
   running.clear();
-});
+}
 
 /** Options a test may set, beside a state folder to start from again. */
 export type TestNodeOptions = Partial<GossipOptions> & { readonly folder?: StateFolder };
 
-/** Starts a node that is closed after the test. */
+/** Starts a node; see {@link stopNodes}. */
 export async function startNode(options: TestNodeOptions = {}): Promise<TestNode> {
   const folder = options.folder ?? openStateFolder(tempFolder());
   const identity = await openIdentity(folder);

@@ -5,11 +5,12 @@ import type { HelloAnswer } from "../../src/shell/hello_answer.ts";
 import { askHello } from "../../src/shell/hello.ts";
 import { newToken } from "../../src/shell/token.ts";
 import { freePort } from "./free_port.ts";
-import { member, startNode, TEST_TOKEN } from "./gossip_cluster.ts";
+import { member, startNode, stopNodes, TEST_TOKEN } from "./gossip_cluster.ts";
 import { refused } from "./refused.ts";
 
 // Real sockets take their time on a machine that does other things too.
 setDefaultTimeout(30_000);
+afterEach(stopNodes);
 
 const servers: Server[] = [];
 const sockets: Socket[] = [];

@@ -1,20 +1,16 @@
 /**
  * Folders that are gone after the test.
+ *
+ * Not by `afterEach`: in a module that several test files share, such a hook belongs to the first of them.
  */
-import { afterEach } from "bun:test";
+import { onTestFinished } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const made: string[] = [];
-
-afterEach(() => {
-  for (const folder of made.splice(0)) rmSync(folder, { recursive: true, force: true });
-});
-
-/** A fresh folder, removed after the test. */
+/** A fresh folder, removed after the test that asks for it. Only to be called inside a test. */
 export function tempFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "troop-test-"));
-  made.push(folder);
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
