@@ -7,8 +7,10 @@ const WINDOW_MS = 60_000;
 
 /** See the head of this file. */
 export interface LoopDelay {
-  /** To be called by a timer of a known period, with the monotonic time. */
+  /** To be called by the timer, with the monotonic time. */
   beat(now: number): void;
+  /** Tells after how many ms the next beat is due. */
+  expect(periodMs: number): void;
   /** The last delay, ms. */
   lastMs(): number;
   /** The longest delay of the present and the previous window, ms. */
@@ -17,9 +19,10 @@ export interface LoopDelay {
   beatMs(): number;
 }
 
-/** Measures the delay of a timer of `periodMs`. */
-export function loopDelay(periodMs: number, startMs: number): LoopDelay {
+/** Measures the delay of a timer whose first beat is due after `firstMs`. */
+export function loopDelay(firstMs: number, startMs: number): LoopDelay {
   let beatMs = startMs;
+  let periodMs = firstMs;
   let lastMs = 0;
   let windowMs = startMs;
   let longest = 0;
@@ -33,6 +36,9 @@ export function loopDelay(periodMs: number, startMs: number): LoopDelay {
       windowMs = now;
       previous = longest;
       longest = 0;
+    },
+    expect: (nextMs) => {
+      periodMs = nextMs;
     },
     lastMs: () => lastMs,
     maxMs: () => Math.max(longest, previous),

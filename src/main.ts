@@ -4,7 +4,7 @@
  * Everything heavy (libp2p, the kernel) is loaded when a verb needs it, so that `troop status` answers at once.
  */
 import { setPriority } from "node:os";
-import type { CliContext, Output } from "./cli/context.ts";
+import type { CliContext } from "./cli/context.ts";
 import { runCli } from "./cli/program.ts";
 import type { Config } from "./core/config.ts";
 import type { Home } from "./core/home.ts";
@@ -13,19 +13,12 @@ import { createConfigFile, readConfigFile, refuseExisting } from "./shell/config
 import { findHome } from "./shell/home.ts";
 import { readHostFacts } from "./shell/host_facts.ts";
 import { openLog } from "./shell/log.ts";
+import { openOutput } from "./shell/output.ts";
 import { newToken } from "./shell/token.ts";
 import { VERSION } from "./version.ts";
 
 /** Nice value of the agent: pulses must go out on time on a busy machine. Needs CAP_SYS_NICE; without it, all works. */
 const AGENT_NICE = -10;
-
-function output(stream: NodeJS.WriteStream): Output {
-  return {
-    write: (text) => void stream.write(text),
-    isTty: stream.isTTY === true,
-    columns: stream.columns,
-  };
-}
 
 async function runAgent(home: Home, config: Config): Promise<number> {
   try {
@@ -57,8 +50,8 @@ async function runAgent(home: Home, config: Config): Promise<number> {
 const context: CliContext = {
   version: VERSION,
   env: process.env,
-  stdout: output(process.stdout),
-  stderr: output(process.stderr),
+  stdout: openOutput(1),
+  stderr: openOutput(2),
   findHome: (option) => findHome(option, process.env),
   hostFacts: () => readHostFacts(),
   readConfig: readConfigFile,

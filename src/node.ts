@@ -12,7 +12,7 @@ import type { Self } from "./core/state.ts";
 import { TICK_MS } from "./core/timing.ts";
 import { adminApp } from "./http/admin.ts";
 import { publicApp } from "./http/public.ts";
-import { servePublic, serveSocket } from "./http/serve.ts";
+import { refuseSecondAgent, servePublic, serveSocket } from "./http/serve.ts";
 import { type LoopDelay, loopDelay } from "./loop_delay.ts";
 import { nodeCounters } from "./node_counters.ts";
 import { openAgentMemory } from "./shell/agent_memory.ts";
@@ -73,6 +73,7 @@ async function closeAll(closers: (() => unknown)[]): Promise<void> {
 
 async function startNode(options: NodeOptions, closers: (() => unknown)[]): Promise<RunningNode> {
   const { home, config, log: { logger } } = options;
+  await refuseSecondAgent(home);
   prepareHome(home);
   const folder = openStateFolder(home.state, { notices: logger });
   const kernel = await openKernel({
@@ -146,7 +147,9 @@ async function startNode(options: NodeOptions, closers: (() => unknown)[]): Prom
     prober,
     log: logger,
     memory: openAgentMemory(folder, logger),
-    soon: (work) => void setImmediate(work),
+    // A microtask: the work at hand is done first, and the loop does not have to go round once more.
+    soon: queueMicrotask,
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
   });
   agent.onChange = (change) =>
     logger[change.level]({ ...change.fields, event: change.what }, change.text);
@@ -201,11 +204,7 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
   closers.push(() => admin.close());
   const open = servePublic(config.http, publicApp({ operations, health, onFault }).fetch);
   if (open !== null) closers.push(() => open.close());
-  const timer = setInterval(() => {
-    delay.beat(now());
-    agent.tick();
-  }, TICK_MS);
-  closers.push(() => clearInterval(timer));
+  closers.push(keepTime(agent, { delay, now }));
   logger.info(
     {
       cluster: config.cluster,
@@ -220,6 +219,20 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
   const stop = () =>
     stopping ??= handOver(parts).then(() => closeAll(closers)).then(ending.resolve);
   return { stop, ended: ending.promise };
+}
+
+/** Ticks the agent at its own pace; returns how to stop. */
+function keepTime(agent: Agent, { delay, now }: Pick<Parts, "delay" | "now">): () => void {
+  let timer: Timer;
+  function beat(): void {
+    delay.beat(now());
+    agent.tick();
+    const paceMs = agent.paceMs();
+    delay.expect(paceMs);
+    timer = setTimeout(beat, paceMs);
+  }
+  timer = setTimeout(beat, TICK_MS);
+  return () => clearTimeout(timer);
 }
 
 /** Waits until every VIP is with a successor, or the time for that is over. */

@@ -11,7 +11,8 @@ import { isActive } from "../core/desired.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { statusOf } from "../core/status_view.ts";
 import type { Status } from "../core/status.ts";
-import { type Fact, step } from "../core/step.ts";
+import { type Fact, isNews, step } from "../core/step.ts";
+import { paceMs } from "../core/tick.ts";
 import { LEASE_S } from "../core/timing.ts";
 import type {
   Addresses,
@@ -53,6 +54,8 @@ export interface AgentPorts {
   readonly memory: AgentMemory;
   /** Runs the work as soon as the present work is done. */
   readonly soon: (work: () => void) => void;
+  /** Lets the event loop do other work. */
+  readonly pause: () => Promise<void>;
 }
 
 /** Where a peer is reached. */
@@ -87,6 +90,7 @@ export class Agent {
   #pending = false;
   #outline: Outline;
   #savedClaims = "";
+  #aimedVersion = -1;
   /** Told of every change a person would want to read. */
   onChange: (change: Change) => void = () => {};
 
@@ -107,6 +111,7 @@ export class Agent {
       table: ports.table,
       interface: self.paths[0].interface,
       owned: ports.memory.owned,
+      pause: ports.pause,
     });
     this.#health = new HealthLane({ ...ports, ...common });
     this.#talk = new TalkLane(ports);
@@ -130,11 +135,11 @@ export class Agent {
     }
   }
 
-  /** Takes a fact; it counts from the next tick, which is asked for at once. */
+  /** Takes a fact; it counts from the next tick, which is asked for at once when the fact is news. */
   receive(fact: Fact): void {
     if (this.#inbox.length >= INBOX_MAX) this.#inbox.shift();
     this.#inbox.push(fact);
-    this.wake();
+    if (isNews(this.state, fact)) this.wake();
   }
 
   /** Takes the result of a probe. */
@@ -174,9 +179,17 @@ export class Agent {
     this.#talk.speak(state, now);
     if (active) this.#table.applyDaemons(state, now);
     this.#table.poke(state, now);
-    this.#health.aim(state);
+    if (this.#aimedVersion !== state.tableVersion) {
+      this.#aimedVersion = state.tableVersion;
+      this.#health.aim(state);
+    }
     this.#saveClaims();
     this.#tellChanges();
+  }
+
+  /** Time until the next tick, ms. */
+  paceMs(): number {
+    return paceMs(this.state);
   }
 
   /** Set when the kernel was cleaned: nothing may be put back. */

@@ -93,6 +93,7 @@ export function changesBetween(before: Outline, after: Outline): Change[] {
       fields: { node: name, state },
     });
   }
+  if (before.servers === after.servers) return changes;
   for (const [name, now] of after.servers) {
     if (before.servers.get(name)?.up === now.up) continue;
     changes.push({

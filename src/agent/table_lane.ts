@@ -26,6 +26,8 @@ import type { KernelTroubles } from "./kernel_troubles.ts";
 const BATCH_OPERATIONS = 256;
 /** Time after a failed operation before the kernel is asked what it has instead, ms. */
 const RETRY_MS = 1_000;
+/** Time for which planning may hold the event loop, ms. */
+const TURN_MS = 4;
 /** How often sync daemons that are as wanted are looked at again, ms. */
 const DAEMONS_MS = 1_000;
 /** Share of time that looking at the whole table may take: one in this many. */
@@ -41,6 +43,8 @@ export interface TableLaneOptions {
   readonly interface: string;
   /** Keys of the rows that are troop's, kept over restarts. */
   readonly owned: OwnedRows;
+  /** Lets the event loop do other work. */
+  readonly pause: () => Promise<void>;
 }
 
 /** Remembers which rows of the kernel's table troop made. */
@@ -112,10 +116,17 @@ export class TableLane {
       this.#observed = await this.#look();
     }
     const observed = this.#observed;
+    const { clock, pause } = this.#options;
     const version = state.tableVersion;
     let batch: TableOperation[] = [];
+    let turnMs = clock.now();
     for (const operations of this.#plans(state, observed)) {
       batch.push(...operations);
+      if (clock.now() - turnMs >= TURN_MS) {
+        await pause();
+        turnMs = clock.now();
+        if (state.tableVersion !== version) break;
+      }
       if (batch.length < BATCH_OPERATIONS) continue;
       await this.#apply(batch, observed);
       batch = [];

@@ -88,6 +88,8 @@ function peerServer(peer: Peer, service: Service): PoolServer | undefined {
 
 function absence(peer: Peer): string | null {
   if (peer.life.state === "dead") return "its node is dead";
+  // Until a run of a peer has proved itself, nobody knows whether it claims the same VIP.
+  if (peer.life.heardMs === -Infinity) return "not heard yet";
   if (peer.life.leaving || peer.record.phase !== "running") return "is leaving";
   if (peer.life.starting) return "is starting";
   return null;
@@ -168,9 +170,11 @@ export function weightsOf(
   const gets = (server: PoolServer) =>
     // A leaving node still serves what reaches it, as long as its server works.
     server.node === sole && sole === selfId ? ownVerdict(state, service).up : server.up;
-  const soleGets = pool.some((server) => server.node === sole && gets(server));
+  // This node alone means nobody else, even while its own server is down: whoever forwards here may not
+  // know that yet, and would get its packet back. A successor that is down is no reason to serve nobody.
+  const strict = pool.some((server) => server.node === sole && (sole === selfId || gets(server)));
   return new Map(pool.map((server) => {
-    const chosen = soleGets ? server.node === sole : server.up;
+    const chosen = strict ? server.node === sole && gets(server) : server.up;
     return [server.node, chosen ? WEIGHT_UP : 0];
   }));
 }

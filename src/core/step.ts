@@ -118,6 +118,7 @@ function onPulse(state: State, fact: { pulse: Pulse; path: string }, now: number
     return;
   }
   const { life } = peer;
+  if (life.heardMs === -Infinity) state.tableVersion++;
   if (life.heardMs > -Infinity) life.gapMaxMs = Math.max(life.gapMaxMs, now - life.heardMs);
   life.heardMs = now;
   life.heardOn.set(path, now);
@@ -164,12 +165,36 @@ function onRecord(state: State, record: NodeRecord, now: number): void {
   if (peer === undefined) {
     state.peers.set(record.id, { record, life: newLife(now), reached: new Map() });
     state.unanswered.add(record.id);
+    state.tableVersion++;
   } else {
     if (!isNewer(record, peer.record)) return;
+    if (!samePool(peer.record, record)) state.tableVersion++;
     peer.record = record;
   }
   for (const [vip, epoch] of Object.entries(record.claims)) noteEpoch(state, vip, epoch);
-  state.tableVersion++;
+}
+
+/** Whether two records of a node mean the same for every pool: most records only say that nothing changed. */
+function samePool(a: NodeRecord, b: NodeRecord): boolean {
+  const outline = (
+    { name, paths, port, director, realServer, priority, phase, vips }: NodeRecord,
+  ) => JSON.stringify([name, paths, port, director, realServer, priority, phase, vips]);
+  if (outline(a) !== outline(b)) return false;
+  const keys = Object.keys(b.verdicts);
+  return keys.length === Object.keys(a.verdicts).length &&
+    keys.every((key) => a.verdicts[key]?.up === b.verdicts[key]?.up);
+}
+
+/** Whether a fact should be acted on at once; others wait for the next tick of the clock. */
+export function isNews(state: State, fact: Fact): boolean {
+  if (fact.kind === "answer") return false;
+  if (fact.kind !== "pulse") return true;
+  const { pulse } = fact;
+  const life = state.peers.get(pulse.from)?.life;
+  return life === undefined || pulse.ask || pulse.boot !== life.boot ||
+    pulse.echo !== state.self.boot ||
+    pulse.leaving !== life.leaving || pulse.starting !== life.starting || life.state !== "alive" ||
+    !sameClaims(life.claims, pulse.claims);
 }
 
 function onDocument(state: State, document: ClusterDocument): void {

@@ -17,6 +17,8 @@ import {
   CLOCK_GAP_MS,
   LEASE_S,
   LINGER_MS,
+  PRESSING_TICK_MS,
+  TICK_MS,
   WITNESS_ASK_MS,
   WITNESS_STALE_MS,
 } from "./timing.ts";
@@ -231,6 +233,16 @@ function announceDue(hold: Hold, now: number): boolean {
   const offsetMs = ANNOUNCE_MS[hold.announced];
   if (offsetMs !== undefined) return now - hold.announceFromMs >= offsetMs;
   return now - hold.announcedMs >= ANNOUNCE_REFRESH_MS;
+}
+
+/** Time until the next tick, ms: short while something hangs in the balance, longer otherwise. */
+export function paceMs(state: State): number {
+  const pressing = state.witnesses.size > 0 || state.phase !== "running" ||
+    [...state.peers.values()].some(({ life }) => life.state === "suspect") ||
+    [...state.holds.values()].some((hold) =>
+      hold.phase !== "holding" || hold.rival || hold.successor !== null
+    );
+  return pressing ? PRESSING_TICK_MS : TICK_MS;
 }
 
 /** Whether any peer is there at all: for people and tests. */

@@ -3,8 +3,10 @@
  * The beat itself (`pulseMs`, `deadMs`) is configuration.
  */
 
-/** How often the agent looks at everything, ms. It bounds how late any decision is. */
-export const TICK_MS = 25;
+/** How often the agent looks at everything while all is well, ms: as often as at the listening sockets. */
+export const TICK_MS = 50;
+/** How often while something hangs in the balance: a silent peer, a question to the LAN, a handover. It bounds how late a decision is. */
+export const PRESSING_TICK_MS = 20;
 /** The slow beat between nodes that do not depend on each other's speed, ms. */
 export const SLOW_PULSE_MS = 1_000;
 /** Pulses that may be missing before silence means death, on a beat slower than the configured one. */

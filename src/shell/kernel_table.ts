@@ -26,7 +26,7 @@ import {
 
 /** Changes in one batch: about a millisecond of kernel work. */
 export const CHANGES_PER_BATCH = 32;
-/** How long a dump may hold the event loop, ms, before others have a turn. */
+/** How long work may hold the event loop, ms, before others have a turn. It ends between two pieces, so a piece later. */
 const HOLD_MS_MAX = 2;
 
 /** Two handles of the same table, and the clock dumps are timed by. */
@@ -81,14 +81,14 @@ export function createKernelTable({ table, daemons, now }: TableTools): Table {
 
   async function apply(operations: readonly TableOperation[]) {
     const outcomes: (KernelRequestError | null)[] = [];
-    const toBytes = rememberBytes();
+    const toChange = changeMaker();
     for (let start = 0; start < operations.length; start += CHANGES_PER_BATCH) {
       const batch = operations.slice(start, start + CHANGES_PER_BATCH);
-      const changes = batch.map((operation) => changeOf(operation, toBytes));
+      const changes = batch.map(toChange);
       for (const outcome of applyBatch(table, { operations: batch, changes })) {
         outcomes.push(outcome);
       }
-      if (outcomes.length < operations.length) await eventLoopTurn();
+      if (outcomes.length < operations.length) await pause();
     }
     return outcomes;
   }

@@ -13,7 +13,7 @@ import {
   serviceFlags,
   transportProtocols,
 } from "../../ffi/mod.ts";
-import { type Endpoint, type Ip, ipFamily, ipFromBytes, ipToBytes } from "../core/address.ts";
+import { type Ip, ipFamily, ipFromBytes, ipToBytes } from "../core/address.ts";
 import {
   type Forwarding,
   forwardings,
@@ -34,28 +34,17 @@ const methodNumbers: Record<Forwarding, number> = { dr: forwardingMethods.direct
 const methodNames = new Map(forwardings.map((name) => [methodNumbers[name], name]));
 /** One client is one client: persistence, which troop does not set here, would group them. */
 const NETMASK_SINGLE = { 4: 0xffff_ffff, 6: 128 } as const;
+/** What the kernel keeps for a server that is not tunnelled. */
+const NO_TUNNEL = { type: 0, port: 0, flags: 0 };
 /** Flags a row may have without counting as altered. */
 const FLAGS_PLAIN = serviceFlags.hashed;
 
-/** Reads the bytes of an address. */
-export type ToBytes = (ip: Ip) => Uint8Array;
-
-/** A {@link ToBytes} that reads each address once: a table names the same few again and again. */
-export function rememberBytes(): ToBytes {
-  const known = new Map<Ip, Uint8Array>();
-  return (ip) => {
-    let bytes = known.get(ip);
-    if (bytes === undefined) known.set(ip, bytes = ipToBytes(ip));
-    return bytes;
-  };
-}
-
 /** The kernel's key of a service. */
-export function serviceKeyOf(service: ServiceName, toBytes: ToBytes = ipToBytes): IpvsServiceKey {
+export function serviceKeyOf(service: ServiceName): IpvsServiceKey {
   return {
     kind: "endpoint",
     protocol: transportProtocols[service.protocol],
-    address: toBytes(service.address),
+    address: ipToBytes(service.address),
     port: service.port,
   };
 }
@@ -68,7 +57,12 @@ export function serviceNameOf(key: IpvsServiceKey): ServiceName | undefined {
   return { address: ipText(key.address), port: key.port, protocol };
 }
 
-/** The text of an address. IPv4 by hand: ten thousand servers are read at a time, and the library takes ten times as long. */
+/** The bytes of a canonical address. IPv4 by hand: tables have thousands, and the library takes ten times as long. */
+function ipBytes(ip: Ip): Uint8Array {
+  return ipFamily(ip) === 4 ? Uint8Array.from(ip.split("."), Number) : ipToBytes(ip);
+}
+
+/** The canonical text of an address, IPv4 by hand for the same reason. */
 function ipText(bytes: Uint8Array): Ip {
   return bytes.length === 4 ? bytes.join(".") : ipFromBytes(bytes);
 }
@@ -77,40 +71,54 @@ function protocolOf(number: number): Protocol | undefined {
   return protocols.find((name) => transportProtocols[name] === number);
 }
 
-/** An operation as a change for the kernel. A service is made or changed alone: its servers are operations of their own. */
-export function changeOf(operation: TableOperation, toBytes: ToBytes = ipToBytes): IpvsChange {
-  const service = serviceKeyOf(operation.service, toBytes);
-  switch (operation.kind) {
-    case "addService":
-      return { command: "newService", service, settings: settingsOf(operation.service) };
-    case "editService":
-      return { command: "setService", service, settings: settingsOf(operation.service) };
-    case "removeService":
-      return { command: "deleteService", service };
-    case "addServer":
-    case "editServer":
-      return {
-        command: operation.kind === "addServer" ? "newDestination" : "setDestination",
-        service,
-        destination: destinationKeyOf(operation.server, toBytes),
-        settings: destinationSettingsOf(operation.server),
-      };
-    case "removeServer":
-      return {
-        command: "deleteDestination",
-        service,
-        destination: destinationKeyOf(operation.server, toBytes),
-      };
+/**
+ * A function that makes changes for the kernel of operations. It reads each address once: a table names the
+ * same few thousands of times. A service is made or changed alone; its servers are operations of their own.
+ */
+export function changeMaker(): (operation: TableOperation) => IpvsChange {
+  const known = new Map<Ip, Uint8Array>();
+
+  function bytesOf(ip: Ip): Uint8Array {
+    let bytes = known.get(ip);
+    if (bytes === undefined) known.set(ip, bytes = ipBytes(ip));
+    return bytes;
   }
+
+  return (operation) => {
+    const { address, port, protocol } = operation.service;
+    const service: IpvsServiceKey = {
+      kind: "endpoint",
+      protocol: transportProtocols[protocol],
+      address: bytesOf(address),
+      port,
+    };
+    if ("server" in operation) {
+      const { server } = operation;
+      const destination = { address: bytesOf(server.address), port: server.port };
+      return serverChange(operation, { service, destination });
+    }
+    if (operation.kind === "removeService") return { command: "deleteService", service };
+    const command = operation.kind === "addService" ? "newService" : "setService";
+    return { command, service, settings: settingsOf(operation.service) };
+  };
+}
+
+function serverChange(
+  operation: Extract<TableOperation, { server: unknown }>,
+  keys: { readonly service: IpvsServiceKey; readonly destination: IpvsDestinationKey },
+): IpvsChange {
+  const { service, destination } = keys;
+  if (operation.kind === "removeServer") {
+    return { command: "deleteDestination", service, destination };
+  }
+  const command = operation.kind === "addServer" ? "newDestination" : "setDestination";
+  const settings = destinationSettingsOf(operation.server);
+  return { command, service, destination, settings };
 }
 
 function settingsOf(service: TableService): IpvsServiceSettings {
   const netmask = NETMASK_SINGLE[ipFamily(service.address)];
   return { scheduler: service.scheduler, flags: 0, timeoutSeconds: 0, netmask, engine: "" };
-}
-
-function destinationKeyOf(server: Endpoint, toBytes: ToBytes): IpvsDestinationKey {
-  return { address: toBytes(server.address), port: server.port };
 }
 
 function destinationSettingsOf(server: TableServer): IpvsDestinationSettings {
@@ -119,7 +127,7 @@ function destinationSettingsOf(server: TableServer): IpvsDestinationSettings {
     weight: server.weight,
     upperThreshold: 0,
     lowerThreshold: 0,
-    tunnel: { type: 0, port: 0, flags: 0 },
+    tunnel: NO_TUNNEL,
   };
 }
 

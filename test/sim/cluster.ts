@@ -201,6 +201,7 @@ export class SimCluster {
       listeners: this.#listeners(node),
       memory: memoryOf(node),
       log: quietLog(),
+      pause: () => Promise.resolve(),
       soon: (work) => this.#whileRunning(node, 0, work),
     });
     agent.onChange = (change) =>
@@ -247,7 +248,7 @@ export class SimCluster {
   }
 
   #beat(node: SimNode): void {
-    this.#whileRunning(node, TICK_MS, () => {
+    this.#whileRunning(node, node.agent?.paceMs() ?? TICK_MS, () => {
       node.agent?.tick();
       this.#beat(node);
     });
