@@ -12,6 +12,7 @@ scenario(
   async (lab) => {
     const { nodes } = await startService(lab);
     for (const scheduler of ["wlc", "wrr", "sh", "mh"]) {
+      await nodes[1]!.troop("service", "remove", `${VIP}:80`);
       await nodes[0]!.troop(...addService(VIP, scheduler));
       for (const node of nodes) {
         await awaitTable(node, [
