@@ -1,30 +1,20 @@
 /**
  * One running node: opens the real adapters, starts the agent, and closes everything in order at the end.
  */
-import { Agent } from "./agent/agent.ts";
+import type { Agent } from "./agent/agent.ts";
 import { agentOperations } from "./agent/operations.ts";
-import { type Endpoint, parseEndpoint, parseIp } from "./core/address.ts";
-import { CLUSTER_PORT_DEFAULT, type Config } from "./core/config.ts";
+import type { Config } from "./core/config.ts";
 import type { Home } from "./core/home.ts";
-import type { Path } from "./core/record.ts";
 import { Refusal } from "./core/refusal.ts";
-import type { Self } from "./core/state.ts";
 import { TICK_MS } from "./core/timing.ts";
 import { adminApp } from "./http/admin.ts";
 import { publicApp } from "./http/public.ts";
 import { refuseSecondAgent, servePublic, serveSocket } from "./http/serve.ts";
 import { type LoopDelay, loopDelay } from "./loop_delay.ts";
+import { type NodeAdapters, openAdapters } from "./node_adapters.ts";
 import { nodeCounters } from "./node_counters.ts";
-import { openAgentMemory } from "./shell/agent_memory.ts";
-import { openDocumentStore } from "./shell/document_store.ts";
-import { openGossip } from "./shell/gossip.ts";
 import { prepareHome } from "./shell/home.ts";
-import { openIdentity } from "./shell/identity.ts";
-import { type KernelPorts, openKernel } from "./shell/kernel.ts";
 import type { Log } from "./shell/log.ts";
-import { createProber } from "./shell/prober.ts";
-import { openPulseSocket } from "./shell/pulse_socket.ts";
-import { openStateFolder, type StateFolder } from "./shell/state_folder.ts";
 import { VERSION } from "./version.ts";
 import { forgetCluster } from "./shell/forget_cluster.ts";
 
@@ -75,107 +65,16 @@ async function startNode(options: NodeOptions, closers: (() => unknown)[]): Prom
   const { home, config, log: { logger } } = options;
   await refuseSecondAgent(home);
   prepareHome(home);
-  const folder = openStateFolder(home.state, { notices: logger });
-  const kernel = await openKernel({
-    privateFolder: home.state,
-    director: config.director,
-    neighbour: onAnswer,
-  });
-  closers.push(kernel.close);
-  const identity = await openIdentity(folder, { notices: logger });
-  const clock = { now: () => performance.now(), wallMs: () => Date.now() };
-  const paths = ownPaths(config, kernel);
-  const self = selfOf(config, { id: identity.id, peer: identity.peer, boot: identity.boot, paths });
-
-  // Adapters report to the agent, which needs the adapters: what comes before it exists is not lost, it comes again.
-  let agent: Agent | undefined;
-  function onAnswer(vip: string, _interface: string, mac: string): void {
-    agent?.receive({ kind: "answer", vip, mac });
-  }
-  const pulses = await openPulseSocket({
-    id: self.id,
-    token: config.token,
-    paths,
-    port: config.port,
-    listener: (pulse, path) => agent?.receive({ kind: "pulse", pulse, path }),
-    notices: logger,
-  });
-  closers.push(() => pulses.close());
-  const gossip = await openGossip({
-    cluster: config.cluster,
-    token: config.token,
-    identity,
-    version: VERSION,
-    listen: paths.map((path) => path.address),
-    port: config.port,
-    seeds: seedsOf(config),
-    listener: {
-      record: (record) => agent?.receive({ kind: "record", record }),
-      connected: () => agent?.wake(),
-      disconnected: (id) => agent?.receive({ kind: "connectionClosed", id }),
-    },
-    hello: () => helloOf(self, agent),
-    notices: logger,
-  });
-  closers.push(() => gossip.close());
-  const store = openDocumentStore({
-    folder,
-    network: gossip.documents,
-    onChange: () => {
-      const document = store.current();
-      // A node that was told it left, and joined again, is a member again.
-      if (document.nodes.get(self.id)?.left === true && agent?.state.phase === "running") {
-        void store.edit([{
-          kind: "putNode",
-          id: self.id,
-          entry: { name: self.name, left: false },
-        }]);
-      }
-      agent?.receive({ kind: "document", document });
-    },
-    notices: logger,
-  });
-  closers.push(() => store.close());
-  const prober = createProber({ clock, report: (key, result) => agent?.probed(key, result) });
-  closers.push(() => prober.close());
-  agent = new Agent(self, {
-    ...kernel,
-    clock,
-    pulses,
-    gossip,
-    store,
-    prober,
-    log: logger,
-    memory: openAgentMemory(folder, logger),
-    // A microtask: the work at hand is done first, and the loop does not have to go round once more.
-    soon: queueMicrotask,
-    pause: () => new Promise((resolve) => setImmediate(resolve)),
-  });
+  const adapters = await openAdapters({ home, config, logger, closers });
+  const { agent, now } = adapters;
   agent.onChange = (change) =>
     logger[change.level]({ ...change.fields, event: change.what }, change.text);
   agent.begin();
-  const delay = loopDelay(TICK_MS, clock.now());
-  return await serveNode({
-    ...options,
-    agent,
-    kernel,
-    store,
-    pulses,
-    delay,
-    folder,
-    now: clock.now,
-    closers,
-  });
+  return await serveNode({ ...options, ...adapters, delay: loopDelay(TICK_MS, now()), closers });
 }
 
-interface Parts extends NodeOptions {
-  readonly agent: Agent;
-  readonly kernel: KernelPorts;
-  readonly store: ReturnType<typeof openDocumentStore>;
-  readonly pulses: Awaited<ReturnType<typeof openPulseSocket>>;
+interface Parts extends NodeOptions, NodeAdapters {
   readonly delay: LoopDelay;
-  readonly folder: StateFolder;
-  readonly now: () => number;
   readonly closers: (() => unknown)[];
 }
 
@@ -264,74 +163,4 @@ async function leaveCluster(parts: Parts): Promise<void> {
 
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-function selfOf(
-  config: Config,
-  known: Pick<Self, "id" | "peer" | "boot" | "paths">,
-): Self {
-  return {
-    ...known,
-    cluster: config.cluster,
-    name: config.name,
-    version: VERSION,
-    port: config.port,
-    director: config.director,
-    realServer: config.realServer,
-    priority: config.priority,
-    pulseMs: config.pulseMs,
-    deadMs: config.deadMs,
-  };
-}
-
-/** The node's paths as the kernel has them. Throws a {@link Refusal} when the node's own address is not there. */
-function ownPaths(config: Config, kernel: KernelPorts): [Path, ...Path[]] {
-  const present = kernel.addresses.listAddresses();
-  const find = (address: string): Path => {
-    const found = present.find((item) => item.address === address && item.interface !== "lo");
-    if (found === undefined) {
-      throw new Refusal({
-        attempted: "start the agent",
-        problem: `this machine does not have the address ${address}`,
-        remedy: "give it to an interface, or correct `address` and `heartbeat` in troop.yaml",
-      });
-    }
-    return { interface: found.interface, address, prefixLength: found.prefixLength };
-  };
-  const primary = find(config.address);
-  if (primary.interface !== config.interface) {
-    throw new Refusal({
-      attempted: "start the agent",
-      problem: `${config.address} is on ${primary.interface}, not on ${config.interface}`,
-      remedy: "correct `interface` or `address` in troop.yaml",
-    });
-  }
-  return [primary, ...config.heartbeat.map(find)];
-}
-
-function seedsOf(config: Config): Endpoint[] {
-  return config.join.flatMap((text) => {
-    const alone = parseIp(text);
-    const endpoint = alone === undefined
-      ? parseEndpoint(text)
-      : { address: alone, port: CLUSTER_PORT_DEFAULT };
-    return endpoint === undefined ? [] : [endpoint];
-  });
-}
-
-function helloOf(self: Self, agent: Agent | undefined) {
-  const peers = [...agent?.state.peers.values() ?? []].filter((peer) => peer.life.state !== "left");
-  const member = (
-    item: Pick<Self, "id" | "name" | "port"> & { readonly paths: readonly Path[] },
-  ) => ({
-    id: item.id,
-    name: item.name,
-    addresses: item.paths.map((path) => path.address),
-    port: item.port,
-  });
-  return {
-    cluster: self.cluster,
-    self: member(self),
-    members: peers.map((peer) => member(peer.record)),
-  };
 }

@@ -7,7 +7,7 @@ import type { Check } from "./core/check.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
 import type { Pulse } from "./core/pulse.ts";
 import type { NodeRecord } from "./core/record.ts";
-import type { Service, ServiceName } from "./core/service.ts";
+import type { Service, ServiceKey, ServiceName } from "./core/service.ts";
 import type { Status } from "./core/status.ts";
 import type { ObservedService, SyncDaemons, TableOperation } from "./core/table.ts";
 
@@ -207,6 +207,41 @@ export interface Counters {
   }[];
   /** The table as last seen in the kernel. */
   readonly table: readonly ObservedService[];
+}
+
+/** Remembers what switches were before. */
+export interface SavedSwitches {
+  /** Notes the first value; later calls for the same name change nothing. */
+  save(name: string, value: string): void;
+  entries(): [string, string][];
+  clear(): void;
+}
+
+/** Remembers which rows of the kernel's table troop made. */
+export interface OwnedRows {
+  has(key: ServiceKey): boolean;
+  add(keys: readonly ServiceKey[]): void;
+  delete(keys: readonly ServiceKey[]): void;
+  keys(): ServiceKey[];
+}
+
+/** Where a peer is reached. */
+export interface PeerContact {
+  readonly id: NodeId;
+  readonly addresses: readonly Ip[];
+  readonly port: number;
+}
+
+/** What an agent remembers over a restart beside document and peers. */
+export interface AgentMemory {
+  readonly savedSwitches: SavedSwitches;
+  readonly owned: OwnedRows;
+  /** Epochs of the VIPs this node held when it last said so. */
+  claims(): ReadonlyMap<Ip, number>;
+  /** Peers of an earlier run, to be found again before they are heard of. */
+  knownPeers(): readonly PeerContact[];
+  rememberPeers(peers: readonly PeerContact[]): void;
+  saveClaims(claims: ReadonlyMap<Ip, number>): void;
 }
 
 /** What people and machines can ask of a running agent. Refusals reject with {@link Refusal}. */

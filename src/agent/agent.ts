@@ -6,7 +6,6 @@
  * announcement), then talk (the claim), then sync daemons, then everything that may take longer.
  */
 import type { Ip } from "../core/address.ts";
-import type { NodeId } from "../core/document.ts";
 import { isActive } from "../core/desired.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { statusOf } from "../core/status_view.ts";
@@ -16,6 +15,7 @@ import { paceMs } from "../core/tick.ts";
 import { LEASE_S } from "../core/timing.ts";
 import type {
   Addresses,
+  AgentMemory,
   Clock,
   DocumentStore,
   Gossip,
@@ -30,8 +30,8 @@ import type {
 import { HealthLane } from "./health_lane.ts";
 import { type KernelTroubles, kernelTroubles } from "./kernel_troubles.ts";
 import type { Logger } from "./logger.ts";
-import { NetworkLane, type SavedSwitches } from "./network_lane.ts";
-import { type OwnedRows, TableLane } from "./table_lane.ts";
+import { NetworkLane } from "./network_lane.ts";
+import { TableLane } from "./table_lane.ts";
 import { TalkLane } from "./talk_lane.ts";
 import { type Change, changesBetween, type Outline, outline } from "./changes.ts";
 
@@ -56,25 +56,6 @@ export interface AgentPorts {
   readonly soon: (work: () => void) => void;
   /** Lets the event loop do other work. */
   readonly pause: () => Promise<void>;
-}
-
-/** Where a peer is reached. */
-export interface PeerContact {
-  readonly id: NodeId;
-  readonly addresses: readonly Ip[];
-  readonly port: number;
-}
-
-/** What an agent remembers over a restart beside document and peers. */
-export interface AgentMemory {
-  readonly savedSwitches: SavedSwitches;
-  readonly owned: OwnedRows;
-  /** Epochs of the VIPs this node held when it last said so. */
-  claims(): ReadonlyMap<Ip, number>;
-  /** Peers of an earlier run, to be found again before they are heard of. */
-  knownPeers(): readonly PeerContact[];
-  rememberPeers(peers: readonly PeerContact[]): void;
-  saveClaims(claims: ReadonlyMap<Ip, number>): void;
 }
 
 /** See the head of this file. */

@@ -15,7 +15,14 @@ import type { Placement, State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import { announcementsDue, asksDue } from "../core/tick.ts";
 import { NETWORK_MS, RENEW_MS } from "../core/timing.ts";
-import type { Addresses, KernelAddress, KernelLink, Neighbours, Sysctl } from "../ports.ts";
+import type {
+  Addresses,
+  KernelAddress,
+  KernelLink,
+  Neighbours,
+  SavedSwitches,
+  Sysctl,
+} from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
 
 /** How often switches that are as wanted are read again, ms. */
@@ -31,14 +38,6 @@ export interface NetworkLaneOptions {
   readonly tell: (fact: Fact) => void;
   /** Values of switches before troop changed them; kept so that leaving restores them. */
   readonly savedSwitches: SavedSwitches;
-}
-
-/** Remembers what switches were before. */
-export interface SavedSwitches {
-  /** Notes the first value; later calls for the same name change nothing. */
-  save(name: string, value: string): void;
-  entries(): [string, string][];
-  clear(): void;
 }
 
 /** See the head of this file. */

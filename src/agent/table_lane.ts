@@ -19,7 +19,7 @@ import type {
 } from "../core/table.ts";
 import { desiredDaemons, isActive } from "../core/desired.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
-import type { Clock, Table } from "../ports.ts";
+import type { Clock, OwnedRows, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
 
 /** Operations planned before they are applied: bounds the time between two looks at newer wishes. */
@@ -45,14 +45,6 @@ export interface TableLaneOptions {
   readonly owned: OwnedRows;
   /** Lets the event loop do other work. */
   readonly pause: () => Promise<void>;
-}
-
-/** Remembers which rows of the kernel's table troop made. */
-export interface OwnedRows {
-  has(key: ServiceKey): boolean;
-  add(keys: readonly ServiceKey[]): void;
-  delete(keys: readonly ServiceKey[]): void;
-  keys(): ServiceKey[];
 }
 
 /** See the head of this file. */

@@ -7,8 +7,7 @@ import { ownRecord } from "../core/own_record.ts";
 import { pulseFor, pulseIntervalMs } from "../core/pulse_schedule.ts";
 import type { Peer, State } from "../core/state.ts";
 import { RECORD_MS } from "../core/timing.ts";
-import type { Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
-import type { AgentMemory } from "./agent.ts";
+import type { AgentMemory, Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
 import type { Logger } from "./logger.ts";
 
 /** Nodes up to which a record goes out every {@link RECORD_MS}; above, the period grows with the cluster. */

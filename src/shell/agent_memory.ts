@@ -6,7 +6,7 @@
  * Claims are written behind: without them a leftover VIP is only swept instead of adopted.
  */
 import { z } from "zod";
-import type { AgentMemory } from "../agent/agent.ts";
+import type { AgentMemory } from "../ports.ts";
 import { EPOCH_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
 import { errorText, type Notices } from "./notices.ts";
 import { openPeersFile } from "./peers_file.ts";

@@ -16,10 +16,9 @@ import { formatServiceName, type ServiceName } from "../core/service.ts";
 import type { ObservedServer, ObservedService, TableOperation } from "../core/table.ts";
 import type { Table } from "../ports.ts";
 import {
-  changeOf,
+  changeMaker,
   observedServer,
   observedService,
-  rememberBytes,
   serviceKeyOf,
   serviceNameOf,
 } from "./table_rows.ts";

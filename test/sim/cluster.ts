@@ -4,14 +4,21 @@
  * The LAN can be cut between any two machines; agents can be killed, paused and started again; machines can
  * lose power. The invariants are asked of the kernels, never of the agents.
  */
-import { Agent, type AgentMemory } from "../../src/agent/agent.ts";
+import { Agent } from "../../src/agent/agent.ts";
 import type { Ip } from "../../src/core/address.ts";
 import type { NodeId } from "../../src/core/document.ts";
 import type { NodeRecord } from "../../src/core/record.ts";
 import type { Service } from "../../src/core/service.ts";
 import type { Self } from "../../src/core/state.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
-import type { Gossip, ListenerWatch, Prober, ProbeTarget, PulseSocket } from "../../src/ports.ts";
+import type {
+  AgentMemory,
+  Gossip,
+  ListenerWatch,
+  Prober,
+  ProbeTarget,
+  PulseSocket,
+} from "../../src/ports.ts";
 import { SimKernel } from "./kernel.ts";
 import { SimStore } from "./sim_store.ts";
 import type { World } from "./world.ts";
