@@ -7,7 +7,7 @@ import type { Check } from "./core/check.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
 import type { Pulse } from "./core/pulse.ts";
 import type { NodeRecord } from "./core/record.ts";
-import type { Service, ServiceKey, ServiceName } from "./core/service.ts";
+import type { Protocol, Service, ServiceKey, ServiceName } from "./core/service.ts";
 import type { Status } from "./core/status.ts";
 import type { ObservedService, SyncDaemons, TableOperation } from "./core/table.ts";
 
@@ -170,7 +170,7 @@ export type ProbeListener = (key: string, result: ProbeResult) => void;
 
 /** A socket that accepts connections (TCP) or datagrams (UDP) on this machine. */
 export interface Listener {
-  readonly protocol: "tcp" | "udp";
+  readonly protocol: Protocol;
   /** The bound address; `0.0.0.0` and `::` mean every address. */
   readonly address: Ip;
   readonly port: number;
@@ -180,7 +180,8 @@ export interface Listener {
 
 /** The listening sockets of this network namespace, from inet_diag (linux/inet_diag.h). Synchronous and short. */
 export interface ListenerWatch {
-  list(): Listener[];
+  /** Sockets of these protocols, or of all. Twenty looks a second should not ask what nobody wants to know. */
+  list(protocols?: ReadonlySet<Protocol>): Listener[];
 }
 
 /** Numbers for `/metrics` beside the status. Monotonic counts start at 0 with the agent. */

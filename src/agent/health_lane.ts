@@ -52,7 +52,7 @@ export class HealthLane {
     this.#listenersMs = now;
     const { listeners, troubles, tell } = this.#options;
     troubles.attempt("list listeners", () => {
-      const present = listeners.list();
+      const present = listeners.list(new Set(services.map((service) => service.protocol)));
       const deaf = new Map<ServiceKey, string>();
       for (const service of services) {
         const serving = servesService(present, service);

@@ -23,7 +23,8 @@ export function judgeLife(state: State, peer: Peer, now: number): LifeVerdict {
   }
   const deadMs = Math.max(state.self.deadMs, MISSED_PULSES_MAX * life.promisedMs);
   const silentMs = now - Math.max(life.heardMs, life.metMs, state.trustedFromMs);
-  if (silentMs >= deadMs) {
+  const stillDead = life.diedMs > Math.max(life.heardMs, life.metMs);
+  if (silentMs >= deadMs || stillDead) {
     return { state: "dead", reason: silenceReason(life.heardMs, now) };
   }
   if (life.askedMs !== null && now - Math.max(life.askedMs, state.trustedFromMs) >= ASK_ANSWER_MS) {

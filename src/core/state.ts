@@ -45,6 +45,8 @@ export interface Life {
   claims: ReadonlyMap<Ip, Claim>;
   /** Longest gap between two pulses so far. */
   gapMaxMs: number;
+  /** When it was last judged dead; a dead peer comes back by a pulse, never by this node's own pause. */
+  diedMs: number;
   /** Present verdict, kept to notice changes. */
   state: LifeState;
 }
@@ -183,6 +185,7 @@ export function newLife(now: number): Life {
     starting: false,
     claims: new Map(),
     gapMaxMs: 0,
+    diedMs: -Infinity,
     state: "suspect",
   };
 }

@@ -75,6 +75,7 @@ function judgePeers(state: State, now: number): void {
     const { state: after } = judgeLife(state, peer, now);
     if (before === after) continue;
     peer.life.state = after;
+    if (after === "dead") peer.life.diedMs = now;
     // What the holder saw of a dead node's servers is old news when the node is back.
     if (after === "dead" || after === "left") peer.reached.clear();
     state.tableVersion++;

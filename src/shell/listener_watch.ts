@@ -46,7 +46,9 @@ export function createListenerWatch(
 
   return {
     // A UDP socket without a port has not been bound yet.
-    list: () => questions.flatMap(listOne).filter((listener) => listener.port !== 0),
+    list: (protocols) =>
+      questions.filter((question) => protocols === undefined || protocols.has(question.protocol))
+        .flatMap(listOne).filter((listener) => listener.port !== 0),
   };
 }
 

@@ -197,6 +197,18 @@ describe("a cluster of two", () => {
     expect(run.cluster.holders(VIP)).toEqual(["n2"]);
   });
 
+  test("a dead node stays dead for a holder that was paused itself", async () => {
+    const run = await serving();
+    run.cluster.crash("n1");
+    await run.pass(2_000);
+    run.cluster.node("n2").paused = true;
+    await run.pass(600);
+    run.cluster.node("n2").paused = false;
+    await run.pass(100);
+    // Its pause made it doubt every silence, but this one had already been judged.
+    expect(weights(run, "n2")).toEqual({ "10.0.0.1": 0, "10.0.0.2": 1 });
+  });
+
   test("a web server that stops leaves the pool at once and comes back by its check", async () => {
     const run = await serving();
     run.cluster.node("n2").serving = false;
