@@ -5,7 +5,7 @@
  * the callers know what a return value means. Byte order is the machine's, little-endian on every
  * platform Bun runs on.
  */
-import { dlopen, type Pointer, ptr, read, toArrayBuffer } from "bun:ffi";
+import { dlopen, type Pointer, ptr, read } from "bun:ffi";
 
 /** A C pointer that only C looks behind. */
 export type Handle = Pointer | bigint;
@@ -39,6 +39,8 @@ const genlSymbols = {
 const libcSymbols = {
   // int *__errno_location(void);
   __errno_location: { args: [], returns: "ptr" },
+  // void *memcpy(void *dest, const void *src, size_t n);
+  memcpy: { args: ["ptr", "ptr", "u64"], returns: "void" },
   // void free(void *ptr);
   free: { args: ["ptr"], returns: "void" },
   // int socket(int domain, int type, int protocol);
@@ -84,13 +86,16 @@ export function readErrno(libc: Libc): number {
   return read.i32(location);
 }
 
-/** A copy of `length` bytes at the address in `slot`, whose memory is then freed: an out-pointer the callee allocated. */
-export function takeAllocated(libc: Libc, slot: BigUint64Array, length: number): Uint8Array {
+/** Moves `length` bytes from the address in `slot` to `target` and frees their memory: an out-pointer the callee allocated. */
+export function moveAllocated(
+  libc: Libc,
+  slot: BigUint64Array,
+  { target, length }: { readonly target: Uint8Array; readonly length: number },
+): void {
   // User space addresses have at most 47 bits (arm64: 52), so a number holds them exactly.
   const address = Number(slot[0]) as Pointer;
-  const copy = new Uint8Array(toArrayBuffer(address, 0, length)).slice();
+  libc.memcpy(target, address, length);
   libc.free(address);
-  return copy;
 }
 
 /** The address of `bytes`, for a C structure that points to them. The caller keeps `bytes` alive until the call returns. */

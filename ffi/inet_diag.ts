@@ -5,8 +5,8 @@ import {
   decodeDiagSocket,
   type DiagRequest,
   type DiagSocket,
-  encodeDiagRequest,
   SOCK_DIAG_BY_FAMILY,
+  writeDiagRequest,
 } from "./inet_diag_codec.ts";
 import type { Libraries } from "./libraries.ts";
 import { netlinkProtocols, NetlinkSocket } from "./netlink_socket.ts";
@@ -24,9 +24,13 @@ export function openInetDiag(libraries: Libraries): InetDiag {
   return {
     sockets: (request) =>
       socket.dumpAll(
-        { type: SOCK_DIAG_BY_FAMILY, flags: 0, payload: encodeDiagRequest(request) },
-        "list sockets",
-      ).map(({ payload }) => decodeDiagSocket(payload)).filter((row) => row !== undefined),
+        {
+          type: SOCK_DIAG_BY_FAMILY,
+          flags: 0,
+          write: (writer) => writeDiagRequest(writer, request),
+        },
+        { operation: "list sockets", decode: decodeDiagSocket },
+      ),
     close: () => socket.close(),
   };
 }

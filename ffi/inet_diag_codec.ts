@@ -3,7 +3,7 @@
  */
 import { addressBytes, familyNumber, type IpVersion, versionOfFamily } from "./address_family.ts";
 import { readBe16 } from "./bytes.ts";
-import { attributeNumber, findAttributes } from "./netlink_attribute.ts";
+import { AttributeReader, type AttributeWriter } from "./netlink_attribute.ts";
 
 /** SOCK_DIAG_BY_FAMILY. */
 export const SOCK_DIAG_BY_FAMILY = 20;
@@ -14,8 +14,8 @@ export const socketStates = {
   udpUnconnected: 1 << 7,
 } as const;
 
-/** struct inet_diag_req_v2: family, protocol, extensions, pad, states, struct inet_diag_sockid. */
-const REQUEST_BYTES = 56;
+/** struct inet_diag_sockid, the end of struct inet_diag_req_v2; zeros do not narrow the question. */
+const SOCKET_ID_BYTES = 48;
 /** struct inet_diag_msg. */
 const ANSWER_BYTES = 72;
 /** INET_DIAG_SKV6ONLY: given for IPv6 listeners, whoever asks (linux 4.2). */
@@ -39,13 +39,10 @@ export interface DiagSocket {
   readonly v6only: boolean;
 }
 
-/** The payload of a question. */
-export function encodeDiagRequest(request: DiagRequest): Uint8Array {
-  const view = new DataView(new ArrayBuffer(REQUEST_BYTES));
-  view.setUint8(0, familyNumber(request.version));
-  view.setUint8(1, request.protocol);
-  view.setUint32(4, request.states, true);
-  return new Uint8Array(view.buffer);
+/** Appends the payload of a question. */
+export function writeDiagRequest(writer: AttributeWriter, request: DiagRequest): void {
+  writer.word(familyNumber(request.version) | (request.protocol << 8)).word(request.states);
+  writer.structure(new Uint8Array(SOCKET_ID_BYTES));
 }
 
 /** Reads one socket; undefined when it is too short or of another family. The port is in network order. */
@@ -56,11 +53,6 @@ export function decodeDiagSocket(payload: Uint8Array): DiagSocket | undefined {
   return {
     address: payload.slice(8, 8 + addressBytes(version)),
     port: readBe16(payload, 4),
-    v6only: version === 6 && isV6Only(payload),
+    v6only: new AttributeReader().read(payload, ANSWER_BYTES).u8(ATTRIBUTE_V6_ONLY) === 1,
   };
-}
-
-function isV6Only(payload: Uint8Array): boolean {
-  const at = findAttributes(payload, ANSWER_BYTES)[ATTRIBUTE_V6_ONLY]!;
-  return attributeNumber(payload, at, 8) === 1;
 }

@@ -6,20 +6,20 @@ import { errnoName, KernelRequestError } from "./error.ts";
 import {
   decodeDestination,
   decodeService,
-  encodeChange,
-  encodeGet,
-  ipvsMessage,
   keyVersion,
+  writeChange,
+  writeCommand,
+  writeGet,
 } from "./ipvs_codec.ts";
 import { IPVS_FAMILY_NAME } from "./ipvs_constants.ts";
 import {
   decodeDaemon,
   decodeInfo,
   decodeTimeouts,
-  encodeDeleteDaemon,
-  encodeNewDaemon,
-  encodeTimeouts,
   type IpvsInfo,
+  writeDeleteDaemon,
+  writeNewDaemon,
+  writeTimeouts,
 } from "./ipvs_daemon_codec.ts";
 import type {
   IpvsChange,
@@ -30,8 +30,8 @@ import type {
   IpvsTimeouts,
 } from "./ipvs_types.ts";
 import type { Libraries } from "./libraries.ts";
-import { AttributeWriter } from "./netlink_attribute.ts";
-import { netlinkProtocols, NetlinkSocket } from "./netlink_socket.ts";
+import type { AttributeWriter } from "./netlink_attribute.ts";
+import { type DumpOptions, netlinkProtocols, NetlinkSocket } from "./netlink_socket.ts";
 
 /** The verbs of IPVS. All are synchronous and short; errors throw {@link KernelRequestError} unless said otherwise. */
 export interface Ipvs {
@@ -57,10 +57,12 @@ export interface Ipvs {
   close(): void;
 }
 
+/** Appends the payload of a message. */
+type Write = (writer: AttributeWriter) => void;
+
 /** Opens IPVS. A kernel without it is noticed at the first verb, so that the module may be loaded later. */
 export function openIpvs(libraries: Libraries): Ipvs {
   const socket = new NetlinkSocket(libraries, netlinkProtocols.generic);
-  const writer = new AttributeWriter();
   let known: number | undefined;
 
   function family(operation: string): number {
@@ -70,37 +72,29 @@ export function openIpvs(libraries: Libraries): Ipvs {
     throw new KernelRequestError({ operation, code: "ENOENT", detail });
   }
 
-  function query(payload: Uint8Array, operation: string) {
-    return socket.query({ type: family(operation), flags: 0, payload }, operation);
+  function query(write: Write, operation: string) {
+    return socket.query({ type: family(operation), flags: 0, write }, operation);
   }
 
-  function* dump<Row>(
-    payload: Uint8Array,
-    { operation, decode }: { operation: string; decode: (payload: Uint8Array) => Row | undefined },
-  ): Generator<Row[]> {
-    for (const messages of socket.dump({ type: family(operation), flags: 0, payload }, operation)) {
-      yield messages.map((message) => decode(message.payload)).filter((row) => row !== undefined);
-    }
+  function dump<Row>(write: Write, options: DumpOptions<Row>): Generator<Row[]> {
+    return socket.dump({ type: family(options.operation), flags: 0, write }, options);
   }
 
   return {
     change(changes) {
-      const type = family("change the IPVS table");
-      const messages = changes.map((change) => ({
-        type,
-        flags: 0,
-        payload: encodeChange(change, writer),
-      }));
-      return socket.request(messages).map(({ errno }) => errno === 0 ? null : errnoName(errno));
+      const kind = { type: family("change the IPVS table"), flags: 0 };
+      return socket.request(changes, kind, (change, writer) => writeChange(writer, change))
+        .map(({ errno }) => errno === 0 ? null : errnoName(errno));
     },
     services: () =>
-      dump(ipvsMessage("getService").finish(), {
+      dump((writer) => writeCommand(writer, "getService"), {
         operation: "list IPVS services",
         decode: decodeService,
       }),
     service(key) {
       try {
-        const answers = query(encodeGet("getService", key), "get IPVS service");
+        const ask = (writer: AttributeWriter) => writeGet(writer, "getService", key);
+        const answers = query(ask, "get IPVS service");
         return answers.map((answer) => decodeService(answer.payload)).find((row) => row);
       } catch (error) {
         if (error instanceof KernelRequestError && error.code === "ESRCH") return undefined;
@@ -108,31 +102,36 @@ export function openIpvs(libraries: Libraries): Ipvs {
       }
     },
     destinations: (key) =>
-      dump(encodeGet("getDestination", key), {
+      dump((writer) => writeGet(writer, "getDestination", key), {
         operation: "list IPVS real servers",
         decode: (payload) => decodeDestination(payload, keyVersion(key)),
       }),
     daemons: () =>
-      [...dump(ipvsMessage("getDaemon").finish(), {
+      [...dump((writer) => writeCommand(writer, "getDaemon"), {
         operation: "list sync daemons",
         decode: decodeDaemon,
       })].flat(),
     startDaemon(daemon) {
       const { role, interface: name, syncId } = daemon;
-      query(encodeNewDaemon(daemon), `start ${role} sync daemon ${syncId} on ${name}`);
+      query(
+        (writer) => writeNewDaemon(writer, daemon),
+        `start ${role} sync daemon ${syncId} on ${name}`,
+      );
     },
-    stopDaemon: (role) => void query(encodeDeleteDaemon(role), `stop ${role} sync daemon`),
+    stopDaemon: (role) =>
+      void query((writer) => writeDeleteDaemon(writer, role), `stop ${role} sync daemon`),
     info() {
-      const answers = query(ipvsMessage("getInfo").finish(), "get IPVS version");
+      const answers = query((writer) => writeCommand(writer, "getInfo"), "get IPVS version");
       const info = answers.map((answer) => decodeInfo(answer.payload)).find((found) => found);
       if (info !== undefined) return info;
       throw new KernelRequestError({ operation: "get IPVS version", code: "EBADMSG" });
     },
     timeouts() {
-      const [answer] = query(ipvsMessage("getConfig").finish(), "get IPVS timeouts");
+      const [answer] = query((writer) => writeCommand(writer, "getConfig"), "get IPVS timeouts");
       return decodeTimeouts(answer?.payload ?? new Uint8Array(0));
     },
-    setTimeouts: (timeouts) => void query(encodeTimeouts(timeouts), "set IPVS timeouts"),
+    setTimeouts: (timeouts) =>
+      void query((writer) => writeTimeouts(writer, timeouts), "set IPVS timeouts"),
     refresh() {
       known = undefined;
     },

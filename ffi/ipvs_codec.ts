@@ -17,7 +17,6 @@ import {
   versionOfAddress,
   versionOfFamily,
 } from "./address_family.ts";
-import { readBe16, readBe32, readU32 } from "./bytes.ts";
 import {
   commandAttributes,
   destinationAttributes as dest,
@@ -36,14 +35,7 @@ import type {
   IpvsServiceSettings,
   IpvsStatistics,
 } from "./ipvs_types.ts";
-import {
-  attributeNumber,
-  type Attributes,
-  attributeText,
-  AttributeWriter,
-  findAttributes,
-  findNested,
-} from "./netlink_attribute.ts";
+import { AttributeReader, type AttributeWriter } from "./netlink_attribute.ts";
 
 /** Bytes of an address attribute (union nf_inet_addr). */
 const ADDRESS_ATTRIBUTE_BYTES = 16;
@@ -52,89 +44,76 @@ export const GENERIC_HEADER_BYTES = 4;
 /** All bits of the flags word. */
 const FLAGS_MASK = 0xffff_ffff;
 
-/** The generic netlink header of every command (struct genlmsghdr). */
-const headers = new Map(
-  Object.entries(ipvsCommands).map((
-    [command, number],
-  ) => [command, Uint8Array.of(number, IPVS_FAMILY_VERSION, 0, 0)]),
-);
-
-/** Begins the payload of an IPVS message with the header of a command. */
-export function ipvsMessage(
-  command: keyof typeof ipvsCommands,
-  writer: AttributeWriter = new AttributeWriter(),
+/** Appends the generic netlink header of a command (struct genlmsghdr). */
+export function writeCommand(
+  writer: AttributeWriter,
+  name: keyof typeof ipvsCommands,
 ): AttributeWriter {
-  return writer.begin().structure(headers.get(command)!);
+  return writer.word(ipvsCommands[name] | (IPVS_FAMILY_VERSION << 8));
 }
 
-/** The payload of a change, built with `writer`. */
-export function encodeChange(
-  change: IpvsChange,
-  writer: AttributeWriter = new AttributeWriter(),
-): Uint8Array {
-  const message = ipvsMessage(change.command, writer);
-  message.nested(commandAttributes.service, () => {
-    encodeServiceKey(message, change.service);
-    if (change.command === "newService" || change.command === "setService") {
-      encodeServiceSettings(message, change.service, change.settings);
-    }
-  });
-  if ("destination" in change) {
-    message.nested(commandAttributes.destination, () => {
-      encodeDestinationKey(message, change.destination);
-      if (change.command !== "deleteDestination") {
-        encodeDestinationSettings(message, change.settings);
-      }
-    });
+/** Appends the payload of a change. */
+export function writeChange(writer: AttributeWriter, change: IpvsChange): void {
+  writeCommand(writer, change.command);
+  const service = writer.open(commandAttributes.service);
+  writeServiceKey(writer, change.service);
+  if (change.command === "newService" || change.command === "setService") {
+    writeServiceSettings(writer, change.service, change.settings);
   }
-  return message.finish();
+  writer.close(service);
+  if (!("destination" in change)) return;
+  const destination = writer.open(commandAttributes.destination);
+  writeDestinationKey(writer, change.destination);
+  if (change.command !== "deleteDestination") writeDestinationSettings(writer, change.settings);
+  writer.close(destination);
 }
 
-/** The payload that asks for one service, or for the real servers of it. */
-export function encodeGet(
-  command: "getService" | "getDestination",
+/** Appends the payload that asks for one service, or for the real servers of it. */
+export function writeGet(
+  writer: AttributeWriter,
+  name: "getService" | "getDestination",
   service: IpvsServiceKey,
-): Uint8Array {
-  const message = ipvsMessage(command);
-  return message.nested(commandAttributes.service, () => encodeServiceKey(message, service))
-    .finish();
+): void {
+  const start = writeCommand(writer, name).open(commandAttributes.service);
+  writeServiceKey(writer, service);
+  writer.close(start);
 }
 
-function encodeServiceKey(message: AttributeWriter, key: IpvsServiceKey): void {
+function writeServiceKey(writer: AttributeWriter, key: IpvsServiceKey): void {
   if (key.kind === "mark") {
-    message.u16(svc.family, familyNumber(key.version)).u32(svc.firewallMark, key.mark);
+    writer.u16(svc.family, familyNumber(key.version)).u32(svc.firewallMark, key.mark);
     return;
   }
-  message.u16(svc.family, familyNumber(versionOfAddress(key.address)))
+  writer.u16(svc.family, familyNumber(versionOfAddress(key.address)))
     .u16(svc.protocol, key.protocol)
     .bytes(svc.address, key.address, ADDRESS_ATTRIBUTE_BYTES)
     .be16(svc.port, key.port);
 }
 
-function encodeServiceSettings(
-  message: AttributeWriter,
+function writeServiceSettings(
+  writer: AttributeWriter,
   key: IpvsServiceKey,
   settings: IpvsServiceSettings,
 ): void {
-  message.text(svc.scheduler, settings.scheduler)
+  writer.text(svc.scheduler, settings.scheduler)
     .u32pair(svc.flags, settings.flags, FLAGS_MASK)
     .u32(svc.timeout, settings.timeoutSeconds);
-  if (keyVersion(key) === 6) message.u32(svc.netmask, settings.netmask);
-  else message.be32(svc.netmask, settings.netmask);
-  if (settings.engine !== "") message.text(svc.engine, settings.engine);
+  if (keyVersion(key) === 6) writer.u32(svc.netmask, settings.netmask);
+  else writer.be32(svc.netmask, settings.netmask);
+  if (settings.engine !== "") writer.text(svc.engine, settings.engine);
 }
 
-function encodeDestinationKey(message: AttributeWriter, key: IpvsDestinationKey): void {
-  message.u16(dest.family, familyNumber(versionOfAddress(key.address)))
+function writeDestinationKey(writer: AttributeWriter, key: IpvsDestinationKey): void {
+  writer.u16(dest.family, familyNumber(versionOfAddress(key.address)))
     .bytes(dest.address, key.address, ADDRESS_ATTRIBUTE_BYTES)
     .be16(dest.port, key.port);
 }
 
-function encodeDestinationSettings(
-  message: AttributeWriter,
+function writeDestinationSettings(
+  writer: AttributeWriter,
   settings: IpvsDestinationSettings,
 ): void {
-  message.u32(dest.forwarding, settings.forwarding)
+  writer.u32(dest.forwarding, settings.forwarding)
     .u32(dest.weight, settings.weight)
     .u8(dest.tunnelType, settings.tunnel.type)
     .be16(dest.tunnelPort, settings.tunnel.port)
@@ -143,40 +122,38 @@ function encodeDestinationSettings(
     .u32(dest.lowerThreshold, settings.lowerThreshold);
 }
 
+/** Readers of the three levels of a row; a row is read to its end before the next one. */
+const command = new AttributeReader();
+const row = new AttributeReader();
+const counters = new AttributeReader();
+
 /** Reads a service from the payload of an answer; undefined when it is not a whole one. */
 export function decodeService(payload: Uint8Array): IpvsService | undefined {
-  const found = findInCommand(payload, commandAttributes.service);
-  const key = decodeServiceKey(payload, found);
-  const netmask = found[svc.netmask]!;
-  const scheduler = attributeText(payload, found[svc.scheduler]!);
-  if (key === undefined || netmask === 0 || scheduler === "") return undefined;
+  command.read(payload, GENERIC_HEADER_BYTES);
+  row.readNested(command, commandAttributes.service);
+  const key = readServiceKey();
+  const scheduler = row.text(svc.scheduler);
+  if (key === undefined || scheduler === "" || !row.has(svc.netmask)) return undefined;
   const settings = {
     scheduler,
-    flags: attributeNumber(payload, found[svc.flags]!, 32),
-    timeoutSeconds: attributeNumber(payload, found[svc.timeout]!, 32),
-    netmask: keyVersion(key) === 6 ? readU32(payload, netmask) : readBe32(payload, netmask),
-    engine: attributeText(payload, found[svc.engine]!),
+    flags: row.u32(svc.flags),
+    timeoutSeconds: row.u32(svc.timeout),
+    netmask: keyVersion(key) === 6 ? row.u32(svc.netmask) : row.be32(svc.netmask),
+    engine: row.text(svc.engine),
   };
-  return { key, settings, statistics: decodeStatistics(payload, found[svc.statistics64]!) };
+  return { key, settings, statistics: readStatistics(svc.statistics64) };
 }
 
-function findInCommand(payload: Uint8Array, type: number): Attributes {
-  return findNested(payload, findAttributes(payload, GENERIC_HEADER_BYTES)[type]!);
-}
-
-function decodeServiceKey(payload: Uint8Array, found: Attributes): IpvsServiceKey | undefined {
-  const version = versionOfFamily(attributeNumber(payload, found[svc.family]!, 16));
+function readServiceKey(): IpvsServiceKey | undefined {
+  const version = versionOfFamily(row.u16(svc.family));
   if (version === undefined) return undefined;
-  const mark = found[svc.firewallMark]!;
-  if (mark !== 0) return { kind: "mark", version, mark: attributeNumber(payload, mark, 32) };
-  const address = found[svc.address]!;
-  const port = found[svc.port]!;
-  if (address === 0 || port === 0) return undefined;
+  if (row.has(svc.firewallMark)) return { kind: "mark", version, mark: row.u32(svc.firewallMark) };
+  if (!row.has(svc.address) || !row.has(svc.port)) return undefined;
   return {
     kind: "endpoint",
-    protocol: attributeNumber(payload, found[svc.protocol]!, 16),
-    address: payload.slice(address, address + addressBytes(version)),
-    port: readBe16(payload, port),
+    protocol: row.u16(svc.protocol),
+    address: row.bytes(svc.address, addressBytes(version)),
+    port: row.be16(svc.port),
   };
 }
 
@@ -185,52 +162,43 @@ export function decodeDestination(
   payload: Uint8Array,
   serviceVersion: IpVersion,
 ): IpvsDestination | undefined {
-  const found = findInCommand(payload, commandAttributes.destination);
-  const address = found[dest.address]!;
-  const port = found[dest.port]!;
-  if (address === 0 || port === 0) return undefined;
-  const number = (type: number) => attributeNumber(payload, found[type]!, 32);
-  const family = attributeNumber(payload, found[dest.family]!, 16);
-  const length = addressBytes(versionOfFamily(family) ?? serviceVersion);
+  command.read(payload, GENERIC_HEADER_BYTES);
+  row.readNested(command, commandAttributes.destination);
+  if (!row.has(dest.address) || !row.has(dest.port)) return undefined;
+  const length = addressBytes(versionOfFamily(row.u16(dest.family)) ?? serviceVersion);
   return {
-    key: { address: payload.slice(address, address + length), port: readBe16(payload, port) },
-    settings: decodeDestinationSettings(payload, found),
-    activeConnections: number(dest.activeConnections),
-    inactiveConnections: number(dest.inactiveConnections),
-    persistentConnections: number(dest.persistentConnections),
-    statistics: decodeStatistics(payload, found[dest.statistics64]!),
+    key: { address: row.bytes(dest.address, length), port: row.be16(dest.port) },
+    settings: readDestinationSettings(),
+    activeConnections: row.u32(dest.activeConnections),
+    inactiveConnections: row.u32(dest.inactiveConnections),
+    persistentConnections: row.u32(dest.persistentConnections),
+    statistics: readStatistics(dest.statistics64),
   };
 }
 
-function decodeDestinationSettings(
-  payload: Uint8Array,
-  found: Attributes,
-): IpvsDestinationSettings {
-  const number = (type: number) => attributeNumber(payload, found[type]!, 32);
-  const tunnelPort = found[dest.tunnelPort]!;
+function readDestinationSettings(): IpvsDestinationSettings {
   return {
-    forwarding: number(dest.forwarding),
-    weight: number(dest.weight) | 0,
-    upperThreshold: number(dest.upperThreshold),
-    lowerThreshold: number(dest.lowerThreshold),
+    forwarding: row.u32(dest.forwarding),
+    weight: row.u32(dest.weight) | 0,
+    upperThreshold: row.u32(dest.upperThreshold),
+    lowerThreshold: row.u32(dest.lowerThreshold),
     tunnel: {
-      type: attributeNumber(payload, found[dest.tunnelType]!, 8),
-      port: tunnelPort === 0 ? 0 : readBe16(payload, tunnelPort),
-      flags: attributeNumber(payload, found[dest.tunnelFlags]!, 16),
+      type: row.u8(dest.tunnelType),
+      port: row.be16(dest.tunnelPort),
+      flags: row.u16(dest.tunnelFlags),
     },
   };
 }
 
 /** 64-bit statistics are there since linux 4.1; without them everything is 0. */
-function decodeStatistics(payload: Uint8Array, at: number): IpvsStatistics {
-  const found = findNested(payload, at);
-  const number = (type: number) => attributeNumber(payload, found[type]!, 64);
+function readStatistics(type: number): IpvsStatistics {
+  counters.readNested(row, type);
   return {
-    connections: number(stats.connections),
-    inPackets: number(stats.inPackets),
-    outPackets: number(stats.outPackets),
-    inBytes: number(stats.inBytes),
-    outBytes: number(stats.outBytes),
+    connections: counters.u64(stats.connections),
+    inPackets: counters.u64(stats.inPackets),
+    outPackets: counters.u64(stats.outPackets),
+    inBytes: counters.u64(stats.inBytes),
+    outBytes: counters.u64(stats.outBytes),
   };
 }
 

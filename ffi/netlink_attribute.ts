@@ -2,29 +2,51 @@
  * Netlink attributes (struct nlattr, linux/netlink.h): 16 bits of length with this header, 16 bits of
  * type, the value, padding to four bytes. Attributes nest.
  */
-import { readText, readU16, readU32, readU64 } from "./bytes.ts";
+import { readBe16, readBe32, readText, readU16, readU32, readU64, writeU32 } from "./bytes.ts";
 
 const ATTRIBUTE_HEADER_BYTES = 4;
 /** NLA_F_NESTED: ipvsadm sets it on what it sends, the kernel does not on what it answers. */
 const NESTED = 0x8000;
 /** NLA_TYPE_MASK: without NLA_F_NESTED and NLA_F_NET_BYTEORDER. */
 const TYPE_MASK = 0x3fff;
-/** Room to begin with; one IPVS request takes 200 bytes. */
-const CAPACITY_BYTES = 512;
+/** Room to begin with; one IPVS request takes 200 bytes, and up to 64 of them go together. */
+const CAPACITY_BYTES = 16_384;
 
 /**
- * Builds the payload of a message: a fixed structure, then attributes. One writer serves many messages,
- * since a table of thousands of rows would otherwise cost as many buffers; so everything is written byte by
- * byte, and padding is written too, over the rest of the message before.
+ * Builds messages one behind the other: a fixed structure, then attributes. One writer serves for thousands
+ * of messages, which would otherwise leave as many buffers to the garbage collector; so all is written
+ * byte by byte into one buffer, and padding is written too, over whatever was there before.
  */
 export class AttributeWriter {
   #bytes = new Uint8Array(CAPACITY_BYTES);
   #length = 0;
 
-  /** Begins a new message. */
-  begin(): this {
+  /** Bytes written since the last {@link clear}. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The whole buffer, of which {@link length} bytes count. Another one after the next write, perhaps. */
+  get buffer(): Uint8Array {
+    return this.#bytes;
+  }
+
+  /** Forgets what was written. */
+  clear(): this {
     this.#length = 0;
     return this;
+  }
+
+  /** Appends a 32-bit number in machine order, outside of any attribute. */
+  word(value: number): this {
+    this.#reserve(4);
+    this.#word(value);
+    return this;
+  }
+
+  /** Writes a 32-bit number in machine order over one that was written at `offset`. */
+  overwrite(offset: number, value: number): void {
+    writeU32(this.#bytes, value, offset);
   }
 
   /** Appends the fixed structure that precedes the attributes, padded to four bytes. */
@@ -84,15 +106,18 @@ export class AttributeWriter {
     return this.bytes(type, encoder.encode(`${value}\0`));
   }
 
-  /** Appends an attribute that holds the attributes `body` writes. */
-  nested(type: number, body: (writer: this) => void): this {
+  /** Begins an attribute that holds those written until {@link close} is called with the result. */
+  open(type: number): number {
     const start = this.#length;
     this.#header(type | NESTED, 0);
-    body(this);
+    return start;
+  }
+
+  /** Ends the attribute that {@link open} began at `start`. */
+  close(start: number): void {
     const length = this.#length - start;
     this.#bytes[start] = length;
     this.#bytes[start + 1] = length >>> 8;
-    return this;
   }
 
   /** A copy of what was written. */
@@ -107,13 +132,8 @@ export class AttributeWriter {
 
   /** Four bytes, machine order; room has been reserved. */
   #word(value: number): void {
-    const bytes = this.#bytes;
-    const start = this.#length;
-    bytes[start] = value;
-    bytes[start + 1] = value >>> 8;
-    bytes[start + 2] = value >>> 16;
-    bytes[start + 3] = value >>> 24;
-    this.#length = start + 4;
+    writeU32(this.#bytes, value, this.#length);
+    this.#length += 4;
   }
 
   #append(value: Uint8Array, length: number): void {
@@ -143,65 +163,100 @@ const encoder = new TextEncoder();
 const TYPE_READ_MAX = 31;
 
 /**
- * Where the value of each type of attribute begins; 0 when there is none, since a header comes first. No
- * views are made: a table of ten thousand rows has half a million attributes.
+ * Reads attributes by type. One reader serves for thousands of messages: it holds where each value begins,
+ * and makes no views, since a table of ten thousand rows has half a million attributes.
+ *
+ * A value that is absent, or shorter than asked for, reads as 0 or empty; {@link has} tells. Nothing outside of
+ * the message is ever read.
  */
-export type Attributes = Int32Array;
+export class AttributeReader {
+  #bytes: Uint8Array = new Uint8Array(0);
+  /** Where the value of each type begins; 0 when there is none, since a header comes first. */
+  readonly #starts = new Int32Array(TYPE_READ_MAX + 1);
 
-/**
- * Finds the attributes from `start` to `end`; the last of a type wins, as in the kernel's nla_parse. Stops at
- * a length that points outside: what the kernel wrote never does.
- */
-export function findAttributes(
-  bytes: Uint8Array,
-  start: number = 0,
-  end: number = bytes.length,
-): Attributes {
-  const found = new Int32Array(TYPE_READ_MAX + 1);
-  let position = start;
-  while (position + ATTRIBUTE_HEADER_BYTES <= end) {
-    const length = readU16(bytes, position);
-    if (length < ATTRIBUTE_HEADER_BYTES || position + length > end) break;
-    const type = readU16(bytes, position + 2) & TYPE_MASK;
-    if (type <= TYPE_READ_MAX) found[type] = position + ATTRIBUTE_HEADER_BYTES;
-    position += (length + 3) & ~3;
+  /** Finds the attributes behind a fixed structure of `structureBytes`. */
+  read(payload: Uint8Array, structureBytes: number = 0): this {
+    this.#bytes = payload;
+    this.#scan(structureBytes, payload.length);
+    return this;
   }
-  return found;
-}
 
-/** Where the value that begins at `at` ends. */
-export function endOfAttribute(bytes: Uint8Array, at: number): number {
-  return at - ATTRIBUTE_HEADER_BYTES + readU16(bytes, at - ATTRIBUTE_HEADER_BYTES);
-}
+  /** Finds the attributes inside one that `parent` has found; none when it has not. */
+  readNested(parent: AttributeReader, type: number): this {
+    this.#bytes = parent.#bytes;
+    const start = parent.#starts[type]!;
+    this.#scan(start, start === 0 ? 0 : parent.#end(type));
+    return this;
+  }
 
-/** The attributes inside the one that begins at `at`; none when that is 0. */
-export function findNested(bytes: Uint8Array, at: number): Attributes {
-  return at === 0
-    ? findAttributes(bytes, 0, 0)
-    : findAttributes(bytes, at, endOfAttribute(bytes, at));
-}
+  /** Whether there is an attribute of this type. */
+  has(type: number): boolean {
+    return this.#starts[type] !== 0;
+  }
 
-/** A copy of the value that begins at `at`. */
-export function attributeBytes(bytes: Uint8Array, at: number): Uint8Array {
-  return bytes.slice(at, endOfAttribute(bytes, at));
-}
+  /** An 8-bit number. */
+  u8(type: number): number {
+    return this.#holds(type, 1) ? this.#bytes[this.#starts[type]!]! : 0;
+  }
 
-/** The text that begins at `at`, without its closing zero; empty when `at` is 0. */
-export function attributeText(bytes: Uint8Array, at: number): string {
-  return at === 0 ? "" : readText(bytes, at, endOfAttribute(bytes, at));
-}
+  /** A 16-bit number in machine order. */
+  u16(type: number): number {
+    return this.#holds(type, 2) ? readU16(this.#bytes, this.#starts[type]!) : 0;
+  }
 
-/** The number of 8, 16, 32 or 64 bits, machine order, that begins at `at`; 0 when `at` is 0 or the value is too short. */
-export function attributeNumber(bytes: Uint8Array, at: number, bits: 8 | 16 | 32 | 64): number {
-  if (at === 0 || at + bits / 8 > endOfAttribute(bytes, at)) return 0;
-  switch (bits) {
-    case 8:
-      return bytes[at]!;
-    case 16:
-      return readU16(bytes, at);
-    case 32:
-      return readU32(bytes, at);
-    case 64:
-      return readU64(bytes, at);
+  /** A 16-bit number in network order. */
+  be16(type: number): number {
+    return this.#holds(type, 2) ? readBe16(this.#bytes, this.#starts[type]!) : 0;
+  }
+
+  /** A 32-bit number in machine order; `offset` bytes into the value. */
+  u32(type: number, offset: number = 0): number {
+    return this.#holds(type, offset + 4) ? readU32(this.#bytes, this.#starts[type]! + offset) : 0;
+  }
+
+  /** A 32-bit number in network order. */
+  be32(type: number): number {
+    return this.#holds(type, 4) ? readBe32(this.#bytes, this.#starts[type]!) : 0;
+  }
+
+  /** A 64-bit number in machine order; inexact from 2^53. */
+  u64(type: number): number {
+    return this.#holds(type, 8) ? readU64(this.#bytes, this.#starts[type]!) : 0;
+  }
+
+  /** A copy of the value, or of its first `length` bytes. */
+  bytes(type: number, length?: number): Uint8Array {
+    const start = this.#starts[type]!;
+    if (start === 0) return new Uint8Array(0);
+    const end = this.#end(type);
+    return this.#bytes.slice(start, length === undefined ? end : Math.min(end, start + length));
+  }
+
+  /** A text without its closing zero. */
+  text(type: number): string {
+    return this.has(type) ? readText(this.#bytes, this.#starts[type]!, this.#end(type)) : "";
+  }
+
+  /** The last of a type wins, as in the kernel's nla_parse. Stops at a length that points outside: the kernel never writes one. */
+  #scan(start: number, end: number): void {
+    this.#starts.fill(0);
+    let position = start;
+    while (position + ATTRIBUTE_HEADER_BYTES <= end) {
+      const length = readU16(this.#bytes, position);
+      if (length < ATTRIBUTE_HEADER_BYTES || position + length > end) return;
+      const type = readU16(this.#bytes, position + 2) & TYPE_MASK;
+      if (type <= TYPE_READ_MAX) this.#starts[type] = position + ATTRIBUTE_HEADER_BYTES;
+      position += (length + 3) & ~3;
+    }
+  }
+
+  #end(type: number): number {
+    const header = this.#starts[type]! - ATTRIBUTE_HEADER_BYTES;
+    return header + readU16(this.#bytes, header);
+  }
+
+  #holds(type: number, bytes: number): boolean {
+    const start = this.#starts[type]!;
+    return start !== 0 && start + bytes <= this.#end(type);
   }
 }

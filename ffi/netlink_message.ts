@@ -2,8 +2,8 @@
  * The netlink message (linux/netlink.h): a 16-byte header, a payload, padding to four bytes.
  * Several messages follow each other in one datagram, in both directions.
  */
-import { readI32, readU16, readU32, writeU32 } from "./bytes.ts";
-import { attributeText, findAttributes } from "./netlink_attribute.ts";
+import { readI32, readU16, readU32 } from "./bytes.ts";
+import { AttributeReader, type AttributeWriter } from "./netlink_attribute.ts";
 
 /** struct nlmsghdr: length, type, flags, sequence, port. */
 export const NETLINK_HEADER_BYTES = 16;
@@ -27,11 +27,10 @@ export const messageFlags = {
   create: 0x400,
 } as const;
 
-/** A message to send; sequence number and NLM_F_REQUEST are the socket's business. */
-export interface OutgoingMessage {
+/** Type and flags of a message to send. */
+export interface MessageKind {
   readonly type: number;
   readonly flags: number;
-  readonly payload: Uint8Array;
 }
 
 /** A message as received. `payload` is a view into the datagram. */
@@ -42,40 +41,40 @@ export interface IncomingMessage {
   readonly payload: Uint8Array;
 }
 
-/** Space a message of this payload takes in a datagram. */
-export function messageBytes(payloadBytes: number): number {
-  return align(NETLINK_HEADER_BYTES + payloadBytes);
-}
-
 /** The next multiple of four (NLMSG_ALIGN, NLA_ALIGN). */
 export function align(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** Writes a message at `offset` of `target` and returns where the next one starts. Sending port 0: the kernel knows the sender. */
-export function encodeMessage(
-  message: OutgoingMessage,
-  target: Uint8Array,
-  place: { readonly offset: number; readonly sequence: number },
+/**
+ * Appends the header of a message and returns where it begins; what is appended until {@link endMessage} is its
+ * payload. The sending port is 0: the kernel knows the sender.
+ */
+export function beginMessage(
+  writer: AttributeWriter,
+  kind: MessageKind,
+  sequence: number,
 ): number {
-  const { offset, sequence } = place;
-  const length = NETLINK_HEADER_BYTES + message.payload.length;
-  writeU32(target, length, offset);
-  writeU32(target, message.type | (message.flags << 16), offset + 4);
-  writeU32(target, sequence, offset + 8);
-  writeU32(target, 0, offset + 12);
-  target.set(message.payload, offset + NETLINK_HEADER_BYTES);
-  target.fill(0, offset + length, offset + align(length));
-  return offset + align(length);
+  const start = writer.length;
+  writer.word(0).word(kind.type | (kind.flags << 16)).word(sequence).word(0);
+  return start;
 }
 
-/** The messages of one datagram; undefined when a length points outside of it. */
-export function decodeMessages(datagram: Uint8Array): IncomingMessage[] | undefined {
+/** Writes the length into the header. Attributes and structures are padded, so the message is too. */
+export function endMessage(writer: AttributeWriter, start: number): void {
+  writer.overwrite(start, writer.length - start);
+}
+
+/** The messages of a datagram that fills the first `end` bytes; undefined when a length points outside of it. */
+export function decodeMessages(
+  datagram: Uint8Array,
+  end: number = datagram.length,
+): IncomingMessage[] | undefined {
   const messages: IncomingMessage[] = [];
   let offset = 0;
-  while (offset + NETLINK_HEADER_BYTES <= datagram.length) {
+  while (offset + NETLINK_HEADER_BYTES <= end) {
     const length = readU32(datagram, offset);
-    if (length < NETLINK_HEADER_BYTES || offset + length > datagram.length) return undefined;
+    if (length < NETLINK_HEADER_BYTES || offset + length > end) return undefined;
     messages.push({
       type: readU16(datagram, offset + 4),
       flags: readU16(datagram, offset + 6),
@@ -103,6 +102,6 @@ export function decodeAcknowledgement(message: IncomingMessage): Acknowledgement
   const request = (message.flags & messageFlags.capped) !== 0
     ? NETLINK_HEADER_BYTES
     : align(readU32(message.payload, 4));
-  const at = findAttributes(message.payload, 4 + request)[ERROR_ATTRIBUTE_TEXT]!;
-  return { errno, text: attributeText(message.payload, at) };
+  const found = new AttributeReader().read(message.payload, 4 + request);
+  return { errno, text: found.text(ERROR_ATTRIBUTE_TEXT) };
 }

@@ -9,20 +9,21 @@
  * and a message without an error has succeeded. One acknowledgement each would cost a system call each.
  */
 import { constants } from "node:os";
-import { type Handle, readErrno, takeAllocated } from "./bun_ffi.ts";
+import { type Handle, moveAllocated, readErrno } from "./bun_ffi.ts";
 import { errnoName, KernelRequestError } from "./error.ts";
 import type { Libraries } from "./libraries.ts";
 import {
   type Acknowledgement,
+  beginMessage,
   decodeAcknowledgement,
   decodeMessages,
-  encodeMessage,
+  endMessage,
   type IncomingMessage,
-  messageBytes,
   messageFlags,
+  type MessageKind,
   messageTypes,
-  type OutgoingMessage,
 } from "./netlink_message.ts";
+import { AttributeWriter } from "./netlink_attribute.ts";
 import { readI32, readU32 } from "./bytes.ts";
 
 /** Protocols of AF_NETLINK (linux/netlink.h). */
@@ -30,7 +31,7 @@ export const netlinkProtocols = { route: 0, sockDiag: 4, generic: 16 } as const;
 
 /** Messages in one send: a few ms of kernel work, during which the event loop stands still. */
 export const BATCH_MESSAGES_MAX = 64;
-/** Bytes in one send: the kernel refuses (EMSGSIZE) what does not fit the send buffer. */
+/** Bytes after which a batch is full: the kernel refuses (EMSGSIZE) what does not fit the send buffer. */
 const BATCH_BYTES_MAX = 32_768;
 const SEND_BUFFER_BYTES = 131_072;
 /** Room for the errors of a whole batch, each of which the kernel charges with about 800 bytes. */
@@ -57,14 +58,32 @@ const SOL_NETLINK = 270;
 const NETLINK_CAP_ACK = 10;
 const NETLINK_EXT_ACK = 11;
 
+/** A message to send; sequence number and NLM_F_REQUEST are the socket's business. */
+export interface OutgoingMessage extends MessageKind {
+  /** Appends the payload. */
+  readonly write: (writer: AttributeWriter) => void;
+}
+
+/** What a dump is called in errors, and how its messages are read: at once, since their bytes do not last. */
+export interface DumpOptions<Row> {
+  readonly operation: string;
+  readonly decode: (payload: Uint8Array) => Row | undefined;
+}
+
 /** See the head of this file. Not for use by two callers at a time: a dump occupies the socket until its iterator ends. */
 export class NetlinkSocket implements Disposable {
   readonly #libraries: Libraries;
   readonly #socket: Handle;
-  readonly #sendBuffer = new Uint8Array(BATCH_BYTES_MAX);
+  readonly #writer = new AttributeWriter();
+  readonly #received = new Uint8Array(DATAGRAM_BYTES_MAX);
   readonly #sender = new Uint8Array(12);
   readonly #slot = new BigUint64Array(1);
+  readonly #slotBytes = new Uint8Array(this.#slot.buffer);
   #sequence = 1;
+  /** Where the message appended last begins. */
+  #last = 0;
+  /** The kernel called the present dump inconsistent. */
+  #interrupted = false;
   #closed = false;
 
   /** Opens and connects a socket of a protocol of {@link netlinkProtocols}. */
@@ -90,47 +109,71 @@ export class NetlinkSocket implements Disposable {
     return family < 0 ? undefined : family;
   }
 
-  /** Sends all messages, in as few sends as the limits allow, and returns one outcome for each. */
-  request(messages: readonly OutgoingMessage[]): Acknowledgement[] {
+  /**
+   * Sends a message for each item, whose payload `write` appends, in as few sends as the limits allow, and
+   * returns one outcome for each.
+   */
+  request<Item>(
+    items: readonly Item[],
+    kind: MessageKind,
+    write: (item: Item, writer: AttributeWriter) => void,
+  ): Acknowledgement[] {
     const outcomes: Acknowledgement[] = [];
-    for (let start = 0; start < messages.length; start = outcomes.length) {
-      const batch = messages.slice(start, batchEnd(messages, start));
-      for (const outcome of this.#exchange(batch).outcomes) outcomes.push(outcome);
+    const asked = { type: kind.type, flags: kind.flags | messageFlags.request };
+    while (outcomes.length < items.length) {
+      const first = this.#sequence;
+      this.#writer.clear();
+      for (let index = outcomes.length; index < items.length && this.#hasRoom(first); index++) {
+        const start = this.#begin(asked);
+        write(items[index]!, this.#writer);
+        endMessage(this.#writer, start);
+      }
+      for (const outcome of this.#exchange(first).outcomes) outcomes.push(outcome);
     }
     return outcomes;
   }
 
   /** Sends one message and returns what the kernel answered; throws {@link KernelRequestError} if it refused. */
   query(message: OutgoingMessage, operation: string): IncomingMessage[] {
-    const { outcomes, answers } = this.#exchange([message]);
+    const first = this.#writeOne(message, messageFlags.request);
+    const { outcomes, answers } = this.#exchange(first);
     throwIfRefused(outcomes[0]!, operation);
     return answers;
   }
 
   /**
-   * A whole dump at once, for small tables. Asks again when the table changed meanwhile, a bounded number
-   * of times.
+   * A whole dump at once, for small tables; messages `decode` does not understand are left out. Asks again
+   * when the table changed meanwhile, a bounded number of times.
    */
-  dumpAll(message: OutgoingMessage, operation: string): IncomingMessage[] {
-    let messages: IncomingMessage[] = [];
+  dumpAll<Row>(message: OutgoingMessage, { operation, decode }: DumpOptions<Row>): Row[] {
+    let rows: Row[] = [];
     for (let attempt = 0; attempt < DUMP_ATTEMPTS_MAX; attempt++) {
-      messages = [...this.dump(message, operation)].flat();
-      if (!messages.some(({ flags }) => (flags & messageFlags.dumpInterrupted) !== 0)) break;
+      this.#interrupted = false;
+      rows = [...this.dump(message, { operation, decode })].flat();
+      if (!this.#interrupted) break;
     }
-    return messages;
+    return rows;
   }
 
   /** A dump, datagram by datagram. Until the iterator ends or is given up, the socket can do nothing else. */
-  *dump(message: OutgoingMessage, operation: string): Generator<IncomingMessage[]> {
-    const sequence = this.#send([{ ...message, flags: message.flags | messageFlags.dump }]);
+  *dump<Row>(
+    message: OutgoingMessage,
+    { operation, decode }: DumpOptions<Row>,
+  ): Generator<Row[]> {
+    const sequence = this.#writeOne(message, messageFlags.request | messageFlags.dump);
+    this.#send();
     let ended = false;
     try {
       for (let count = 0; !ended && count < DUMP_DATAGRAMS_MAX; count++) {
-        const received = this.#receive(operation).filter((part) => part.sequence === sequence);
-        const last = received.find(endsDump);
-        ended = last !== undefined;
-        if (last !== undefined) throwIfRefused(dumpOutcome(last), operation);
-        const rows = received.filter((part) => !endsDump(part));
+        const rows: Row[] = [];
+        for (const part of this.#receive(operation)) {
+          if (part.sequence !== sequence) continue;
+          if ((part.flags & messageFlags.dumpInterrupted) !== 0) this.#interrupted = true;
+          ended = endsDump(part);
+          if (ended) throwIfRefused(dumpOutcome(part), operation);
+          const row = ended ? undefined : decode(part.payload);
+          if (row !== undefined) rows.push(row);
+        }
         if (rows.length > 0) yield rows;
       }
     } catch (error) {
@@ -171,20 +214,46 @@ export class NetlinkSocket implements Disposable {
     libc.setsockopt(descriptor, option.level, option.name, value, value.length);
   }
 
-  #exchange(messages: readonly OutgoingMessage[]) {
-    const outcomes: (Acknowledgement | undefined)[] = messages.map(() => undefined);
+  /** Whether the batch whose first message has this number takes one more. */
+  #hasRoom(first: number): boolean {
+    return ((this.#sequence - first) >>> 0) < BATCH_MESSAGES_MAX &&
+      this.#writer.length < BATCH_BYTES_MAX;
+  }
+
+  #begin(kind: MessageKind): number {
+    this.#last = beginMessage(this.#writer, kind, this.#sequence);
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    return this.#last;
+  }
+
+  /** Makes a batch of one message, with flags added to its own, and returns its sequence number. */
+  #writeOne(message: OutgoingMessage, flags: number): number {
+    const sequence = this.#sequence;
+    this.#writer.clear();
+    const start = this.#begin({ type: message.type, flags: message.flags | flags });
+    message.write(this.#writer);
+    endMessage(this.#writer, start);
+    return sequence;
+  }
+
+  /** Sends what was appended, the last message with NLM_F_ACK, and collects outcomes until that is answered. */
+  #exchange(first: number) {
+    const kind = readU32(this.#writer.buffer, this.#last + 4);
+    this.#writer.overwrite(this.#last + 4, kind | (messageFlags.acknowledge << 16));
+    this.#send();
+    const count = (this.#sequence - first) >>> 0;
+    const outcomes: (Acknowledgement | undefined)[] = Array.from({ length: count });
     const answers: IncomingMessage[] = [];
-    const first = this.#send(messages);
     let lost = false;
-    for (let count = 0; outcomes.at(-1) === undefined && count < ANSWERS_MAX; count++) {
+    for (let look = 0; outcomes[count - 1] === undefined && look < ANSWERS_MAX; look++) {
       const received = this.#receiveOrLost();
       lost ||= received === "lost";
       for (const message of received === "lost" ? [] : received) {
         const index = (message.sequence - first) >>> 0;
         // An answer to an earlier request that was given up.
-        if (index >= messages.length) continue;
+        if (index >= count) continue;
         if (message.type === messageTypes.error) outcomes[index] = decodeAcknowledgement(message);
-        else answers.push(message);
+        else answers.push({ ...message, payload: message.payload.slice() });
       }
     }
     const silent = lost ? UNKNOWN : SUCCESS;
@@ -201,38 +270,25 @@ export class NetlinkSocket implements Disposable {
     }
   }
 
-  /** Sends messages in one system call, the last with NLM_F_ACK; returns the sequence number of the first. */
-  #send(messages: readonly OutgoingMessage[]): number {
-    const first = this.#sequence;
-    let offset = 0;
-    for (const [index, { type, flags: own, payload }] of messages.entries()) {
-      const last = index === messages.length - 1 ? messageFlags.acknowledge : 0;
-      const flags = own | messageFlags.request | last;
-      const sequence = (first + index) >>> 0;
-      const message = { type, flags, payload };
-      offset = encodeMessage(message, this.#sendBuffer, { offset, sequence });
-    }
-    this.#sequence = (first + messages.length) >>> 0;
-    const sent = this.#libraries.nl.nl_sendto(this.#socket, this.#sendBuffer, offset);
-    if (sent < 0) {
-      throw new KernelRequestError({ operation: "send to netlink", code: this.#errno() });
-    }
-    return first;
+  #send(): void {
+    const { nl } = this.#libraries;
+    if (nl.nl_sendto(this.#socket, this.#writer.buffer, this.#writer.length) >= 0) return;
+    throw new KernelRequestError({ operation: "send to netlink", code: this.#errno() });
   }
 
-  /** The messages of the next datagram from the kernel; throws when there is none in time. */
+  /** The messages of the next datagram from the kernel, whose bytes last until the one after; throws when there is none in time. */
   #receive(operation: string): IncomingMessage[] {
     const { nl, libc } = this.#libraries;
-    const length = nl.nl_recv(this.#socket, this.#sender, new Uint8Array(this.#slot.buffer), null);
+    const length = nl.nl_recv(this.#socket, this.#sender, this.#slotBytes, null);
     if (length < 0) {
       const code = this.#errno();
       throw new KernelRequestError({ operation, code: code === "EAGAIN" ? "ETIMEDOUT" : code });
     }
     if (length === 0) throw new KernelRequestError({ operation, code: "ETIMEDOUT" });
-    const datagram = takeAllocated(libc, this.#slot, length);
+    moveAllocated(libc, this.#slot, { target: this.#received, length });
     // Only port 0 is the kernel; another process may write to our port.
     if (readU32(this.#sender, 4) !== 0) return [];
-    const messages = decodeMessages(datagram);
+    const messages = decodeMessages(this.#received, length);
     if (messages === undefined) throw new KernelRequestError({ operation, code: "EBADMSG" });
     return messages;
   }
@@ -256,17 +312,6 @@ function timeval(ms: number): Uint8Array {
   const seconds = Math.floor(ms / 1_000);
   const fields = BigInt64Array.of(BigInt(seconds), BigInt((ms - seconds * 1_000) * 1_000));
   return new Uint8Array(fields.buffer);
-}
-
-function batchEnd(messages: readonly OutgoingMessage[], start: number): number {
-  let bytes = 0;
-  let end = start;
-  while (end < messages.length && end - start < BATCH_MESSAGES_MAX) {
-    bytes += messageBytes(messages[end]!.payload.length);
-    if (bytes > BATCH_BYTES_MAX && end > start) break;
-    end++;
-  }
-  return end;
 }
 
 function endsDump(message: IncomingMessage): boolean {

@@ -3,18 +3,20 @@
  */
 import { KernelRequestError } from "./error.ts";
 import type { Libraries } from "./libraries.ts";
+import type { AttributeWriter } from "./netlink_attribute.ts";
 import { messageFlags } from "./netlink_message.ts";
 import { netlinkProtocols, NetlinkSocket } from "./netlink_socket.ts";
 import {
+  type AddressKey,
   decodeAddress,
   decodeLink,
-  encodeDeleteAddress,
-  encodeGetAddresses,
-  encodeGetLink,
-  encodeNewAddress,
   type InterfaceAddress,
   type Link,
   routeMessages,
+  writeDeleteAddress,
+  writeGetAddresses,
+  writeGetLink,
+  writeNewAddress,
 } from "./rtnetlink_codec.ts";
 
 /** The verbs of rtnetlink. All are synchronous and short; errors throw {@link KernelRequestError}. */
@@ -25,10 +27,7 @@ export interface Route {
   link(name: string): Link | undefined;
   /** Adds the address, or sets flags and lifetimes of one that is there. */
   putAddress(address: InterfaceAddress, operation: string): void;
-  deleteAddress(
-    address: Pick<InterfaceAddress, "address" | "prefixLength" | "index">,
-    operation: string,
-  ): void;
+  deleteAddress(address: AddressKey, operation: string): void;
   close(): void;
 }
 
@@ -36,28 +35,22 @@ export interface Route {
 export function openRoute(libraries: Libraries): Route {
   const socket = new NetlinkSocket(libraries, netlinkProtocols.route);
 
-  function request(
-    message: { readonly type: number; readonly flags?: number; readonly payload: Uint8Array },
-    operation: string,
-  ) {
-    return socket.query({ flags: 0, ...message }, operation);
-  }
-
   return {
     addresses: () =>
       socket.dumpAll(
-        { type: routeMessages.getAddress, flags: 0, payload: encodeGetAddresses() },
-        "list addresses",
-      ).map(({ payload }) => decodeAddress(payload)).filter((row) => row !== undefined),
+        { type: routeMessages.getAddress, flags: 0, write: writeGetAddresses },
+        { operation: "list addresses", decode: decodeAddress },
+      ),
     links: () =>
       socket.dumpAll(
-        { type: routeMessages.getLink, flags: 0, payload: encodeGetLink() },
-        "list links",
-      ).map(({ payload }) => decodeLink(payload)).filter((row) => row !== undefined),
+        { type: routeMessages.getLink, flags: 0, write: (writer) => writeGetLink(writer) },
+        { operation: "list links", decode: decodeLink },
+      ),
     link(name) {
+      const write = (writer: AttributeWriter) => writeGetLink(writer, name);
       try {
-        const message = { type: routeMessages.getLink, payload: encodeGetLink(name) };
-        const [answer] = request(message, `find interface ${name}`);
+        const message = { type: routeMessages.getLink, flags: 0, write };
+        const [answer] = socket.query(message, `find interface ${name}`);
         return answer === undefined ? undefined : decodeLink(answer.payload);
       } catch (error) {
         if (error instanceof KernelRequestError && error.code === "ENODEV") return undefined;
@@ -66,12 +59,12 @@ export function openRoute(libraries: Libraries): Route {
     },
     putAddress(address, operation) {
       const flags = messageFlags.create | messageFlags.replace;
-      const payload = encodeNewAddress(address);
-      request({ type: routeMessages.newAddress, flags, payload }, operation);
+      const write = (writer: AttributeWriter) => writeNewAddress(writer, address);
+      socket.query({ type: routeMessages.newAddress, flags, write }, operation);
     },
     deleteAddress(address, operation) {
-      const payload = encodeDeleteAddress(address);
-      request({ type: routeMessages.deleteAddress, payload }, operation);
+      const write = (writer: AttributeWriter) => writeDeleteAddress(writer, address);
+      socket.query({ type: routeMessages.deleteAddress, flags: 0, write }, operation);
     },
     close: () => socket.close(),
   };

@@ -1,19 +1,9 @@
 /**
  * Interface addresses and links as rtnetlink messages (rtnetlink(7), linux/if_addr.h, linux/if_link.h).
  */
-import {
-  familyNumber,
-  type IpVersion,
-  versionOfAddress,
-  versionOfFamily,
-} from "./address_family.ts";
-import { readI32, readU16, readU32 } from "./bytes.ts";
-import {
-  attributeBytes,
-  attributeText,
-  AttributeWriter,
-  findAttributes,
-} from "./netlink_attribute.ts";
+import { familyNumber, versionOfAddress, versionOfFamily } from "./address_family.ts";
+import { readI32, readU16, readU32, writeU32 } from "./bytes.ts";
+import { AttributeReader, type AttributeWriter } from "./netlink_attribute.ts";
 
 /** RTM_*: message types. */
 export const routeMessages = {
@@ -55,6 +45,9 @@ export interface InterfaceAddress {
   readonly flags: number;
 }
 
+/** What tells an address from others. */
+export type AddressKey = Pick<InterfaceAddress, "address" | "prefixLength" | "index">;
+
 /** A network interface. */
 export interface Link {
   readonly name: string;
@@ -70,86 +63,71 @@ export interface Link {
 }
 
 /**
- * The payload of RTM_NEWADDR. Lifetimes travel in IFA_CACHEINFO (struct ifa_cacheinfo: preferred, valid,
- * two times only the kernel fills in); without it an address would live for ever.
+ * Appends the payload of RTM_NEWADDR. Lifetimes travel in IFA_CACHEINFO (struct ifa_cacheinfo: preferred,
+ * valid, two times only the kernel fills in); without it an address would live for ever.
  */
-export function encodeNewAddress(address: InterfaceAddress): Uint8Array {
-  const lifetime = new DataView(new ArrayBuffer(16));
-  lifetime.setUint32(0, address.preferredSeconds ?? FOREVER, true);
-  lifetime.setUint32(4, address.validSeconds ?? FOREVER, true);
-  return encodeAddressKey(address)
-    .bytes(addressAttributes.cacheInfo, new Uint8Array(lifetime.buffer))
-    .finish();
+export function writeNewAddress(writer: AttributeWriter, address: InterfaceAddress): void {
+  const lifetimes = new Uint8Array(16);
+  writeU32(lifetimes, address.preferredSeconds ?? FOREVER, 0);
+  writeU32(lifetimes, address.validSeconds ?? FOREVER, 4);
+  writeAddressKey(writer, address, address.flags);
+  writer.bytes(addressAttributes.cacheInfo, lifetimes);
 }
 
-/** The payload of RTM_DELADDR. */
-export function encodeDeleteAddress(
-  address: Pick<InterfaceAddress, "address" | "prefixLength" | "index">,
-): Uint8Array {
-  return encodeAddressKey({ ...address, flags: 0 }).finish();
+/** Appends the payload of RTM_DELADDR. */
+export function writeDeleteAddress(writer: AttributeWriter, address: AddressKey): void {
+  writeAddressKey(writer, address, 0);
 }
 
-/** Flags go into the header's eight bits, where every kernel looks for IFA_F_NODAD. */
-function encodeAddressKey(
-  key: Pick<InterfaceAddress, "address" | "prefixLength" | "index" | "flags">,
-): AttributeWriter {
-  const header = new DataView(new ArrayBuffer(ADDRESS_HEADER_BYTES));
-  header.setUint8(0, familyNumber(versionOfAddress(key.address)));
-  header.setUint8(1, key.prefixLength);
-  header.setUint8(2, key.flags);
-  header.setUint32(4, key.index, true);
+/** struct ifaddrmsg, then the address. Flags go into the header's eight bits, where every kernel looks for IFA_F_NODAD. */
+function writeAddressKey(writer: AttributeWriter, key: AddressKey, flags: number): void {
+  const family = familyNumber(versionOfAddress(key.address));
+  writer.word(family | (key.prefixLength << 8) | (flags << 16)).word(key.index);
   // IPv4 tells its own address (local) from the other end of a point-to-point link (address); both are ours.
-  return new AttributeWriter().structure(new Uint8Array(header.buffer))
-    .bytes(addressAttributes.local, key.address)
-    .bytes(addressAttributes.address, key.address);
+  writer.bytes(addressAttributes.local, key.address).bytes(addressAttributes.address, key.address);
 }
 
-/** The payload that asks for all addresses of a family, or of both. */
-export function encodeGetAddresses(version?: IpVersion): Uint8Array {
-  const header = new Uint8Array(ADDRESS_HEADER_BYTES);
-  header[0] = version === undefined ? 0 : familyNumber(version);
-  return header;
+/** Appends the payload that asks for all addresses of both families. */
+export function writeGetAddresses(writer: AttributeWriter): void {
+  writer.structure(new Uint8Array(ADDRESS_HEADER_BYTES));
 }
 
 /** Reads RTM_NEWADDR; undefined for another family or without an address. */
 export function decodeAddress(payload: Uint8Array): InterfaceAddress | undefined {
   if (payload.length < ADDRESS_HEADER_BYTES) return undefined;
   if (versionOfFamily(payload[0]!) === undefined) return undefined;
-  const found = findAttributes(payload, ADDRESS_HEADER_BYTES);
-  const address = found[addressAttributes.local]! || found[addressAttributes.address]!;
-  if (address === 0) return undefined;
-  const lifetime = found[addressAttributes.cacheInfo]!;
-  const flags = found[addressAttributes.flags]!;
+  const found = new AttributeReader().read(payload, ADDRESS_HEADER_BYTES);
+  const { address, local, cacheInfo, flags } = addressAttributes;
+  const own = found.has(local) ? local : address;
+  if (!found.has(own)) return undefined;
   return {
-    address: attributeBytes(payload, address),
+    address: found.bytes(own),
     prefixLength: payload[1]!,
     index: readU32(payload, 4),
-    preferredSeconds: lifetime === 0 ? null : seconds(payload, lifetime),
-    validSeconds: lifetime === 0 ? null : seconds(payload, lifetime + 4),
+    preferredSeconds: found.has(cacheInfo) ? seconds(found.u32(cacheInfo)) : null,
+    validSeconds: found.has(cacheInfo) ? seconds(found.u32(cacheInfo, 4)) : null,
     // IFA_FLAGS has the bits above the eighth, which the header cannot hold (linux 3.14).
-    flags: flags === 0 ? payload[2]! : readU32(payload, flags),
+    flags: found.has(flags) ? found.u32(flags) : payload[2]!,
   };
 }
 
-function seconds(payload: Uint8Array, offset: number): number | null {
-  const value = readU32(payload, offset);
-  return value === FOREVER ? null : value;
+function seconds(lifetime: number): number | null {
+  return lifetime === FOREVER ? null : lifetime;
 }
 
-/** The payload that asks for one link by name, or for all. */
-export function encodeGetLink(name?: string): Uint8Array {
-  const message = new AttributeWriter().structure(new Uint8Array(LINK_HEADER_BYTES))
-    .u32(linkAttributes.extendedMask, SKIP_STATISTICS);
-  return (name === undefined ? message : message.text(linkAttributes.name, name)).finish();
+/** Appends the payload that asks for one link by name, or for all. */
+export function writeGetLink(writer: AttributeWriter, name?: string): void {
+  writer.structure(new Uint8Array(LINK_HEADER_BYTES));
+  writer.u32(linkAttributes.extendedMask, SKIP_STATISTICS);
+  if (name !== undefined) writer.text(linkAttributes.name, name);
 }
 
 /** Reads RTM_NEWLINK; undefined without a name. */
 export function decodeLink(payload: Uint8Array): Link | undefined {
   if (payload.length < LINK_HEADER_BYTES) return undefined;
-  const found = findAttributes(payload, LINK_HEADER_BYTES);
-  const name = attributeText(payload, found[linkAttributes.name]!);
+  const found = new AttributeReader().read(payload, LINK_HEADER_BYTES);
+  const name = found.text(linkAttributes.name);
   if (name === "") return undefined;
-  const mac = found[linkAttributes.address]!;
   const flags = readU32(payload, 8);
   return {
     name,
@@ -157,7 +135,7 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
     up: (flags & IFF_UP) !== 0,
     carrier: (flags & IFF_LOWER_UP) !== 0,
     noNeighbours: (flags & IFF_NOARP) !== 0 || readU16(payload, 2) !== ARPHRD_ETHER,
-    mac: mac === 0 ? new Uint8Array(0) : attributeBytes(payload, mac),
+    mac: found.bytes(linkAttributes.address),
   };
 }
 

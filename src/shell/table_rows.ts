@@ -44,7 +44,7 @@ export function serviceKeyOf(service: ServiceName): IpvsServiceKey {
   return {
     kind: "endpoint",
     protocol: transportProtocols[service.protocol],
-    address: ipToBytes(service.address),
+    address: ipBytes(service.address),
     port: service.port,
   };
 }
@@ -72,11 +72,14 @@ function protocolOf(number: number): Protocol | undefined {
 }
 
 /**
- * A function that makes changes for the kernel of operations. It reads each address once: a table names the
- * same few thousands of times. A service is made or changed alone; its servers are operations of their own.
+ * A function that makes changes for the kernel of operations. A service is made or changed alone; its
+ * servers are operations of their own. What repeats is made once: a table names the same few addresses
+ * thousands of times, and the operations of one service come one after the other.
  */
 export function changeMaker(): (operation: TableOperation) => IpvsChange {
   const known = new Map<Ip, Uint8Array>();
+  let last: ServiceName | undefined;
+  let key = serviceKeyOf({ address: "0.0.0.0", port: 0, protocol: "tcp" });
 
   function bytesOf(ip: Ip): Uint8Array {
     let bytes = known.get(ip);
@@ -85,29 +88,23 @@ export function changeMaker(): (operation: TableOperation) => IpvsChange {
   }
 
   return (operation) => {
-    const { address, port, protocol } = operation.service;
-    const service: IpvsServiceKey = {
-      kind: "endpoint",
-      protocol: transportProtocols[protocol],
-      address: bytesOf(address),
-      port,
-    };
+    if (operation.service !== last) key = serviceKeyOf(operation.service);
+    last = operation.service;
+    if (operation.kind === "removeService") return { command: "deleteService", service: key };
     if ("server" in operation) {
-      const { server } = operation;
-      const destination = { address: bytesOf(server.address), port: server.port };
-      return serverChange(operation, { service, destination });
+      const { address, port } = operation.server;
+      return serverChange(operation, key, { address: bytesOf(address), port });
     }
-    if (operation.kind === "removeService") return { command: "deleteService", service };
     const command = operation.kind === "addService" ? "newService" : "setService";
-    return { command, service, settings: settingsOf(operation.service) };
+    return { command, service: key, settings: settingsOf(operation.service) };
   };
 }
 
 function serverChange(
   operation: Extract<TableOperation, { server: unknown }>,
-  keys: { readonly service: IpvsServiceKey; readonly destination: IpvsDestinationKey },
+  service: IpvsServiceKey,
+  destination: IpvsDestinationKey,
 ): IpvsChange {
-  const { service, destination } = keys;
   if (operation.kind === "removeServer") {
     return { command: "deleteDestination", service, destination };
   }

@@ -2,10 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ipToBytes } from "../../src/core/address.ts";
-import { decodeDiagSocket, encodeDiagRequest, socketStates } from "../../ffi/inet_diag_codec.ts";
-import { hex, toHex } from "./hex.ts";
+import { decodeDiagSocket, socketStates, writeDiagRequest } from "../../ffi/inet_diag_codec.ts";
+import { hex, toHex, written } from "./hex.ts";
 
-describe("encodeDiagRequest asks as ss does", () => {
+describe("writeDiagRequest asks as ss does", () => {
   const states = socketStates.tcpListen | socketStates.udpUnconnected;
   const cases = [
     { what: "UDP over IPv4", version: 4, protocol: 17, head: "02110000 80040000" },
@@ -14,7 +14,7 @@ describe("encodeDiagRequest asks as ss does", () => {
   ] as const;
   for (const { what, version, protocol, head } of cases) {
     test(what, () => {
-      const bytes = encodeDiagRequest({ version, protocol, states });
+      const bytes = written((w) => writeDiagRequest(w, { version, protocol, states }));
       expect(toHex(bytes)).toBe(toHex(hex(head + "00".repeat(48))));
     });
   }

@@ -5,9 +5,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ipToBytes } from "../../src/core/address.ts";
-import { decodeDestination, decodeService, encodeChange, encodeGet } from "../../ffi/ipvs_codec.ts";
+import { decodeDestination, decodeService, writeChange, writeGet } from "../../ffi/ipvs_codec.ts";
 import type { IpvsChange, IpvsDestinationSettings, IpvsServiceKey } from "../../ffi/ipvs_types.ts";
-import { hex, toHex } from "./hex.ts";
+import { hex, toHex, written } from "./hex.ts";
 
 const plain = { flags: 0, timeoutSeconds: 0, netmask: 0xffff_ffff, engine: "" };
 const noTunnel = { type: 0, port: 0, flags: 0 };
@@ -75,9 +75,9 @@ const requests: { what: string; change: IpvsChange; bytes: string }[] = [
   },
 ];
 
-describe("encodeChange writes a service exactly as ipvsadm does", () => {
+describe("writeChange writes a service exactly as ipvsadm does", () => {
   for (const { what, change, bytes } of requests) {
-    test(what, () => expect(toHex(encodeChange(change))).toBe(toHex(hex(bytes))));
+    test(what, () => expect(toHex(written((w) => writeChange(w, change)))).toBe(toHex(hex(bytes))));
   }
 });
 
@@ -152,9 +152,9 @@ const destinations: {
   },
 ];
 
-describe("encodeChange writes a real server as ipvsadm does, behind the service's key", () => {
+describe("writeChange writes a real server as ipvsadm does, behind the service's key", () => {
   for (const { what, change, bytes } of destinations) {
-    test(what, () => expect(toHex(encodeChange(change))).toBe(toHex(hex(bytes))));
+    test(what, () => expect(toHex(written((w) => writeChange(w, change)))).toBe(toHex(hex(bytes))));
   }
 });
 
@@ -168,8 +168,8 @@ const keys = [
   },
 ];
 for (const { what, key, bytes } of keys) {
-  test(`encodeGet asks for ${what} exactly as ipvsadm -Ln does`, () => {
-    expect(toHex(encodeGet("getDestination", key))).toBe(toHex(hex(bytes)));
+  test(`writeGet asks for ${what} exactly as ipvsadm -Ln does`, () => {
+    expect(toHex(written((w) => writeGet(w, "getDestination", key)))).toBe(toHex(hex(bytes)));
   });
 }
 
@@ -270,20 +270,22 @@ const destinationSettings: fc.Arbitrary<IpvsDestinationSettings> = fc.record({
   tunnel: fc.record({ type: fc.nat(255), port, flags: port }),
 });
 
-test("decodeService reads back every service encodeChange writes", () => {
+test("decodeService reads back every service writeChange writes", () => {
   fc.assert(fc.property(serviceKey, serviceSettings, (service, settings) => {
-    const payload = encodeChange({ command: "newService", service, settings });
+    const payload = written((w) => writeChange(w, { command: "newService", service, settings }));
     const decoded = decodeService(payload);
     expect(decoded?.key).toEqual(service);
     expect(decoded?.settings).toEqual(settings);
   }));
 });
 
-test("decodeDestination reads back every real server encodeChange writes", () => {
+test("decodeDestination reads back every real server writeChange writes", () => {
   fc.assert(
     fc.property(serviceKey, address, port, destinationSettings, (service, ip, number, settings) => {
       const destination = { address: ip, port: number };
-      const payload = encodeChange({ command: "setDestination", service, destination, settings });
+      const payload = written((w) =>
+        writeChange(w, { command: "setDestination", service, destination, settings })
+      );
       const decoded = decodeDestination(payload, 4);
       expect(decoded?.key).toEqual(destination);
       expect(decoded?.settings).toEqual(settings);

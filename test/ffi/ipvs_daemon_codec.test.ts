@@ -5,12 +5,12 @@ import {
   decodeDaemon,
   decodeInfo,
   decodeTimeouts,
-  encodeDeleteDaemon,
-  encodeNewDaemon,
-  encodeTimeouts,
+  writeDeleteDaemon,
+  writeNewDaemon,
+  writeTimeouts,
 } from "../../ffi/ipvs_daemon_codec.ts";
 import type { IpvsDaemon } from "../../ffi/ipvs_types.ts";
-import { hex, toHex } from "./hex.ts";
+import { hex, toHex, written } from "./hex.ts";
 
 const full = {
   role: "master",
@@ -22,21 +22,21 @@ const full = {
   ttl: 2,
 } as const;
 
-test("encodeNewDaemon writes --start-daemon master with everything exactly as ipvsadm does", () => {
+test("writeNewDaemon writes --start-daemon master with everything exactly as ipvsadm does", () => {
   const bytes = `09010000 3c000380 0800010001000000 0700020064300000 080003002a000000
     0600040078050000 0600070091220000 0500080002000000 08000500e0000063`;
-  expect(toHex(encodeNewDaemon(full))).toBe(toHex(hex(bytes)));
+  expect(toHex(written((w) => writeNewDaemon(w, full)))).toBe(toHex(hex(bytes)));
 });
 
-test("encodeNewDaemon leaves the rest to the kernel, as --start-daemon backup does", () => {
+test("writeNewDaemon leaves the rest to the kernel, as --start-daemon backup does", () => {
   const bytes = "09010000 1c000380 0800010002000000 0700020064300000 080003002a000000";
   const daemon: IpvsDaemon = { role: "backup", interface: "d0", syncId: 42 };
-  expect(toHex(encodeNewDaemon(daemon))).toBe(toHex(hex(bytes)));
+  expect(toHex(written((w) => writeNewDaemon(w, daemon)))).toBe(toHex(hex(bytes)));
 });
 
-test("encodeDeleteDaemon names the role, the only thing the kernel reads of --stop-daemon", () => {
+test("writeDeleteDaemon names the role, the only thing the kernel reads of --stop-daemon", () => {
   const bytes = "0a010000 0c000380 0800010001000000";
-  expect(toHex(encodeDeleteDaemon("master"))).toBe(toHex(hex(bytes)));
+  expect(toHex(written((w) => writeDeleteDaemon(w, "master")))).toBe(toHex(hex(bytes)));
 });
 
 test("decodeDaemon reads what linux answers to ipvsadm -L --daemon", () => {
@@ -56,7 +56,7 @@ test("decodeDaemon reads what linux answers to ipvsadm -L --daemon", () => {
   });
 });
 
-test("decodeDaemon reads back every daemon encodeNewDaemon writes", () => {
+test("decodeDaemon reads back every daemon writeNewDaemon writes", () => {
   const daemon: fc.Arbitrary<Required<IpvsDaemon>> = fc.record({
     role: fc.constantFrom("master" as const, "backup" as const),
     interface: fc.constantFrom("lo", "eth0", "a-name-of-15-by"),
@@ -69,7 +69,12 @@ test("decodeDaemon reads back every daemon encodeNewDaemon writes", () => {
     port: fc.nat(0xffff),
     ttl: fc.nat(255),
   });
-  fc.assert(fc.property(daemon, (one) => expect(decodeDaemon(encodeNewDaemon(one))).toEqual(one)));
+  fc.assert(
+    fc.property(
+      daemon,
+      (one) => expect(decodeDaemon(written((w) => writeNewDaemon(w, one)))).toEqual(one),
+    ),
+  );
 });
 
 test("decodeDaemon returns undefined for what is not a whole daemon", () => {
@@ -80,8 +85,8 @@ test("decodeDaemon returns undefined for what is not a whole daemon", () => {
 const timeouts = { tcpSeconds: 900, tcpFinSeconds: 120, udpSeconds: 300 };
 const timeoutBytes = "0c010000 0800040084030000 0800050078000000 080006002c010000";
 
-test("encodeTimeouts writes --set 900 120 300 exactly as ipvsadm does", () => {
-  expect(toHex(encodeTimeouts(timeouts))).toBe(toHex(hex(timeoutBytes)));
+test("writeTimeouts writes --set 900 120 300 exactly as ipvsadm does", () => {
+  expect(toHex(written((w) => writeTimeouts(w, timeouts)))).toBe(toHex(hex(timeoutBytes)));
 });
 
 test("decodeTimeouts reads what linux answers to ipvsadm -L --timeout", () => {

@@ -2,39 +2,47 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import {
+  beginMessage,
   decodeAcknowledgement,
   decodeMessages,
-  encodeMessage,
-  messageBytes,
+  endMessage,
 } from "../../ffi/netlink_message.ts";
-import { hex, toHex } from "./hex.ts";
+import type { AttributeWriter } from "../../ffi/netlink_attribute.ts";
+import { hex, toHex, written } from "./hex.ts";
 
-test("encodeMessage writes the header of linux/netlink.h and pads to four bytes", () => {
-  const target = new Uint8Array(24);
-  const message = { type: 0x1c, flags: 5, payload: Uint8Array.of(1, 2, 3, 4, 5) };
-  expect(encodeMessage(message, target, { offset: 0, sequence: 7 })).toBe(24);
-  expect(toHex(target)).toBe(toHex(hex("15000000 1c00 0500 07000000 00000000 0102030405 000000")));
+function writeMessage(
+  writer: AttributeWriter,
+  message: { type: number; flags: number; sequence: number; payload: Uint8Array },
+): void {
+  const start = beginMessage(writer, message, message.sequence);
+  endMessage(writer.structure(message.payload), start);
+}
+
+test("beginMessage and endMessage write the header of linux/netlink.h around the payload", () => {
+  const message = { type: 0x1c, flags: 5, sequence: 7, payload: hex("01020304") };
+  const bytes = "14000000 1c00 0500 07000000 00000000 01020304";
+  expect(toHex(written((w) => writeMessage(w, message)))).toBe(toHex(hex(bytes)));
 });
 
-test("decodeMessages reads back what encodeMessage wrote one behind the other", () => {
+test("decodeMessages reads back messages written one behind the other", () => {
   const message = fc.record({
     type: fc.nat(0xffff),
     flags: fc.nat(0xffff),
-    payload: fc.uint8Array({ maxLength: 60 }),
+    sequence: fc.nat(0xffff_ffff),
+    // Structures and attributes come in multiples of four bytes.
+    payload: fc.uint8Array({ maxLength: 60 }).map((bytes) => bytes.slice(0, bytes.length & ~3)),
   });
   fc.assert(fc.property(fc.array(message, { maxLength: 20 }), (messages) => {
-    const target = new Uint8Array(
-      messages.reduce((sum, { payload }) => sum + messageBytes(payload.length), 0),
-    );
-    let offset = 0;
-    for (const [sequence, one] of messages.entries()) {
-      offset = encodeMessage(one, target, { offset, sequence });
-    }
-    expect(offset).toBe(target.length);
-    expect(decodeMessages(target)).toEqual(
-      messages.map((one, sequence) => ({ ...one, sequence })),
-    );
+    const datagram = written((w) => messages.forEach((one) => writeMessage(w, one)));
+    expect(decodeMessages(datagram)).toEqual(messages);
   }));
+});
+
+test("decodeMessages stops where the datagram ends, not where the buffer does", () => {
+  const message = { type: 1, flags: 2, sequence: 3, payload: new Uint8Array(4) };
+  const datagram = written((w) => [message, message].forEach((one) => writeMessage(w, one)));
+  expect(decodeMessages(datagram, 20)).toEqual([message]);
+  expect(decodeMessages(datagram, 36)).toBeUndefined();
 });
 
 const broken = [
