@@ -7,10 +7,10 @@
 export const NODES_MAX = 256;
 /** Virtual services in one cluster: above the largest table the benches load. */
 export const SERVICES_MAX = 4_096;
-/** VIPs in one cluster: each costs an address, an announcement and 20 bytes in every pulse of its holder. */
-export const VIPS_MAX = 256;
 /** VIPs one pulse can claim: keeps a pulse in one unfragmented datagram (1,280 bytes, RFC 8200 section 5). */
 export const PULSE_CLAIMS_MAX = 56;
+/** VIPs in one cluster: after enough faults one node holds them all, and its pulse has to say so. */
+export const VIPS_MAX = PULSE_CLAIMS_MAX;
 /** Addresses one node may have for pulses: public and private path, twice over. */
 export const NODE_PATHS_MAX = 4;
 /** Longest node, cluster and interface names. Interfaces: IFNAMSIZ is 16 with the closing zero (linux/if.h). */

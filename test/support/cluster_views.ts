@@ -1,0 +1,235 @@
+/**
+ * States for tests of decisions: a cluster is written down once, and every node's view of it is made with
+ * the program's own records and claims. So the views are consistent, as after everybody heard everybody.
+ */
+import { formatEndpoint, type Ip } from "../../src/core/address.ts";
+import { checkSchema } from "../../src/core/check.ts";
+import { type Move, type NodeId, vipsOf } from "../../src/core/document.ts";
+import { ownRecord } from "../../src/core/own_record.ts";
+import { decideOwnership } from "../../src/core/ownership.ts";
+import { claimsOf } from "../../src/core/pulse_schedule.ts";
+import { type Service, serviceKey } from "../../src/core/service.ts";
+import {
+  type Hold,
+  initialState,
+  type LifeState,
+  newLife,
+  type Peer,
+  type Self,
+  type State,
+} from "../../src/core/state.ts";
+
+/** The moment at which views are taken, ms: long after every start. */
+export const NOW = 100_000;
+/** The VIP of tests that need one. */
+export const VIP = "10.0.0.100";
+/** Interface of every node. */
+export const LAN = "eth0";
+
+/** A node as the model has it; what a test cares about is given. */
+export interface ModelNode {
+  /** 1 and up: node n1 has the id 0…01 and the address 10.0.0.1. */
+  readonly index: number;
+  readonly priority: number;
+  readonly director: boolean;
+  readonly realServer: boolean;
+  readonly phase: State["phase"];
+  /** How the others see it. */
+  readonly life: LifeState;
+  /** Whether pulses of its present run were heard by the others. */
+  readonly heard: boolean;
+  /** Why it cannot hold any VIP. */
+  readonly unfit: string | null;
+  /** Whether its servers work. */
+  readonly serving: boolean;
+  readonly bypassed: boolean;
+  readonly holds: ReadonlyMap<Ip, Pick<Hold, "epoch" | "phase">>;
+}
+
+/** What all nodes share. */
+export interface Shared {
+  readonly services: readonly Service[];
+  readonly moves?: readonly Move[];
+  /** Highest epoch of a VIP that nobody claims any more. */
+  readonly epochs?: ReadonlyMap<Ip, number>;
+}
+
+/** A node of the model. */
+export function modelNode(index: number, fields: Partial<Omit<ModelNode, "index">> = {}) {
+  return {
+    index,
+    priority: 100,
+    director: true,
+    realServer: true,
+    phase: "running",
+    life: "alive",
+    heard: true,
+    unfit: null,
+    serving: true,
+    bypassed: true,
+    holds: new Map(),
+    ...fields,
+  } satisfies ModelNode as ModelNode;
+}
+
+/** A hold, as {@link ModelNode.holds} wants it. */
+export function holding(epoch: number, phase: Hold["phase"] = "holding", vip: Ip = VIP) {
+  return new Map([[vip, { epoch, phase }]]);
+}
+
+/** The id of a node of the model. */
+export function idOf(index: number): NodeId {
+  return index.toString(16).padStart(16, "0");
+}
+
+/** The address of a node of the model. */
+export function addressOf(index: number): Ip {
+  return `10.0.0.${index}`;
+}
+
+/** A service on a VIP; what a test cares about is given. */
+export function service(fields: Partial<Service> = {}): Service {
+  return {
+    address: VIP,
+    port: 80,
+    protocol: "tcp",
+    scheduler: "wlc",
+    forwarding: "dr",
+    check: checkSchema.parse({ kind: "http", port: null }),
+    ...fields,
+  };
+}
+
+/** What a node of the model is. */
+export function selfOf(node: Pick<ModelNode, "index"> & Partial<ModelNode>): Self {
+  return {
+    cluster: "test",
+    id: idOf(node.index),
+    name: `n${node.index}`,
+    peer: idOf(node.index),
+    version: "0",
+    boot: 1_000 + node.index,
+    paths: [{ interface: LAN, address: addressOf(node.index), prefixLength: 24 }],
+    port: 6_940,
+    director: node.director ?? true,
+    realServer: node.realServer ?? true,
+    priority: node.priority ?? 100,
+    pulseMs: 100,
+    deadMs: 400,
+  };
+}
+
+/** A hold that began long ago and is announced and renewed. */
+export function hold(fields: Partial<Hold> = {}): Hold {
+  return {
+    epoch: 1,
+    phase: "holding",
+    sinceMs: NOW - 50_000,
+    renewedMs: NOW,
+    announceFromMs: NOW - 50_000,
+    announced: 7,
+    announcedMs: NOW,
+    rival: false,
+    funnelMs: null,
+    successor: null,
+    ...fields,
+  };
+}
+
+/** What the node knows of itself alone. */
+function aloneState(node: ModelNode, shared: Shared): State {
+  const state = initialState(selfOf(node), NOW - 60_000);
+  state.phase = node.phase;
+  state.phaseMs = NOW;
+  state.lastTickMs = NOW;
+  state.bypassed = node.bypassed;
+  state.document = {
+    services: new Map(shared.services.map((item) => [serviceKey(item), item])),
+    moves: new Map((shared.moves ?? []).map((move) => [move.vip, move])),
+    nodes: new Map(),
+  };
+  state.vips = vipsOf(state.document);
+  for (const vip of state.vips) {
+    state.placements.set(vip, { interface: LAN, unfit: node.unfit });
+  }
+  for (const [vip, { epoch, phase }] of node.holds) state.holds.set(vip, hold({ epoch, phase }));
+  for (const key of state.document.services.keys()) {
+    const reason = node.serving ? "200 in 1 ms" : "connection refused";
+    state.own.set(key, {
+      up: node.serving,
+      reason,
+      sinceMs: 0,
+      tookMs: 1,
+      checked: true,
+      streak: 0,
+    });
+  }
+  return state;
+}
+
+function peerOf(node: ModelNode, shared: Shared): Peer {
+  const state = aloneState(node, shared);
+  const context = { now: NOW, wallMs: NOW, sequence: 1, documentDigest: "" };
+  const life = newLife(NOW - 60_000);
+  life.state = node.life;
+  life.boot = state.self.boot;
+  if (node.heard) {
+    life.heardMs = node.life === "dead" ? NOW - 10_000 : NOW;
+    life.promisedMs = 100;
+    life.claims = claimsOf(state, NOW);
+    life.leaving = node.phase === "leaving" || node.phase === "stopped";
+    life.starting = node.phase === "starting";
+  }
+  return { record: ownRecord(state, context), life, reached: new Map() };
+}
+
+/**
+ * The state of the node with that index. Its rivals and successors are what its own decision says; the LAN
+ * was asked for every VIP, and nobody answered, unless the node has only just let go of the VIP.
+ */
+export function viewOf(model: readonly ModelNode[], index: number, shared: Shared): State {
+  const self = model.find((node) => node.index === index);
+  if (self === undefined) throw new Error(`the model has no node ${index}`);
+  const state = aloneState(self, shared);
+  for (const node of model) {
+    if (node === self) continue;
+    const peer = peerOf(node, shared);
+    state.peers.set(peer.record.id, peer);
+    if (node.life === "left") {
+      (state.document.nodes as Map<NodeId, { name: string; left: boolean }>)
+        .set(peer.record.id, { name: peer.record.name, left: true });
+    }
+  }
+  for (const vip of state.vips) {
+    const epochs = model.map((node) => node.holds.get(vip)?.epoch ?? 0);
+    state.epochs.set(vip, Math.max(shared.epochs?.get(vip) ?? 0, ...epochs));
+    if (!state.holds.has(vip)) state.witnesses.set(vip, silentLan());
+    settleHold(state, vip);
+  }
+  return state;
+}
+
+/** A round of questions to the LAN that nobody answered. */
+export function silentLan() {
+  return { firstAskedMs: NOW - 150, lastAskedMs: NOW, asks: 3, answeredMs: -Infinity, mac: "" };
+}
+
+function settleHold(state: State, vip: Ip): void {
+  const own = state.holds.get(vip);
+  if (own?.phase !== "holding") return;
+  own.rival = [...state.peers.values()].some(({ life }) =>
+    (life.state === "alive" || life.state === "suspect") && life.claims.has(vip)
+  );
+  const decision = decideOwnership(state, vip, NOW);
+  if (decision.act === "hold" && decision.successor !== null) {
+    own.successor = decision.successor;
+    own.funnelMs = NOW;
+  }
+}
+
+/** The weights of a row, by the number of the node: what a person wants to read. */
+export function weightsByAddress(
+  servers: readonly { address: Ip; port: number; weight: number }[],
+): Record<string, number> {
+  return Object.fromEntries(servers.map((server) => [formatEndpoint(server), server.weight]));
+}
