@@ -64,6 +64,8 @@ export interface Neighbours {
   announce(vip: Ip, interfaceName: string): void;
   /** Asks the LAN who has the VIP. Answers from other machines arrive at the listener given at opening. */
   ask(vip: Ip, interfaceName: string): void;
+  /** Reports answers that have already arrived: a decision by silence must first look whether it is one. */
+  poll(): void;
   close(): void;
 }
 
@@ -242,6 +244,9 @@ export interface AgentMemory {
   /** Peers of an earlier run, to be found again before they are heard of. */
   knownPeers(): readonly PeerContact[];
   rememberPeers(peers: readonly PeerContact[]): void;
+  /** Last records of the peers of an earlier run: with them pulses flow before gossip has found anybody. */
+  records(): readonly NodeRecord[];
+  saveRecords(records: readonly NodeRecord[]): void;
   saveClaims(claims: ReadonlyMap<Ip, number>): void;
 }
 

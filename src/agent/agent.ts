@@ -7,6 +7,7 @@
  */
 import type { Ip } from "../core/address.ts";
 import { isActive } from "../core/desired.ts";
+import type { NodeRecord } from "../core/record.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { statusOf } from "../core/status_view.ts";
 import type { Status } from "../core/status.ts";
@@ -72,6 +73,8 @@ export class Agent {
   #outline: Outline;
   #savedClaims = "";
   #aimedVersion = -1;
+  #remembered = "[]";
+  #rememberedVersion = -1;
   /** Told of every change a person would want to read. */
   onChange: (change: Change) => void = () => {};
 
@@ -102,6 +105,9 @@ export class Agent {
   begin(): void {
     const now = this.#ports.clock.now();
     step(this.state, { kind: "document", document: this.#ports.store.current() }, now);
+    for (const record of this.#ports.memory.records()) {
+      step(this.state, { kind: "record", record }, now);
+    }
     this.#network.observe(this.state, now, true);
     const claims = this.#ports.memory.claims();
     for (const { vip, remainingMs } of this.#network.leftovers(this.state.vips)) {
@@ -142,9 +148,13 @@ export class Agent {
   /** One turn of the loop. Never throws for what the world does. */
   tick(): void {
     const now = this.#ports.clock.now();
+    const { state } = this;
+    // On a busy machine the answer may be there while its reader has not run yet.
+    if (state.witnesses.size > 0) {
+      this.troubles.attempt("read answers of the LAN", () => this.#ports.neighbours.poll());
+    }
     const facts = this.#inbox;
     this.#inbox = [];
-    const { state } = this;
     this.#health.watch(state, now);
     for (const fact of facts) {
       step(state, fact, now);
@@ -165,6 +175,7 @@ export class Agent {
       this.#health.aim(state);
     }
     this.#saveClaims();
+    this.#saveRecords();
     this.#tellChanges();
   }
 
@@ -185,6 +196,25 @@ export class Agent {
     if (text === this.#savedClaims) return;
     this.#savedClaims = text;
     this.#ports.memory.saveClaims(claims);
+  }
+
+  /** Who the peers are is remembered; what they said of their servers is not, for it is soon untrue. */
+  #saveRecords(): void {
+    if (this.#rememberedVersion === this.state.tableVersion) return;
+    this.#rememberedVersion = this.state.tableVersion;
+    const records = [...this.state.peers.values()].filter((peer) => peer.life.state !== "left")
+      .map(({ record }): NodeRecord => ({
+        ...record,
+        sequence: 0,
+        claims: {},
+        verdicts: {},
+        vips: {},
+        document: "",
+      }));
+    const text = JSON.stringify(records);
+    if (text === this.#remembered) return;
+    this.#remembered = text;
+    this.#ports.memory.saveRecords(records);
   }
 
   #tellChanges(): void {

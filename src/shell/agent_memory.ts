@@ -7,7 +7,8 @@
  */
 import { z } from "zod";
 import type { AgentMemory } from "../ports.ts";
-import { EPOCH_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
+import { recordSchema } from "../core/record.ts";
+import { EPOCH_MAX, NODES_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
 import { errorText, type Notices } from "./notices.ts";
 import { openPeersFile } from "./peers_file.ts";
 import type { StateFolder } from "./state_folder.ts";
@@ -19,6 +20,7 @@ const switchesSchema = z.record(z.string(), z.string()).refine((all) =>
   Object.keys(all).length <= SWITCHES_MAX
 );
 const rowsSchema = z.array(z.string()).max(2 * SERVICES_MAX);
+const recordsSchema = z.array(recordSchema).max(NODES_MAX);
 const claimsSchema = z.record(z.string(), z.int().min(0).max(EPOCH_MAX))
   .refine((all) => Object.keys(all).length <= VIPS_MAX);
 
@@ -32,6 +34,7 @@ export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMem
     folder.writeNow("switches.json", jsonBytes(Object.fromEntries(switches)));
   const saveRows = () => folder.writeNow("rows.json", jsonBytes([...rows]));
   const saveLater = writeBehind(folder, notices);
+  const saveRecords = writeBehind(folder, notices);
   return {
     savedSwitches: {
       save(name, value) {
@@ -62,6 +65,8 @@ export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMem
     claims: () => claims,
     knownPeers: peers.known,
     rememberPeers: peers.remember,
+    records: () => readJson(folder, "records.json", recordsSchema) ?? [],
+    saveRecords: (records) => saveRecords("records.json", jsonBytes(records)),
     saveClaims: (held) => saveLater("claims.json", jsonBytes(Object.fromEntries(held))),
   };
 }
@@ -81,7 +86,7 @@ function jsonBytes(value: unknown): Uint8Array {
   return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }
 
-/** Writes the newest content of a file without stopping the event loop; writes never overlap. */
+/** Writes the newest content of one file without stopping the event loop; writes never overlap. */
 function writeBehind(
   folder: StateFolder,
   notices: Notices,

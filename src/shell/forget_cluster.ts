@@ -8,7 +8,14 @@ import type { Home } from "../core/home.ts";
 import type { StateFolder } from "./state_folder.ts";
 
 /** What only makes sense inside the cluster. Identity and boot number stay: they are this machine's. */
-const CLUSTER_FILES = ["document.bin", "peers.json", "claims.json", "rows.json", "switches.json"];
+const CLUSTER_FILES = [
+  "document.bin",
+  "peers.json",
+  "records.json",
+  "claims.json",
+  "rows.json",
+  "switches.json",
+];
 
 /** See the head of this file. */
 export function forgetCluster(home: Home, folder: StateFolder): void {

@@ -89,20 +89,9 @@ export function createNeighbours(tools: NeighbourTools, listener: NeighbourListe
     timer = undefined;
   }
 
-  /** When the interface went down or away, the next question opens it again, or says what is wrong. */
-  function tryToHear(ear: Ear): boolean {
-    try {
-      hear(ear, { listener, ownMacs: links.ownMacs });
-      return true;
-    } catch (error) {
-      if (error instanceof KernelRequestError) return false;
-      throw error;
-    }
-  }
-
   function look(): void {
     for (const [key, ear] of ears) {
-      const alive = tryToHear(ear);
+      const alive = tryToHear(ear, { listener, ownMacs: links.ownMacs });
       const now = tools.now();
       for (const [vip, closesMs] of ear.questions) {
         if (now >= closesMs) ear.questions.delete(vip);
@@ -126,6 +115,7 @@ export function createNeighbours(tools: NeighbourTools, listener: NeighbourListe
   }
 
   return {
+    poll: look,
     announce(vip, interfaceName) {
       const link = links.find(interfaceName, `announce ${vip} on ${interfaceName}`);
       if (link.noNeighbours) return;
@@ -145,11 +135,25 @@ export function createNeighbours(tools: NeighbourTools, listener: NeighbourListe
   };
 }
 
+/** Who is told, and which answers are this machine's own. */
+interface Hearing {
+  readonly listener: NeighbourListener;
+  readonly ownMacs: () => ReadonlySet<string>;
+}
+
+/** When the interface went down or away, the next question opens it again, or says what is wrong. */
+function tryToHear(ear: Ear, hearing: Hearing): boolean {
+  try {
+    hear(ear, hearing);
+    return true;
+  } catch (error) {
+    if (error instanceof KernelRequestError) return false;
+    throw error;
+  }
+}
+
 /** Reports answers of others to open questions. Throws when the interface is gone. */
-function hear(
-  ear: Ear,
-  { listener, ownMacs }: { listener: NeighbourListener; ownMacs: () => ReadonlySet<string> },
-): void {
+function hear(ear: Ear, { listener, ownMacs }: Hearing): void {
   for (const frame of ear.receiver.receive()) {
     const claim = ear.family === 4 ? arpClaim(frame) : advertisementClaim(frame);
     if (claim === undefined || !ear.questions.has(claim.vip)) continue;

@@ -48,6 +48,7 @@ export class SimNode {
   readonly owned = new Set<string>();
   readonly saved = new Map<string, string>();
   boot = 1;
+  records: readonly NodeRecord[] = [];
   targets: readonly ProbeTarget[] = [];
   run = 0;
 
@@ -199,6 +200,7 @@ export class SimCluster {
       neighbours: {
         announce: (vip) => void node.announcements.push({ vip, atMs: this.world.nowMs }),
         ask: (vip) => this.#ask(node, vip),
+        poll: () => {},
         close: () => {},
       },
       pulses: this.#pulses(node),
@@ -355,6 +357,10 @@ function memoryOf(node: SimNode): AgentMemory {
     claims: () => new Map(node.claims),
     knownPeers: () => [],
     rememberPeers: () => {},
+    records: () => [...node.records],
+    saveRecords: (records) => {
+      node.records = records;
+    },
     saveClaims: (claims) => {
       node.claims.clear();
       for (const [vip, epoch] of claims) node.claims.set(vip, epoch);
