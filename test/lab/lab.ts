@@ -124,13 +124,12 @@ function buildScript(hosts: readonly Host[]): string {
       `peer name ${networks[network].interface} netns ${host.name}`
     )
   );
-  const lines = [
-    `netns add ${SWITCH}`,
-    ...hosts.map((host) => `netns add ${host.name}`),
-    ...cables,
-  ];
+  const namespaces = [SWITCH, ...hosts.map((host) => host.name)];
   return [
-    batch([], lines),
+    batch([], namespaces.map((name) => `netns add ${name}`)),
+    // Before the interfaces come, which take their switches from `default`.
+    ...hosts.map(switchesScript),
+    batch([], cables),
     batch(["-n", SWITCH], switchLines(hosts)),
     ...hosts.map(hostScript),
   ].join("\n");
@@ -155,14 +154,7 @@ function switchLines(hosts: readonly Host[]): string[] {
  * rp_filter and promote_secondaries as Debian with systemd sets them. IPv6 waits for nobody: no router
  * is asked for, and the machine's own addresses are usable at once.
  */
-function hostScript(host: Host): string {
-  const cables = host.networks.flatMap((network) => {
-    const { interface: name } = networks[network];
-    return [
-      `link set ${name} address ${host.macOn(network)} up`,
-      `addr add ${host.addressOn(network)}/24 brd + dev ${name}`,
-    ];
-  });
+function switchesScript(host: Host): string {
   const switches = {
     "ipv4/conf/all/rp_filter": 2,
     "ipv4/conf/default/rp_filter": 2,
@@ -174,10 +166,18 @@ function hostScript(host: Host): string {
   const writes = Object.entries(switches).map(([name, value]) =>
     `echo ${value} >/proc/sys/net/${name}`
   );
-  return [
-    `ip netns exec ${host.name} bash -euc '${writes.join("; ")}'`,
-    batch(["-n", host.name], ["link set lo up", ...cables]),
-  ].join("\n");
+  return `ip netns exec ${host.name} bash -euc '${writes.join("; ")}'`;
+}
+
+function hostScript(host: Host): string {
+  const cables = host.networks.flatMap((network) => {
+    const { interface: name } = networks[network];
+    return [
+      `link set ${name} address ${host.macOn(network)} up`,
+      `addr add ${host.addressOn(network)}/24 brd + dev ${name}`,
+    ];
+  });
+  return batch(["-n", host.name], ["link set lo up", ...cables]);
 }
 
 /** First all processes, then the namespaces: nobody sees the cables of the others vanish. */

@@ -4,6 +4,7 @@
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { wallMs } from "./client_common.ts";
 import type { Host } from "./host.ts";
 import type { RequestLine } from "./load_client.ts";
 import type { LabProcess } from "./process.ts";
@@ -14,7 +15,11 @@ const EVERY_MS = 20;
 /** Time after which a request has failed, ms. */
 const TIMEOUT_MS = 1_000;
 const START_LIMIT_MS = 15_000;
+/** Answers after which the client's program is compiled and its sockets are quick. */
+const WARM_ANSWERS = 25;
 const END_LIMIT_MS = 15_000;
+/** Failed requests told one by one. */
+const MOMENTS_SHOWN_MAX = 60;
 
 /** What is requested. */
 export interface LoadOptions {
@@ -43,6 +48,8 @@ export interface LoadSummary {
 export class Load {
   readonly lines: RequestLine[] = [];
   #process: LabProcess | null = null;
+  #warmAt = Number.POSITIVE_INFINITY;
+  #warmAnswers = 0;
   #record = "";
 
   /** Starts requests; resolves when the first answer is there. */
@@ -57,12 +64,18 @@ export class Load {
       ...["--port", String(options.port ?? 80)],
       ...["--every", String(options.everyMs ?? EVERY_MS)],
       ...["--timeout", String(options.timeoutMs ?? TIMEOUT_MS)],
-    ], { label: "load", onLine: (line) => load.lines.push(JSON.parse(line) as RequestLine) });
-    await waitFor(() => load.lines.some((line) => line.server !== null), {
-      what: `the client got an answer from ${options.address}`,
+    ], { label: "load", onLine: (line) => load.#read(JSON.parse(line) as RequestLine) });
+    await waitFor(() => load.#warmAnswers >= WARM_ANSWERS, {
+      what: `the client got ${WARM_ANSWERS} answers from ${options.address}`,
       limitMs: START_LIMIT_MS,
     });
+    load.#warmAt = wallMs();
     return load;
+  }
+
+  #read(line: RequestLine): void {
+    if (line.at >= this.#warmAt) this.lines.push(line);
+    else if (line.server !== null) this.#warmAnswers += 1;
   }
 
   /** What it has seen so far. */
@@ -70,8 +83,8 @@ export class Load {
     return summarize(this.lines);
   }
 
-  /** Ends it, waits for the requests under way, and sums up those sent at or after `sinceMs` (wall clock). */
-  async stop(sinceMs = 0): Promise<LoadSummary> {
+  /** Ends it, waits for the requests under way, and sums all up. */
+  async stop(): Promise<LoadSummary> {
     const process = this.#process;
     if (process === null) throw new Error("stop load: it was never started");
     const ended = process.exited();
@@ -82,7 +95,7 @@ export class Load {
     // Every request, for whoever has to find out which failed and when.
     writeFileSync(this.#record, this.lines.map((line) => JSON.stringify(line)).join("\n"));
     if (status !== 0) throw new Error(`stop load: the client failed:\n${process.tail(20)}`);
-    return summarize(this.lines.filter((line) => line.at >= sinceMs));
+    return this.summary();
   }
 }
 
@@ -99,6 +112,24 @@ export function summarize(lines: readonly RequestLine[]): LoadSummary {
     p50Ms: times[Math.floor(times.length / 2)] ?? 0,
     maxMs: times.at(-1) ?? 0,
   };
+}
+
+/**
+ * Throws when more requests failed than allowed, and tells which: by time since the first request, so
+ * that they can be laid beside the agents' logs.
+ */
+export function requireFewFailures(lines: readonly RequestLine[], failedMax: number): void {
+  const failed = lines.filter((line) => line.error !== null);
+  if (failed.length <= failedMax) return;
+  const start = Math.min(...lines.map((line) => line.at));
+  const moments = failed.toSorted((a, b) => a.at - b.at)
+    .map((line) => `${((line.at - start) / 1000).toFixed(2)} s ${line.error}`);
+  const { requests, silenceMs: silence } = summarize(lines);
+  throw new Error(
+    `count failures: ${failed.length} of ${requests} requests failed, at most ${failedMax} may; ` +
+      `longest silence ${silence} ms; began ${new Date(start).toISOString()}; failed: ` +
+      moments.slice(0, MOMENTS_SHOWN_MAX).join(", "),
+  );
 }
 
 /** The longest time without an answer, between the first request and the end of the last. */
