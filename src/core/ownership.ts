@@ -9,6 +9,7 @@
  */
 import type { Ip } from "./address.ts";
 import type { NodeId } from "./document.ts";
+import { EPOCH_MAX } from "./limits.ts";
 import { isPresent } from "./liveness.ts";
 import type { Claim } from "./pulse.ts";
 import type { Hold, State } from "./state.ts";
@@ -67,8 +68,14 @@ function selfMember(state: State, vip: Ip): Member {
     unfit: unfitReason(state, vip),
     leaving: state.phase === "leaving" || state.phase === "stopped",
     starting: state.phase === "starting",
-    claim: hold?.phase === "holding" ? { epoch: hold.epoch, yielding: false } : undefined,
+    claim: ownClaim(hold),
   };
+}
+
+/** As the others see it: who settles still claims, and is ready for any successor. */
+function ownClaim(hold: Hold | undefined): Claim | undefined {
+  if (hold === undefined || hold.phase === "lingering") return undefined;
+  return { epoch: hold.epoch, yielding: hold.phase === "settling" };
 }
 
 /** Why this node cannot hold the VIP now; null when it can. */
@@ -189,17 +196,17 @@ function decideFree(state: State, context: Context): Decision {
   );
   const best = candidates[0];
   if (best === undefined) {
-    return {
-      act: "wait",
-      reason: `no director can hold it: ${
-        unfitReason(state, vip) ?? "this node is not a director"
-      }`,
-    };
+    return { act: "wait", reason: `no director can hold it: ${ownObstacle(state, vip)}` };
   }
   if (best.id !== state.self.id) return { act: "wait", reason: `${best.name} is preferred` };
-  const epoch = (state.epochs.get(vip) ?? 0) + 1;
+  const epoch = Math.min(EPOCH_MAX, (state.epochs.get(vip) ?? 0) + 1);
   if (yields) return { act: "claim", reason: `${incumbent?.name} hands it over`, epoch };
   return decideByWitness(state, { vip, now, epoch });
+}
+
+function ownObstacle(state: State, vip: Ip): string {
+  if (!state.self.director) return "this node is not a director";
+  return unfitReason(state, vip) ?? "this node has just let it go";
 }
 
 /** Nobody that pulses holds the VIP; a machine that cannot pulse may still answer for it. */

@@ -185,7 +185,7 @@ function peerOf(node: ModelNode, shared: Shared): Peer {
 
 /**
  * The state of the node with that index. Its rivals and successors are what its own decision says; the LAN
- * was asked for every VIP, and nobody answered, unless the node has only just let go of the VIP.
+ * was asked for every VIP, and nobody answered.
  */
 export function viewOf(model: readonly ModelNode[], index: number, shared: Shared): State {
   const self = model.find((node) => node.index === index);
@@ -203,14 +203,14 @@ export function viewOf(model: readonly ModelNode[], index: number, shared: Share
   for (const vip of state.vips) {
     const epochs = model.map((node) => node.holds.get(vip)?.epoch ?? 0);
     state.epochs.set(vip, Math.max(shared.epochs?.get(vip) ?? 0, ...epochs));
-    if (!state.holds.has(vip)) state.witnesses.set(vip, silentLan());
+    state.witnesses.set(vip, silentLan());
     settleHold(state, vip);
   }
   return state;
 }
 
 /** A round of questions to the LAN that nobody answered. */
-export function silentLan() {
+function silentLan() {
   return { firstAskedMs: NOW - 150, lastAskedMs: NOW, asks: 3, answeredMs: -Infinity, mac: "" };
 }
 
