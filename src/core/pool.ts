@@ -10,7 +10,7 @@
 import { type Ip, ipFamily } from "./address.ts";
 import type { NodeId } from "./document.ts";
 import { combineVerdicts } from "./health.ts";
-import { moveTarget, presentMembers, rankCandidates } from "./ownership.ts";
+import { incumbentOf, moveTarget, presentMembers, rankCandidates } from "./ownership.ts";
 import type { NodeRecord, Path } from "./record.ts";
 import { type Service, serviceKey } from "./service.ts";
 import type { Peer, State } from "./state.ts";
@@ -34,15 +34,25 @@ export interface PoolServer {
   readonly reached: string;
 }
 
-/** The candidates of a service: every member that is a real server and has not left. Sorted by name. */
+/**
+ * The candidates of a service: every member that is a real server and has not left. Sorted by name.
+ *
+ * One per address, as in the kernel's row: a machine that was set up anew has a new id and its old address,
+ * and the node it was before must not take its place.
+ */
 export function poolOf(state: State, service: Service): PoolServer[] {
   const servers: PoolServer[] = [];
-  const self = selfServer(state, service);
-  if (self !== undefined) servers.push(self);
+  const add = (server: PoolServer | undefined) => {
+    if (server === undefined || servers.some(({ address }) => address === server.address)) return;
+    servers.push(server);
+  };
+  add(selfServer(state, service));
+  const absent: Peer[] = [];
   for (const peer of state.peers.values()) {
-    const server = peerServer(peer, service);
-    if (server !== undefined) servers.push(server);
+    if (absence(peer) === null) add(peerServer(peer, service));
+    else absent.push(peer);
   }
+  for (const peer of absent) add(peerServer(peer, service));
   return servers.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -135,7 +145,7 @@ export function soleServer(state: State, vip: Ip): NodeId | null {
 function isSuccessor(state: State, vip: Ip): boolean {
   const members = presentMembers(state, vip);
   const target = moveTarget(state, vip);
-  const holder = members.find((member) => member.claim !== undefined);
+  const holder = incumbentOf(members);
   if (holder === undefined || !(holder.leaving || target === state.self.id)) return false;
   const others = members.filter((member) => member.id !== holder.id);
   return rankCandidates(others, vip, target)[0]?.id === state.self.id;
