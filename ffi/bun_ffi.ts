@@ -32,6 +32,8 @@ const libnlSymbols = {
 } as const;
 
 const genlSymbols = {
+  // int genl_connect(struct nl_sock *sk);
+  genl_connect: { args: ["ptr"], returns: "i32" },
   // int genl_ctrl_resolve(struct nl_sock *sk, const char *name);
   genl_ctrl_resolve: { args: ["ptr", "ptr"], returns: "i32" },
 } as const;

@@ -1,7 +1,6 @@
 /**
  * The kernel's IPVS by generic netlink: table, sync daemons, timeouts.
  */
-import { cString } from "./bun_ffi.ts";
 import { errnoName, KernelRequestError } from "./error.ts";
 import {
   decodeDestination,
@@ -29,6 +28,8 @@ import type {
   IpvsServiceKey,
   IpvsTimeouts,
 } from "./ipvs_types.ts";
+import { resolveFamily } from "./generic_family.ts";
+import type { IncomingMessage } from "./netlink_message.ts";
 import type { Libraries } from "./libraries.ts";
 import type { AttributeWriter } from "./netlink_attribute.ts";
 import { type DumpOptions, netlinkProtocols, NetlinkSocket } from "./netlink_socket.ts";
@@ -64,28 +65,41 @@ type Write = (writer: AttributeWriter) => void;
 export function openIpvs(libraries: Libraries): Ipvs {
   const socket = new NetlinkSocket(libraries, netlinkProtocols.generic);
   let known: number | undefined;
-
-  function family(operation: string): number {
-    known ??= socket.resolveFamily(cString(IPVS_FAMILY_NAME));
+  const family = (operation: string) => {
+    known ??= resolveFamily(libraries, IPVS_FAMILY_NAME);
     if (known !== undefined) return known;
     const detail = "kernel has no IPVS: load it with `modprobe ip_vs`";
     throw new KernelRequestError({ operation, code: "ENOENT", detail });
-  }
-
-  function query(write: Write, operation: string) {
-    return socket.query({ type: family(operation), flags: 0, write }, operation);
-  }
-
-  function dump<Row>(write: Write, options: DumpOptions<Row>): Generator<Row[]> {
-    return socket.dump({ type: family(options.operation), flags: 0, write }, options);
-  }
-
+  };
+  const ask: Ask = {
+    query: (write, operation) =>
+      socket.query({ type: family(operation), flags: 0, write }, operation),
+    dump: (write, options) =>
+      socket.dump({ type: family(options.operation), flags: 0, write }, options),
+  };
   return {
+    ...tableVerbs(ask),
+    ...daemonVerbs(ask),
     change(changes) {
       const kind = { type: family("change the IPVS table"), flags: 0 };
       return socket.request(changes, kind, (change, writer) => writeChange(writer, change))
         .map(({ errno }) => errno === 0 ? null : errnoName(errno));
     },
+    refresh() {
+      known = undefined;
+    },
+    close: () => socket.close(),
+  };
+}
+
+/** Questions to the family, with the payload that `write` appends. */
+interface Ask {
+  readonly query: (write: Write, operation: string) => IncomingMessage[];
+  readonly dump: <Row>(write: Write, options: DumpOptions<Row>) => Generator<Row[]>;
+}
+
+function tableVerbs({ query, dump }: Ask): Pick<Ipvs, "services" | "service" | "destinations"> {
+  return {
     services: () =>
       dump((writer) => writeCommand(writer, "getService"), {
         operation: "list IPVS services",
@@ -93,8 +107,7 @@ export function openIpvs(libraries: Libraries): Ipvs {
       }),
     service(key) {
       try {
-        const ask = (writer: AttributeWriter) => writeGet(writer, "getService", key);
-        const answers = query(ask, "get IPVS service");
+        const answers = query((writer) => writeGet(writer, "getService", key), "get IPVS service");
         return answers.map((answer) => decodeService(answer.payload)).find((row) => row);
       } catch (error) {
         if (error instanceof KernelRequestError && error.code === "ESRCH") return undefined;
@@ -106,6 +119,16 @@ export function openIpvs(libraries: Libraries): Ipvs {
         operation: "list IPVS real servers",
         decode: (payload) => decodeDestination(payload, keyVersion(key)),
       }),
+  };
+}
+
+type DaemonVerbs = Pick<
+  Ipvs,
+  "daemons" | "startDaemon" | "stopDaemon" | "info" | "timeouts" | "setTimeouts"
+>;
+
+function daemonVerbs({ query, dump }: Ask): DaemonVerbs {
+  return {
     daemons: () =>
       [...dump((writer) => writeCommand(writer, "getDaemon"), {
         operation: "list sync daemons",
@@ -113,10 +136,8 @@ export function openIpvs(libraries: Libraries): Ipvs {
       })].flat(),
     startDaemon(daemon) {
       const { role, interface: name, syncId } = daemon;
-      query(
-        (writer) => writeNewDaemon(writer, daemon),
-        `start ${role} sync daemon ${syncId} on ${name}`,
-      );
+      const operation = `start ${role} sync daemon ${syncId} on ${name}`;
+      query((writer) => writeNewDaemon(writer, daemon), operation);
     },
     stopDaemon: (role) =>
       void query((writer) => writeDeleteDaemon(writer, role), `stop ${role} sync daemon`),
@@ -132,9 +153,5 @@ export function openIpvs(libraries: Libraries): Ipvs {
     },
     setTimeouts: (timeouts) =>
       void query((writer) => writeTimeouts(writer, timeouts), "set IPVS timeouts"),
-    refresh() {
-      known = undefined;
-    },
-    close: () => socket.close(),
   };
 }

@@ -103,12 +103,6 @@ export class NetlinkSocket implements Disposable {
     this.#configure();
   }
 
-  /** The number of a generic netlink family, or undefined when the kernel has none of this name. Loads the module if it can. */
-  resolveFamily(name: Uint8Array): number | undefined {
-    const family = this.#libraries.genl.genl_ctrl_resolve(this.#socket, name);
-    return family < 0 ? undefined : family;
-  }
-
   /**
    * Sends a message for each item, whose payload `write` appends, in as few sends as the limits allow, and
    * returns one outcome for each.

@@ -10,10 +10,21 @@
  * author is turned into the one that leads to the same row; whatever failed behind it in the same batch is
  * tried again, because it may have failed for lack of that row.
  */
-import { type Ipvs, type IpvsChange, type IpvsService, KernelRequestError } from "../../ffi/mod.ts";
+import {
+  BATCH_MESSAGES_MAX,
+  type Ipvs,
+  type IpvsChange,
+  type IpvsService,
+  KernelRequestError,
+} from "../../ffi/mod.ts";
 import { formatEndpoint } from "../core/address.ts";
 import { formatServiceName, type ServiceName } from "../core/service.ts";
-import type { ObservedServer, ObservedService, TableOperation } from "../core/table.ts";
+import type {
+  ObservedServer,
+  ObservedService,
+  SyncDaemons,
+  TableOperation,
+} from "../core/table.ts";
 import type { Table } from "../ports.ts";
 import {
   changeMaker,
@@ -23,8 +34,8 @@ import {
   serviceNameOf,
 } from "./table_rows.ts";
 
-/** Changes in one batch: about a millisecond of kernel work. */
-export const CHANGES_PER_BATCH = 32;
+/** Changes in one batch, which is one send: a millisecond or two of kernel work. */
+export const CHANGES_PER_BATCH = BATCH_MESSAGES_MAX;
 /** How long work may hold the event loop, ms, before others have a turn. It ends between two pieces, so a piece later. */
 const HOLD_MS_MAX = 2;
 
@@ -42,41 +53,7 @@ export interface TableTools {
 export function createKernelTable({ table, daemons, now }: TableTools): Table {
   const turns = createTurns();
   const pause = createPause(now);
-
-  /** A service that was removed meanwhile has no servers: the kernel answers with an empty list. */
-  async function serversOf(name: ServiceName): Promise<ObservedServer[]> {
-    const servers: ObservedServer[] = [];
-    for (const rows of table.destinations(serviceKeyOf(name))) {
-      servers.push(...rows.map(observedServer));
-      await pause();
-    }
-    return servers;
-  }
-
-  async function list(): Promise<ObservedService[]> {
-    table.refresh();
-    daemons.refresh();
-    const named = new Map<string, { readonly name: ServiceName; readonly service: IpvsService }>();
-    for (const rows of table.services()) {
-      for (const service of rows) {
-        const name = serviceNameOf(service.key);
-        // By key: a row made or removed during the dump can shift another into two datagrams.
-        if (name !== undefined) named.set(formatServiceName(name), { name, service });
-      }
-      await pause();
-    }
-    const observed: ObservedService[] = [];
-    for (const row of named.values()) {
-      observed.push(observedService(row, await serversOf(row.name)));
-    }
-    return observed;
-  }
-
-  async function get(name: ServiceName): Promise<ObservedService | null> {
-    const service = table.service(serviceKeyOf(name));
-    if (service === undefined) return null;
-    return observedService({ name, service }, await serversOf(name));
-  }
+  const reader = createReader(table, pause);
 
   async function apply(operations: readonly TableOperation[]) {
     const outcomes: (KernelRequestError | null)[] = [];
@@ -93,22 +70,69 @@ export function createKernelTable({ table, daemons, now }: TableTools): Table {
   }
 
   return {
-    list: () => turns(list),
-    get: (name) => turns(() => get(name)),
+    list: () =>
+      turns(() => {
+        // A module that was loaded anew since the last look has another number.
+        table.refresh();
+        daemons.refresh();
+        return reader.list();
+      }),
+    get: (name) => turns(() => reader.get(name)),
     apply: (operations) => turns(() => apply(operations)),
-    daemons() {
-      const running = daemons.daemons();
-      const of = (role: "master" | "backup") => {
-        const daemon = running.find((candidate) => candidate.role === role);
-        if (daemon === undefined) return null;
-        return { interface: daemon.interface, syncId: daemon.syncId };
-      };
-      return { master: of("master"), backup: of("backup") };
-    },
+    daemons: () => runningDaemons(daemons),
     startDaemon: (role, interfaceName, syncId) =>
       daemons.startDaemon({ role, interface: interfaceName, syncId }),
     stopDaemon: (role) => stopDaemon(daemons, role),
   };
+}
+
+/** Reads rows in pieces, with a pause between two. */
+function createReader(table: Ipvs, pause: () => Promise<void>): Pick<Table, "list" | "get"> {
+  /** A service that was removed meanwhile has no servers: the kernel answers with an empty list. */
+  async function serversOf(name: ServiceName): Promise<ObservedServer[]> {
+    const servers: ObservedServer[] = [];
+    for (const rows of table.destinations(serviceKeyOf(name))) {
+      servers.push(...rows.map(observedServer));
+      await pause();
+    }
+    return servers;
+  }
+
+  return {
+    async list() {
+      const named = new Map<
+        string,
+        { readonly name: ServiceName; readonly service: IpvsService }
+      >();
+      for (const rows of table.services()) {
+        for (const service of rows) {
+          const name = serviceNameOf(service.key);
+          // By key: a row made or removed during the dump can shift another into two datagrams.
+          if (name !== undefined) named.set(formatServiceName(name), { name, service });
+        }
+        await pause();
+      }
+      const observed: ObservedService[] = [];
+      for (const row of named.values()) {
+        observed.push(observedService(row, await serversOf(row.name)));
+      }
+      return observed;
+    },
+    async get(name) {
+      const service = table.service(serviceKeyOf(name));
+      if (service === undefined) return null;
+      return observedService({ name, service }, await serversOf(name));
+    },
+  };
+}
+
+function runningDaemons(ipvs: Ipvs): SyncDaemons {
+  const running = ipvs.daemons();
+  const of = (role: "master" | "backup") => {
+    const daemon = running.find((candidate) => candidate.role === role);
+    return daemon === undefined ? null : { interface: daemon.interface, syncId: daemon.syncId };
+  };
+  return { master: of("master"), backup: of("backup") };
 }
 
 /** Stopping what does not run is done. The kernel says ESRCH (stop_sync_thread in ip_vs_sync.c). */

@@ -109,8 +109,7 @@ function serverChange(
     return { command: "deleteDestination", service, destination };
   }
   const command = operation.kind === "addServer" ? "newDestination" : "setDestination";
-  const settings = destinationSettingsOf(operation.server);
-  return { command, service, destination, settings };
+  return { command, service, destination, settings: destinationSettingsOf(operation.server) };
 }
 
 function settingsOf(service: TableService): IpvsServiceSettings {

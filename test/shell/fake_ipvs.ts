@@ -60,36 +60,12 @@ export function createFakeIpvs(schedulers: readonly string[] = ["rr", "wlc"]): F
     throw new KernelRequestError({ operation, code: "ENOENT", detail });
   }
 
-  function changeOne(change: IpvsChange): string | null {
-    const row = table.get(nameOf(change.service));
-    switch (change.command) {
-      case "newService":
-        if (row !== undefined) return "EEXIST";
-        if (!schedulers.includes(change.settings.scheduler)) return "ENOENT";
-        table.set(nameOf(change.service), {
-          key: change.service,
-          settings: change.settings,
-          servers: new Map(),
-        });
-        return null;
-      case "setService":
-        if (row === undefined) return "ESRCH";
-        if (!schedulers.includes(change.settings.scheduler)) return "ENOENT";
-        row.settings = change.settings;
-        return null;
-      case "deleteService":
-        return table.delete(nameOf(change.service)) ? null : "ESRCH";
-      default:
-        return row === undefined ? "ESRCH" : changeServer(row, change);
-    }
-  }
-
   return {
     batches,
     change(changes) {
       requireModule("change the IPVS table");
       batches.push(changes.length);
-      return changes.map(changeOne);
+      return changes.map((change) => changeTable(table, { change, schedulers }));
     },
     *services() {
       requireModule("list IPVS services");
@@ -130,6 +106,33 @@ export function createFakeIpvs(schedulers: readonly string[] = ["rr", "wlc"]): F
       loaded = false;
     },
   };
+}
+
+function changeTable(
+  table: Map<string, Row>,
+  { change, schedulers }: { change: IpvsChange; schedulers: readonly string[] },
+): string | null {
+  const row = table.get(nameOf(change.service));
+  switch (change.command) {
+    case "newService":
+      if (row !== undefined) return "EEXIST";
+      if (!schedulers.includes(change.settings.scheduler)) return "ENOENT";
+      table.set(nameOf(change.service), {
+        key: change.service,
+        settings: change.settings,
+        servers: new Map(),
+      });
+      return null;
+    case "setService":
+      if (row === undefined) return "ESRCH";
+      if (!schedulers.includes(change.settings.scheduler)) return "ENOENT";
+      row.settings = change.settings;
+      return null;
+    case "deleteService":
+      return table.delete(nameOf(change.service)) ? null : "ESRCH";
+    default:
+      return row === undefined ? "ESRCH" : changeServer(row, change);
+  }
 }
 
 type ServerChange = Extract<IpvsChange, { destination: unknown }>;

@@ -113,6 +113,16 @@ test("ask sends an anonymous question and reports who answers", async () => {
   neighbours.close();
 });
 
+test("poll reports at once what has arrived, before the timer looks", () => {
+  const { neighbours, receivers, answers } = createLan();
+  neighbours.poll();
+  neighbours.ask(vip, "eth0");
+  receivers[0]!.frames.push(encodeGratuitousArp(ipToBytes(vip), OTHER)[1]!);
+  neighbours.poll();
+  expect(answers).toEqual(["192.0.2.10 eth0 02:00:00:00:00:02"]);
+  neighbours.close();
+});
+
 test("ask takes a request from the VIP for an answer too: its sender says to have the address", async () => {
   const { neighbours, receivers, answers } = createLan();
   neighbours.ask(vip, "eth0");
