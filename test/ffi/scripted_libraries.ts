@@ -61,9 +61,8 @@ export function createScript(): Script {
     free: () => undefined,
     setsockopt: () => 0,
   };
-  const genl = { genl_ctrl_resolve: () => 0x1c };
   const script: Script = {
-    libraries: { libc, nl, genl, origin: "system" } as unknown as Libraries,
+    libraries: { libc, nl, origin: "system" } as unknown as Libraries,
     sent,
     answerWith: () => [],
   };
