@@ -42,20 +42,26 @@ if (values.totals !== undefined) {
 process.stdout.write(`lab: ${totals.passed} passed, ${totals.failed} failed\n`);
 process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
 
-/** The lab tests, chosen by parts of their names. */
+/** The lab tests, chosen by parts of their names: scenarios, and what the kernel ports do on a real kernel. */
 function scenarioFiles(parts: readonly string[]): string[] {
-  const folder = join(import.meta.dir, "scenarios");
-  const found = readdirSync(folder).filter((name) => name.endsWith(".test.ts")).toSorted();
-  const chosen = found.filter((name) =>
-    parts.length === 0 || parts.some((part) => name.includes(part))
+  const folders = [join(import.meta.dir, "scenarios"), join(import.meta.dir, "../kernel")];
+  const found = folders.flatMap((folder) =>
+    readdirSync(folder).filter((name) => name.endsWith(".test.ts")).toSorted()
+      .map((name) => join(folder, name))
+  );
+  const chosen = found.filter((file) =>
+    parts.length === 0 ||
+    parts.some((part) => file.includes(`/${part}`) || basename(file).includes(part))
   );
   if (chosen.length === 0) {
     process.stderr.write(
-      `run scenarios: no file matches "${parts.join(" ")}"; there are ${found}\n`,
+      `run scenarios: no file matches "${parts.join(" ")}"; there are ${
+        found.map((file) => basename(file))
+      }\n`,
     );
     process.exit(2);
   }
-  return chosen.map((name) => join(folder, name));
+  return chosen;
 }
 
 /** Boots one machine that works through the files; returns what went wrong with the machine, or null. */
