@@ -4,10 +4,7 @@ import {
   decideOwnership,
   type Decision,
   incumbentOf,
-  type Member,
   presentMembers,
-  rankCandidates,
-  spreadHash,
 } from "../../src/core/ownership.ts";
 import { EPOCH_MAX } from "../../src/core/limits.ts";
 import type { Move } from "../../src/core/document.ts";
