@@ -1,0 +1,157 @@
+/**
+ * What time does to a node that holds the VIP: rivals, handovers, announcements, leaving.
+ */
+import { describe, expect, test } from "bun:test";
+import { announcementsDue } from "../../src/core/tick.ts";
+import { ANNOUNCE_REFRESH_MS, LEAVE_WAIT_MS, LINGER_MS } from "../../src/core/timing.ts";
+import { hold, holding, idOf, modelNode, NOW, VIP } from "../support/cluster_views.ts";
+import { touched } from "../support/touched.ts";
+import { Run, TICK } from "../support/virtual_run.ts";
+
+describe("a holder", () => {
+  test("that meets a better claim lets go: settling, lingering, gone", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2)]);
+    run.pass(10, [[2, [4]]]);
+    expect(run.hold).toMatchObject({ phase: "settling", sinceMs: run.now });
+    expect(run.state.releases).toBe(1);
+    run.pass(20, [[2, [4]]]);
+    run.tell({ kind: "tableSettled", version: run.state.tableVersion });
+    expect(run.hold?.phase).toBe("lingering");
+    run.pass(LINGER_MS - 10, [[2, [4]]]);
+    expect(run.hold?.phase).toBe("lingering");
+    run.pass(10, [[2, [4]]]);
+    expect(run.hold).toBeUndefined();
+    expect(run.state.reasons.get(VIP)).toBe("n2 holds it with epoch 4");
+  });
+
+  test("lingers even if its table never becomes what it wants", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2)]);
+    run.pass(10, [[2, [4]]]);
+    run.pass(990, [[2, [4]]]);
+    expect(run.hold?.phase).toBe("settling");
+    run.pass(10, [[2, [4]]]);
+    expect(run.hold?.phase).toBe("lingering");
+  });
+
+  test("sees a rival come and go, and announces itself anew after it", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2)]);
+    expect(announcementsDue(run.state, run.now)).toEqual([]);
+    run.pass(10, [[2, [2]]]);
+    expect(run.hold).toMatchObject({ phase: "holding", rival: true });
+    const version = run.state.tableVersion;
+    run.hear(2);
+    run.now += 10;
+    run.tell(TICK);
+    expect(run.hold?.rival).toBe(false);
+    expect(run.state.tableVersion).toBeGreaterThan(version);
+    expect(announcementsDue(run.state, run.now)).toEqual([VIP]);
+  });
+
+  test("drops what the document does not have any more", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) })]);
+    run.state.witnesses.set("10.0.0.101", {
+      firstAskedMs: NOW,
+      lastAskedMs: NOW,
+      asks: 1,
+      answeredMs: -Infinity,
+      mac: "",
+    });
+    run.tell({
+      kind: "document",
+      document: { services: new Map(), moves: new Map(), nodes: new Map() },
+    });
+    expect(touched(run.state, TICK, NOW + 10)).toBe("table record pulse");
+    expect(run.state.holds.size + run.state.witnesses.size + run.state.reasons.size).toBe(0);
+  });
+
+  test("that is to move keeps the moment in which the handover began", () => {
+    const model = [modelNode(1, { holds: holding(3) }), modelNode(2)];
+    const run = new Run(model, [{ to: 2, fromEpoch: 3 }]);
+    const began = run.hold?.funnelMs;
+    expect(run.hold?.successor).toBe(idOf(2));
+    run.pass(100, [[2]]);
+    expect(run.hold?.funnelMs).toBe(began as number);
+  });
+
+  test("ends a handover whose target is lost", () => {
+    const model = [modelNode(1, { holds: holding(3) }), modelNode(2)];
+    const run = new Run(model, [{ to: 2, fromEpoch: 3 }]);
+    run.pass(400);
+    expect(run.hold).toMatchObject({ phase: "holding", successor: null, funnelMs: null });
+  });
+});
+
+describe("announcements", () => {
+  test("are made at once, again soon, and after the second in which neighbours take no news", () => {
+    const run = new Run([modelNode(1)]);
+    run.pass(90);
+    const claimedMs = run.hold?.sinceMs ?? NaN;
+    const madeMs: number[] = [];
+    // The first was made in the turn of the claim itself.
+    let seen = run.hold?.announced ?? 0;
+    expect(seen).toBe(1);
+    for (let turn = 0; turn < 1_000; turn++) {
+      run.pass(10);
+      const announced = run.hold?.announced ?? 0;
+      if (announced > seen) madeMs.push(run.now - claimedMs);
+      seen = announced;
+    }
+    expect(madeMs).toEqual([100, 500, 1_100, 2_200, 3_300, 5_000]);
+    expect(run.hold?.announced).toBe(7);
+    expect(madeMs.filter((ms, index) => ms - (madeMs[index - 1] ?? 0) > 1_000).length)
+      .toBeGreaterThan(1);
+  });
+
+  test("are repeated for ever, seldom", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) })]);
+    expect(announcementsDue(run.state, NOW + ANNOUNCE_REFRESH_MS - 1)).toEqual([]);
+    expect(announcementsDue(run.state, NOW + ANNOUNCE_REFRESH_MS)).toEqual([VIP]);
+  });
+
+  test("that failed stay due", () => {
+    const run = new Run([modelNode(1)]);
+    run.state.holds.set(VIP, hold({ announced: 0, announceFromMs: NOW }));
+    expect(announcementsDue(run.state, NOW)).toEqual([VIP]);
+    expect(announcementsDue(run.state, NOW + 20)).toEqual([VIP]);
+  });
+
+  test.each(["settling", "lingering"] as const)("are not made for a VIP that is %s", (phase) => {
+    const run = new Run([modelNode(1)]);
+    run.state.holds.set(VIP, hold({ phase, announced: 0 }));
+    expect(announcementsDue(run.state, NOW)).toEqual([]);
+  });
+});
+
+describe("a node that leaves", () => {
+  test("holding nothing stops at once, and says so", () => {
+    const run = new Run([modelNode(1), modelNode(2)]);
+    run.tell({ kind: "leave" });
+    expect(touched(run.state, TICK, NOW + 10)).toBe("record pulse");
+    expect(run.state.phase).toBe("stopped");
+  });
+
+  test("hands over, finishes what still arrives, then stops", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2)]);
+    run.tell({ kind: "leave" });
+    run.pass(100, [[2]]);
+    expect(run.hold).toMatchObject({ phase: "holding", successor: idOf(2) });
+    run.pass(10, [[2, [4]]]);
+    expect(run.hold?.phase).toBe("settling");
+    run.tell({ kind: "tableSettled", version: run.state.tableVersion });
+    run.pass(LINGER_MS - 10, [[2, [4]]]);
+    expect(run.state.phase).toBe("leaving");
+    run.pass(10, [[2, [4]]]);
+    expect(run.state.phase).toBe("stopped");
+  });
+
+  test("does not wait for ever for a successor that does not come", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2)]);
+    run.tell({ kind: "leave" });
+    run.pass(LEAVE_WAIT_MS - 10, [[2]]);
+    expect(run.hold?.phase).toBe("holding");
+    run.pass(10, [[2]]);
+    expect(run.hold?.phase).toBe("settling");
+    run.pass(1_000 + LINGER_MS, [[2]]);
+    expect(run.state.phase).toBe("stopped");
+  });
+});
