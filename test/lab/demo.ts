@@ -24,14 +24,15 @@ const FAULT_MS = 5_000;
 /** Promises of the README, in failed requests at one request every 20 ms. */
 const promised = { nothing: 0, crash: 5, cut: 35 };
 
-progress("building a switch, a client, and two nodes with nginx");
+progress(`two nodes, each director and real server; a client asks for ${VIP} 50 times a second`);
+progress("building the switch, the client, and the nodes with nginx");
 await using lab = await Lab.create("demo", streamlined);
 const nodes = ["n1", "n2"].map((name) => new TroopNode(lab, lab.host(name)));
 const servers = await Promise.all(nodes.map((node) => startWebServer(lab, node.host)));
 const webServers = new Map(nodes.map((node, index) => [node.name, servers[index]!]));
 progress("n1: troop init; troop run    n2: troop join 192.168.6.4 --token …; troop run");
 await startCluster(nodes);
-progress(`n1: troop ${addService(VIP, "rr").join(" ")}`);
+progress(`n1: troop service add ${VIP}:80 --scheduler rr --check … --expect 'Test Page'`);
 await nodes[0]!.troop(...addService(VIP, "rr"));
 const { holder, others } = await awaitOneHolder(VIP, nodes);
 const other = others[0]!;

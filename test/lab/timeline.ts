@@ -38,9 +38,8 @@ export class Timeline {
     const answers = Object.entries(seen.answers).map(([server, count]) => `${server} ${count}`);
     const failed = seen.failed === 0 ? "none failed" : `${seen.failed} failed`;
     const text = [
-      `client: ${String(seen.requests).padStart(3)} requests`,
-      `answered by ${answers.join(", ") || "nobody"}`,
-      failed,
+      `client: ${seen.requests} requests, ${failed}`,
+      `answers: ${answers.join(", ") || "none"}`,
       `longest silence ${(seen.silenceMs / 1000).toFixed(2)} s`,
     ].join(" · ");
     print(`  ${" ".repeat(TIME_WIDTH)}    ${seen.failed === 0 ? green(text) : yellow(text)}\n`);
