@@ -17,7 +17,7 @@ const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
 });
 const files = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })]
-  .filter((file) => !file.startsWith("test/lab/scenarios/"))
+  .filter((file) => !/^test\/(lab\/scenarios|kernel)\//.test(file))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   .toSorted();
 const report = join(labFolder, "../units.xml");

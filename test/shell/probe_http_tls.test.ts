@@ -1,3 +1,4 @@
+/** HTTPS probes: what certificate is believed, and what is said when it is not. */
 import { describe, expect, test } from "bun:test";
 import { certificates } from "./certificates.ts";
 import { probeOnce, reply } from "./http_probe.ts";
