@@ -8,6 +8,7 @@ import type { CliContext } from "./cli/context.ts";
 import { runCli } from "./cli/program.ts";
 import type { Config } from "./core/config.ts";
 import type { Home } from "./core/home.ts";
+import { faultLog, surviveFaults } from "./fault_log.ts";
 import { adminClient } from "./http/admin_client.ts";
 import { createConfigFile, readConfigFile, refuseExisting } from "./shell/config_file.ts";
 import { findHome } from "./shell/home.ts";
@@ -28,6 +29,8 @@ async function runAgent(home: Home, config: Config): Promise<number> {
   }
   const { runNode } = await import("./node.ts");
   const log = openLog({ level: config.log, readable: process.stderr.isTTY === true });
+  const faults = faultLog({ logger: log.logger, now: () => performance.now() });
+  surviveFaults(faults);
   let stop: (() => Promise<void>) | null = null;
   let stopAsked = false;
   const onSignal = () => {
@@ -37,7 +40,7 @@ async function runAgent(home: Home, config: Config): Promise<number> {
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
   try {
-    const node = await runNode({ home, config, log });
+    const node = await runNode({ home, config, log, faults });
     stop = node.stop;
     if (stopAsked) void stop();
     await node.ended;

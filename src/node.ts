@@ -10,6 +10,7 @@ import { TICK_MS } from "./core/timing.ts";
 import { adminApp } from "./http/admin.ts";
 import { publicApp } from "./http/public.ts";
 import { refuseSecondAgent, servePublic, serveSocket } from "./http/serve.ts";
+import type { FaultLog } from "./fault_log.ts";
 import { type LoopDelay, loopDelay } from "./loop_delay.ts";
 import { type NodeAdapters, openAdapters } from "./node_adapters.ts";
 import { nodeCounters } from "./node_counters.ts";
@@ -32,6 +33,8 @@ export interface NodeOptions {
   readonly home: Home;
   readonly config: Config;
   readonly log: Log;
+  /** Where faults of the program go that nobody else takes. */
+  readonly faults: FaultLog;
 }
 
 /** A node that runs. */
@@ -49,7 +52,7 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
   try {
     return await startNode(options, closers);
   } catch (error) {
-    await closeAll(closers);
+    await closeAll(closers, logger);
     if (!(error instanceof Refusal)) {
       logger.debug({ err: error, home: home.config, node: config.name }, "start failed");
     }
@@ -57,8 +60,15 @@ export async function runNode(options: NodeOptions): Promise<RunningNode> {
   }
 }
 
-async function closeAll(closers: (() => unknown)[]): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close();
+/** Closes in reverse order of opening. What cannot be closed keeps nothing else open, and nobody waiting. */
+async function closeAll(closers: (() => unknown)[], logger: Log["logger"]): Promise<void> {
+  for (const close of closers.splice(0).reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      logger.warn({ err: error }, "something could not be closed");
+    }
+  }
 }
 
 async function startNode(options: NodeOptions, closers: (() => unknown)[]): Promise<RunningNode> {
@@ -90,7 +100,7 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
     leave: async () => {
       await leaveCluster(parts);
       // The answer goes out first.
-      setTimeout(() => void closeAll(closers).then(ending.resolve), FAREWELL_MS);
+      setTimeout(() => void closeAll(closers, logger).then(ending.resolve), FAREWELL_MS);
     },
   });
   const onFault = (error: unknown) =>
@@ -103,7 +113,7 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
   closers.push(() => admin.close());
   const open = servePublic(config.http, publicApp({ operations, health, onFault }).fetch);
   if (open !== null) closers.push(() => open.close());
-  closers.push(keepTime(agent, { delay, now }));
+  closers.push(keepTime(agent, { delay, now, faults: parts.faults }));
   logger.info(
     {
       cluster: config.cluster,
@@ -116,16 +126,26 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
   );
   let stopping: Promise<void> | undefined;
   const stop = () =>
-    stopping ??= handOver(parts).then(() => closeAll(closers)).then(ending.resolve);
+    stopping ??= handOver(parts)
+      .catch((error) => logger.error({ err: error }, "handing over failed"))
+      .then(() => closeAll(closers, logger))
+      .then(ending.resolve);
   return { stop, ended: ending.promise };
 }
 
-/** Ticks the agent at its own pace; returns how to stop. */
-function keepTime(agent: Agent, { delay, now }: Pick<Parts, "delay" | "now">): () => void {
+/** Ticks the agent at its own pace; returns how to stop. A fault in one turn does not stop the clock. */
+function keepTime(
+  agent: Agent,
+  { delay, now, faults }: Pick<Parts, "delay" | "now" | "faults">,
+): () => void {
   let timer: Timer;
   function beat(): void {
     delay.beat(now());
-    agent.tick();
+    try {
+      agent.tick();
+    } catch (error) {
+      faults.note("a turn of the loop", error);
+    }
     const paceMs = agent.paceMs();
     delay.expect(paceMs);
     timer = setTimeout(beat, paceMs);

@@ -60,7 +60,7 @@ export async function openAdapters(options: AdapterOptions): Promise<NodeAdapter
   const store = openDocumentStore({
     folder,
     network: network.gossip.documents,
-    onChange: () => onDocument(store, self, reports),
+    onChange: () => onDocument(store, { self, reports, logger }),
     notices: logger,
   });
   closers.push(() => store.close());
@@ -139,10 +139,16 @@ async function openNetwork(
 }
 
 /** A node that was told it left, and joined again, is a member again. */
-function onDocument(store: NodeAdapters["store"], self: Self, reports: AgentReports): void {
+function onDocument(
+  store: NodeAdapters["store"],
+  { self, reports, logger }: { self: Self; reports: AgentReports; logger: Logger },
+): void {
   const document = store.current();
   if (document.nodes.get(self.id)?.left === true && reports.agent()?.state.phase === "running") {
-    void store.edit([{ kind: "putNode", id: self.id, entry: { name: self.name, left: false } }]);
+    store.edit([{ kind: "putNode", id: self.id, entry: { name: self.name, left: false } }]).catch(
+      // A full disk must not end the agent; the next change of the document tries again.
+      (error) => logger.warn({ problem: String(error) }, "cannot say that this node is a member"),
+    );
   }
   reports.tell({ kind: "document", document });
 }
