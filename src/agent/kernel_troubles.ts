@@ -4,12 +4,15 @@
  */
 import type { Logger } from "./logger.ts";
 
-/** Distinct failing operations remembered; more than this is one fault told many times. */
+/** Distinct failing operations remembered and told; more than this is one fault told many times. */
 const TROUBLES_MAX = 100;
 
 /** See the head of this file. */
 export interface KernelTroubles {
-  /** Runs a request; false when it failed. `what` names it for people and must be the same every time. */
+  /**
+   * Runs a request; false when it failed. `what` names it for people and must be the same every time. Its
+   * first two words are the kind under which it is counted, so they name no object: `add address 192.0.2.1`.
+   */
   attempt(what: string, request: () => void): boolean;
   /** Notes the outcome of a request that was run elsewhere. */
   note(what: string, error: Error | null): void;
@@ -30,7 +33,9 @@ export function kernelTroubles(log: Logger): KernelTroubles {
     const kind = what.split(" ").slice(0, 2).join(" ");
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
     if (present.get(what) === error.message) return;
-    if (present.size < TROUBLES_MAX) present.set(what, error.message);
+    // Beyond the limit nothing is told: it could only be told again and again.
+    if (!present.has(what) && present.size >= TROUBLES_MAX) return;
+    present.set(what, error.message);
     log.error({ what }, error.message);
   }
   function attempt(what: string, request: () => void): boolean {

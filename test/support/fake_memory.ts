@@ -1,0 +1,77 @@
+/**
+ * What an agent keeps over a restart, without a disk, and a log a test can read.
+ */
+import type { Logger } from "../../src/agent/logger.ts";
+import type { Ip } from "../../src/core/address.ts";
+import type { NodeRecord } from "../../src/core/record.ts";
+import type { OwnedRows, PeerContact, SavedSwitches } from "../../src/ports.ts";
+
+/** Switches remembered in memory. */
+export function memorySwitches(): SavedSwitches {
+  const saved = new Map<string, string>();
+  return {
+    save(name, value) {
+      if (!saved.has(name)) saved.set(name, value);
+    },
+    entries: () => [...saved],
+    clear: () => saved.clear(),
+  };
+}
+
+/** Rows remembered in memory. */
+export function memoryRows(keys: readonly string[] = []): OwnedRows {
+  const rows = new Set(keys);
+  return {
+    has: (key) => rows.has(key),
+    add: (more) => more.forEach((key) => rows.add(key)),
+    delete: (gone) => gone.forEach((key) => rows.delete(key)),
+    keys: () => [...rows],
+  };
+}
+
+/** All that an agent remembers. */
+export function fakeMemory() {
+  let claims: ReadonlyMap<Ip, number> = new Map();
+  let peers: readonly PeerContact[] = [];
+  let records: readonly NodeRecord[] = [];
+  return {
+    savedSwitches: memorySwitches(),
+    owned: memoryRows(),
+    claims: () => claims,
+    saveClaims(held: ReadonlyMap<Ip, number>) {
+      claims = held;
+    },
+    knownPeers: () => peers,
+    rememberPeers(contacts: readonly PeerContact[]) {
+      peers = contacts;
+    },
+    records: () => records,
+    saveRecords(last: readonly NodeRecord[]) {
+      records = last;
+    },
+  };
+}
+
+/** A log that keeps its lines, as `error: text`. */
+export interface KeptLog extends Logger {
+  /** Lines since the last call. */
+  readonly lines: () => string[];
+}
+
+/** Makes an empty log. */
+export function keptLog(): KeptLog {
+  let kept: string[] = [];
+  const at = (level: string) => (_fields: object, text: string) =>
+    void kept.push(`${level}: ${text}`);
+  return {
+    debug: at("debug"),
+    info: at("info"),
+    warn: at("warn"),
+    error: at("error"),
+    lines() {
+      const lines = kept;
+      kept = [];
+      return lines;
+    },
+  };
+}
