@@ -147,7 +147,9 @@ export class NetworkLane {
     const present = this.#addresses.find((item) => sameAddress(want, item));
     const hold = state.holds.get(want.address);
     const leased = want.leaseS !== null && hold !== undefined;
-    const due = leased && state.phase !== "starting" && now - hold.renewedMs >= RENEW_MS;
+    // A starting node has heard nobody yet: another may hold what was left to it, so the lease runs on.
+    if (leased && state.phase === "starting") return;
+    const due = leased && now - hold.renewedMs >= RENEW_MS;
     if (present !== undefined && !due) return;
     const made: KernelAddress = {
       address: want.address,
@@ -171,13 +173,20 @@ export class NetworkLane {
     const { neighbours, troubles, tell } = this.#options;
     for (const vip of announcementsDue(state, now)) {
       const place = state.placements.get(vip)?.interface ?? null;
-      if (place === null) continue;
+      if (place === null || !this.#isOn(vip, place)) continue;
       const done = troubles.attempt(
-        `announce ${vip} on ${place}`,
+        `announce VIP ${vip} on ${place}`,
         () => neighbours.announce(vip, place),
       );
       if (done) tell({ kind: "announced", vip });
     }
+  }
+
+  /** Whether the VIP is on the interface: who announces what is not there takes it from who has it. */
+  #isOn(vip: Ip, name: string): boolean {
+    return this.#addresses.some((item) =>
+      item.address === vip && item.interface === name && isHost(item)
+    );
   }
 
   #ask(state: State, now: number): void {
@@ -185,7 +194,10 @@ export class NetworkLane {
     for (const vip of asksDue(state, now)) {
       const place = state.placements.get(vip)?.interface ?? null;
       if (place === null) continue;
-      const done = troubles.attempt(`ask for ${vip} on ${place}`, () => neighbours.ask(vip, place));
+      const done = troubles.attempt(
+        `ask for VIP ${vip} on ${place}`,
+        () => neighbours.ask(vip, place),
+      );
       if (done) tell({ kind: "asked", vip });
     }
   }
