@@ -162,7 +162,7 @@ export class Agent {
     }
     this.#network.observe(state, now);
     step(state, { kind: "tick" }, now);
-    if (state.phase === "stopped" && this.#quiet) return;
+    if (this.#quiet) return;
     this.#network.apply(state, now);
     // A standby is bypassed before it says that it is there; a new holder says so before its daemon starts.
     const active = isActive(state);
@@ -252,6 +252,6 @@ export class Agent {
   async clean(): Promise<void> {
     this.#quiet = true;
     this.#network.restore();
-    await this.#table.restore();
+    await this.#table.restore(this.state);
   }
 }

@@ -4,11 +4,13 @@
  * A pass walks over the services of the document, plans each row against what the kernel is known to
  * have, and applies the operations in bounded batches; when the state changes meanwhile, the pass begins
  * again. The kernel's own answer is fetched at the first pass, then again and again: small tables every
- * second, large ones less often, and at once after a failed operation.
+ * second, large ones less often, and soon after a failed operation. What fails does not hold up the rest.
  */
+import { formatEndpoint } from "../core/address.ts";
+import { EMPTY_DOCUMENT } from "../core/document.ts";
 import { desiredRow } from "../core/pool.ts";
 import { planRow } from "../core/plan.ts";
-import { type ServiceKey, serviceKey } from "../core/service.ts";
+import { type Service, type ServiceKey, serviceKey } from "../core/service.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import type {
@@ -17,7 +19,7 @@ import type {
   SyncDaemons,
   TableOperation,
 } from "../core/table.ts";
-import { desiredDaemons, isActive } from "../core/desired.ts";
+import { daemonOf, desiredDaemons, isActive } from "../core/desired.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
 import type { Clock, OwnedRows, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
@@ -51,9 +53,8 @@ export interface TableLaneOptions {
 export class TableLane {
   readonly #options: TableLaneOptions;
   #observed: Map<ServiceKey, ObservedService> | null = null;
-  #lookedMs = -Infinity;
-  #lookTookMs = 0;
-  #retryMs = -Infinity;
+  /** When the kernel is to be asked for the whole table. */
+  #lookAtMs = -Infinity;
   #daemons = "";
   #daemonsMs = -Infinity;
   #settledVersion = -1;
@@ -70,14 +71,20 @@ export class TableLane {
 
   /** Starts a pass if one is due and none runs. Returns at once. */
   poke(state: State, now: number): void {
-    if (this.#running !== null || !state.self.director) return;
-    if (this.#observed === null && now < this.#retryMs) return;
-    const untouched = state.vips.length === 0 && this.#options.owned.keys().length === 0;
-    if (untouched || (this.#settledVersion === state.tableVersion && !this.#lookDue(now))) return;
+    if (this.#running !== null || !this.#isConcerned(state)) return;
+    const settled = this.#settledVersion === state.tableVersion;
+    if ((settled || this.#observed === null) && now < this.#lookAtMs) return;
     this.#running = this.#pass(state).catch((error) => {
+      // Whatever the kernel has now, it must be asked.
+      this.#observed = null;
       this.#retryLater();
       this.#options.troubles.note("reconcile table", error as Error);
     }).finally(() => this.#running = null);
+  }
+
+  /** Whether anything in this namespace's table is troop's, or is to be. */
+  #isConcerned(state: State): boolean {
+    return servicesHere(state).size > 0 || this.#options.owned.keys().length > 0;
   }
 
   /** Resolves when no pass runs. */
@@ -85,31 +92,25 @@ export class TableLane {
     while (this.#running !== null) await this.#running;
   }
 
-  #lookDue(now: number): boolean {
-    const periodMs = Math.min(
-      TABLE_MS_MAX,
-      Math.max(TABLE_MS_MIN, this.#lookTookMs * LOOK_TIME_RATIO),
-    );
-    return (this.#observed === null && now >= this.#retryMs) || now - this.#lookedMs >= periodMs;
-  }
-
   async #look(): Promise<Map<ServiceKey, ObservedService>> {
     const { table, clock, troubles } = this.#options;
     const beganMs = clock.now();
     const rows = await table.list();
     troubles.note("reconcile table", null);
-    this.#lookedMs = clock.now();
-    this.#lookTookMs = this.#lookedMs - beganMs;
+    const endedMs = clock.now();
+    const patientMs = (endedMs - beganMs) * LOOK_TIME_RATIO;
+    this.#lookAtMs = endedMs + Math.min(TABLE_MS_MAX, Math.max(TABLE_MS_MIN, patientMs));
     return new Map(rows.map((row) => [serviceKey(row), row]));
   }
 
   async #pass(state: State): Promise<void> {
-    if (this.#observed === null || this.#lookDue(this.#options.clock.now())) {
+    const { clock, pause } = this.#options;
+    if (this.#observed === null || clock.now() >= this.#lookAtMs) {
       this.#observed = await this.#look();
     }
     const observed = this.#observed;
-    const { clock, pause } = this.#options;
     const version = state.tableVersion;
+    let done = true;
     let batch: TableOperation[] = [];
     let turnMs = clock.now();
     for (const operations of this.#plans(state, observed)) {
@@ -120,20 +121,20 @@ export class TableLane {
         if (state.tableVersion !== version) break;
       }
       if (batch.length < BATCH_OPERATIONS) continue;
-      await this.#apply(batch, observed);
+      done = await this.#apply(batch, observed) && done;
       batch = [];
       // Newer wishes: begin again at the next poke, from what is known to be in the kernel now.
       if (state.tableVersion !== version) return;
     }
-    await this.#apply(batch, observed);
+    done = await this.#apply(batch, observed) && done;
     if (state.tableVersion !== version) return;
     this.#settledVersion = version;
-    this.#options.tell({ kind: "tableSettled", version });
+    if (done) this.#options.tell({ kind: "tableSettled", version });
   }
 
   *#plans(state: State, observed: Map<ServiceKey, ObservedService>): Iterable<TableOperation[]> {
     const { owned } = this.#options;
-    const { services } = state.document;
+    const services = servicesHere(state);
     owned.add([...services.keys()].filter((key) => !owned.has(key)));
     for (const [key, service] of services) {
       yield planRow(desiredRow(state, service), observed.get(key) ?? null);
@@ -146,25 +147,29 @@ export class TableLane {
     }
   }
 
+  /** False when one of the operations failed. */
   async #apply(
     operations: readonly TableOperation[],
     observed: Map<ServiceKey, ObservedService>,
-  ): Promise<void> {
-    if (operations.length === 0) return;
+  ): Promise<boolean> {
+    if (operations.length === 0) return true;
     const results = await this.#options.table.apply(operations);
+    let done = true;
     operations.forEach((operation, index) => {
       const error = results[index] ?? null;
-      this.#options.troubles.note(`${words(operation)}`, error);
+      this.#options.troubles.note(words(operation), error);
       if (error === null) patch(observed, operation);
-      else this.#retryLater();
+      else done = false;
     });
+    if (!done) this.#retryLater();
+    return done;
   }
 
-  /** Whatever the kernel has instead, a later pass must ask it. */
+  /** The kernel is asked anew after a pause, or when it would have been anyway. */
   #retryLater(): void {
-    this.#observed = null;
-    this.#lookedMs = this.#options.clock.now();
-    this.#retryMs = this.#lookedMs + RETRY_MS;
+    const now = this.#options.clock.now();
+    const retryMs = now + RETRY_MS;
+    this.#lookAtMs = this.#lookAtMs > now ? Math.min(this.#lookAtMs, retryMs) : retryMs;
   }
 
   /** Makes the sync daemons run as wanted: at once when that changed, else looked at every {@link DAEMONS_MS}. */
@@ -174,7 +179,8 @@ export class TableLane {
     const bypassWanted = !isActive(state);
     const fingerprint = JSON.stringify([wanted, bypassWanted]);
     if (fingerprint === this.#daemons && now - this.#daemonsMs < DAEMONS_MS) return;
-    if (this.#daemons === "" && wanted.master === null && wanted.backup === null) return;
+    const idle = wanted.master === null && wanted.backup === null;
+    if (this.#daemons === "" && idle && this.#options.owned.keys().length === 0) return;
     this.#daemons = fingerprint;
     this.#daemonsMs = now;
     let present: SyncDaemons = { master: null, backup: null };
@@ -183,8 +189,7 @@ export class TableLane {
     for (const role of ["master", "backup"] as const) {
       const has = present[role];
       const want = wanted[role];
-      const same = has?.interface === want?.interface && has?.syncId === want?.syncId;
-      if (same) continue;
+      if (isSameDaemon(has, want)) continue;
       let runs = has !== null;
       if (runs && this.#mayStop(state)) {
         runs = !troubles.attempt(`stop sync ${role}`, () => table.stopDaemon(role));
@@ -202,28 +207,56 @@ export class TableLane {
 
   /** Without a row of its own in this namespace troop leaves the daemons of others alone. */
   #mayStop(state: State): boolean {
-    return state.vips.length > 0 || this.#options.owned.keys().length > 0;
+    return this.#isConcerned(state);
   }
 
-  /** Removes every row and daemon of troop's. For a node that leaves for good. */
-  async restore(): Promise<void> {
+  /** Removes every row and daemon of troop's. For a node that leaves for good; what fails is told. */
+  async restore(state: State): Promise<void> {
     await this.idle();
     const { table, owned, troubles } = this.#options;
-    const observed = await this.#look();
-    const rows = owned.keys().map((key) => observed.get(key)).filter((row) => row !== undefined);
-    await table.apply(rows.map((row) => ({ kind: "removeService", service: row })));
+    // Without rows of its own the kernel may lack IPVS altogether, and then cannot be asked.
+    if (owned.keys().length === 0) return;
+    try {
+      const observed = await this.#look();
+      const rows = owned.keys().flatMap((key) => observed.get(key) ?? []);
+      await this.#apply(rows.map((row) => ({ kind: "removeService", service: row })), observed);
+    } catch (error) {
+      troubles.note("reconcile table", error as Error);
+    }
+    const own = daemonOf(state, this.#options.interface);
     for (const role of ["master", "backup"] as const) {
-      if (table.daemons()[role] !== null) {
-        troubles.attempt(`stop sync ${role}`, () => table.stopDaemon(role));
-      }
+      troubles.attempt(`stop sync ${role}`, () => {
+        if (isSameDaemon(table.daemons()[role], own)) table.stopDaemon(role);
+      });
     }
     owned.delete(owned.keys());
   }
 }
 
+/** The services this node has rows for: a node that is no director has none, and removes what it had. */
+function servicesHere(state: State): ReadonlyMap<ServiceKey, Service> {
+  return state.self.director ? state.document.services : EMPTY_DOCUMENT.services;
+}
+
+function isSameDaemon(a: SyncDaemons["master"], b: SyncDaemons["master"]): boolean {
+  return a?.interface === b?.interface && a?.syncId === b?.syncId;
+}
+
+const WORDS = {
+  addService: "add service",
+  editService: "change service",
+  removeService: "remove service",
+  addServer: "add server",
+  editServer: "change server",
+  removeServer: "remove server",
+} as const;
+
 function words(operation: TableOperation): string {
-  const server = "server" in operation ? ` ${operation.server.address}` : "";
-  return `${operation.kind}${server} of ${serviceKey(operation.service)}`;
+  const of = serviceKey(operation.service);
+  const verb = WORDS[operation.kind];
+  return "server" in operation
+    ? `${verb} ${formatEndpoint(operation.server)} of ${of}`
+    : `${verb} ${of}`;
 }
 
 const NO_COUNTERS = {

@@ -94,12 +94,17 @@ export function isActive(state: State): boolean {
 /** The sync daemons this node wants: master while it holds a VIP, backup while another node may hold one. */
 export function desiredDaemons(state: State, interfaceName: string): SyncDaemons {
   if (!state.self.director || state.vips.length === 0) return { master: null, backup: null };
-  const daemon = { interface: interfaceName, syncId: syncIdOf(state.self.cluster) };
+  const daemon = daemonOf(state, interfaceName);
   const held = state.vips.filter((vip) => state.holds.get(vip)?.phase === "holding").length;
   return {
     master: held > 0 ? daemon : null,
     backup: held < state.vips.length ? daemon : null,
   };
+}
+
+/** A sync daemon of this cluster on the interface. */
+export function daemonOf(state: State, interfaceName: string): NonNullable<SyncDaemons["master"]> {
+  return { interface: interfaceName, syncId: syncIdOf(state.self.cluster) };
 }
 
 /** The sync id of a cluster, 1 to 255: it keeps two clusters on one LAN apart. 0 would accept everything. */

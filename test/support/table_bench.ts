@@ -1,0 +1,88 @@
+/**
+ * The table lane on a kernel and in a time that are the test's.
+ */
+import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
+import { TableLane } from "../../src/agent/table_lane.ts";
+import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
+import { type Service, serviceKey } from "../../src/core/service.ts";
+import type { State } from "../../src/core/state.ts";
+import { type Fact, step } from "../../src/core/step.ts";
+import { idOf, LAN, type ModelNode, modelNode, service, viewOf } from "./cluster_views.ts";
+import { FakeKernel } from "./fake_kernel.ts";
+import { keptLog, memoryRows } from "./fake_memory.ts";
+
+/** The service of a bench that is given none. */
+export const SERVICE = service();
+/** Its key. */
+export const KEY = serviceKey(SERVICE);
+
+/** Node 1 of a cluster of two; see the head of this file. */
+export class TableBench {
+  readonly kernel = new FakeKernel();
+  readonly log = keptLog();
+  readonly facts: Fact[] = [];
+  readonly owned = memoryRows();
+  readonly state: State;
+  readonly lane: TableLane;
+  /** Runs whenever the lane lets others work. */
+  onPause: () => void = () => {};
+
+  constructor(fields: Partial<ModelNode> = {}, services: readonly Service[] = [SERVICE]) {
+    this.state = viewOf([modelNode(1, fields), modelNode(2)], 1, { services });
+    this.lane = new TableLane({
+      table: this.kernel.table,
+      clock: this.kernel.clock,
+      troubles: kernelTroubles(this.log),
+      tell: (fact) => {
+        this.facts.push(fact);
+        step(this.state, fact, this.kernel.nowMs);
+      },
+      interface: LAN,
+      owned: this.owned,
+      pause: () => {
+        this.onPause();
+        return Promise.resolve();
+      },
+    });
+  }
+
+  /** One turn of the agent after so much time; the pass it starts is waited for. */
+  async turn(ms = 20): Promise<void> {
+    this.kernel.pass(ms);
+    this.lane.poke(this.state, this.kernel.nowMs);
+    await this.lane.idle();
+  }
+
+  /** Turns for so long, and what was asked meanwhile. */
+  async turns(ms: number, beginning = ""): Promise<string[]> {
+    this.kernel.asked();
+    for (let passed = 0; passed < ms; passed += 20) await this.turn();
+    return this.kernel.asked(beginning);
+  }
+
+  /** The peer's server goes down or comes back. */
+  serverOfPeer(up: boolean): void {
+    const peer = this.state.peers.get(idOf(2));
+    if (peer === undefined) throw new Error("no peer");
+    const verdict = { up, reason: up ? "200" : "timed out", sinceMs: 0, tookMs: 1 };
+    step(this.state, {
+      kind: "record",
+      record: {
+        ...peer.record,
+        sequence: peer.record.sequence + 1,
+        verdicts: { ...peer.record.verdicts, [KEY]: verdict },
+      },
+    }, this.kernel.nowMs);
+  }
+
+  /** Every service is removed. */
+  drop(): void {
+    step(this.state, { kind: "document", document: EMPTY_DOCUMENT }, this.kernel.nowMs);
+  }
+
+  /** Weights in the kernel, by address. */
+  weights(): Record<string, number> {
+    const servers = this.kernel.rows.get(KEY)?.servers ?? [];
+    return Object.fromEntries(servers.map(({ address, weight }) => [address, weight]));
+  }
+}
