@@ -53,7 +53,7 @@ const ATTEMPTED = "start the agent";
 
 /** Opens the kernel. Rejects with a {@link Refusal} when libraries, IPVS or privileges are missing. */
 export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
-  refuseMissingPrivileges();
+  refuseMissingPrivileges(readFileSync("/proc/self/status", "utf8"));
   const libraries = await librariesOf(options.privateFolder);
   const now = () => performance.now();
   const handles: { close(): void }[] = [];
@@ -68,7 +68,7 @@ export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
     // Two handles: a dump that yields to the event loop must not mix with a daemon's request.
     const table = keep(openIpvs(libraries));
     const daemons = keep(openIpvs(libraries));
-    if (options.director) refuseMissingIpvs(table);
+    if (options.director) refuseMissingIpvs(table, loadIpvs);
     return {
       addresses: createKernelAddresses(route),
       table: createKernelTable({ table, daemons, now }),
@@ -96,11 +96,15 @@ async function librariesOf(privateFolder: string): Promise<Libraries> {
   }
 }
 
-/** Asks IPVS for its version; loads the module when it is not there, as ipvsadm does. */
-function refuseMissingIpvs(table: Pick<Ipvs, "info">): void {
-  const problem = ipvsProblem(table);
-  if (problem === null) return;
+/** As ipvsadm does. */
+function loadIpvs(): void {
   spawnSync("modprobe", ["ip_vs"], { stdio: "ignore", timeout: MODPROBE_MS_MAX });
+}
+
+/** Asks IPVS for its version; has the module loaded when it is not there. Throws a {@link Refusal} when it stays away. */
+export function refuseMissingIpvs(table: Pick<Ipvs, "info">, load: () => void): void {
+  if (ipvsProblem(table) === null) return;
+  load();
   const still = ipvsProblem(table);
   if (still === null) return;
   throw new Refusal({
@@ -123,9 +127,9 @@ function ipvsProblem(table: Pick<Ipvs, "info">): string | null {
 /** Bits of capabilities (linux/capability.h). */
 const NEEDED = [["CAP_NET_ADMIN", 12], ["CAP_NET_RAW", 13]] as const;
 
-function refuseMissingPrivileges(): void {
-  const effective =
-    /^CapEff:\s*([0-9a-f]+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1] ?? "0";
+/** Throws a {@link Refusal} that names what is missing. `processStatus`: /proc/self/status (proc(5)). */
+export function refuseMissingPrivileges(processStatus: string): void {
+  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(processStatus)?.[1] ?? "0";
   const missing = NEEDED.filter(([, bit]) =>
     ((BigInt(`0x${effective}`) >> BigInt(bit)) & 1n) === 0n
   );

@@ -1,0 +1,59 @@
+/** What `troop run` says on a machine without IPVS or without privileges. The ports themselves: test/kernel. */
+import { describe, expect, test } from "bun:test";
+import { KernelRequestError } from "../../ffi/mod.ts";
+import { refuseMissingIpvs, refuseMissingPrivileges } from "../../src/shell/kernel.ts";
+
+/** A kernel that has IPVS after so many attempts to load it. */
+function kernelWithIpvs(loadsNeeded: number) {
+  let loads = 0;
+  const info = () => {
+    if (loads >= loadsNeeded) return { version: "1.2.1", connectionTableSize: 4_096 };
+    throw new KernelRequestError({ operation: "get IPVS version", code: "ENOENT" });
+  };
+  const load = () => void loads++;
+  return {
+    table: { info } as unknown as Parameters<typeof refuseMissingIpvs>[0],
+    load,
+    loads: () => loads,
+  };
+}
+
+describe("refuseMissingIpvs", () => {
+  test("loads nothing when IPVS is there", () => {
+    const kernel = kernelWithIpvs(0);
+    refuseMissingIpvs(kernel.table, kernel.load);
+    expect(kernel.loads()).toBe(0);
+  });
+
+  test("is content when loading the module brings it", () => {
+    const kernel = kernelWithIpvs(1);
+    refuseMissingIpvs(kernel.table, kernel.load);
+    expect(kernel.loads()).toBe(1);
+  });
+
+  test("names the module and the way out when it stays away", () => {
+    const kernel = kernelWithIpvs(2);
+    expect(() => refuseMissingIpvs(kernel.table, kernel.load)).toThrow(
+      "start the agent: get IPVS version: ENOENT; load it with `modprobe ip_vs`, " +
+        "or run this node with `director: false`; `troop doctor` shows more",
+    );
+  });
+});
+
+describe("refuseMissingPrivileges", () => {
+  test.each([
+    ["0000000000000000", "CAP_NET_ADMIN and CAP_NET_RAW"],
+    ["0000000000001000", "CAP_NET_RAW"],
+    ["0000000000002000", "CAP_NET_ADMIN"],
+  ])("with %s names what is missing", (effective, missing) => {
+    const status = `Name:\ttroop\nCapEff:\t${effective}\nCapBnd:\t000001ffffffffff\n`;
+    expect(() => refuseMissingPrivileges(status)).toThrow(
+      `start the agent: this process lacks ${missing}; ` +
+        "run it as root, or with the capabilities of dist/troop.service",
+    );
+  });
+
+  test.each(["0000000000003000", "000001ffffffffff"])("is content with %s", (effective) => {
+    refuseMissingPrivileges(`CapEff:\t${effective}\n`);
+  });
+});
