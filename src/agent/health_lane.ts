@@ -47,10 +47,15 @@ export class HealthLane {
 
   /** Looks at the listening sockets of this machine if it is time. */
   watch(state: State, now: number): void {
-    const services = watchedServices(state);
-    if (services.length === 0 || now - this.#listenersMs < LISTENERS_MS) return;
-    this.#listenersMs = now;
     const { listeners, troubles, tell } = this.#options;
+    const services = watchedServices(state);
+    if (services.length === 0) {
+      // What was missing does not matter any more, and nobody would ever look again.
+      if (state.deaf.size > 0) tell({ kind: "listeners", deaf: new Map() });
+      return;
+    }
+    if (now - this.#listenersMs < LISTENERS_MS) return;
+    this.#listenersMs = now;
     troubles.attempt("list listeners", () => {
       const present = listeners.list(new Set(services.map((service) => service.protocol)));
       const deaf = new Map<ServiceKey, string>();

@@ -1,0 +1,209 @@
+import { describe, expect, test } from "bun:test";
+import { HealthLane } from "../../src/agent/health_lane.ts";
+import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
+import { NO_CHECK, parseCheck } from "../../src/core/check.ts";
+import type { Check } from "../../src/core/check.ts";
+import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
+import { type Service, serviceKey } from "../../src/core/service.ts";
+import type { State } from "../../src/core/state.ts";
+import { type Fact, step } from "../../src/core/step.ts";
+import { LISTENERS_MS } from "../../src/core/timing.ts";
+import type { Listener, ProbeTarget } from "../../src/ports.ts";
+import {
+  holding,
+  idOf,
+  type ModelNode,
+  modelNode,
+  NOW,
+  service,
+  viewOf,
+} from "../support/cluster_views.ts";
+import { keptLog } from "../support/fake_memory.ts";
+
+const SERVICE = service();
+const KEY = serviceKey(SERVICE);
+const EVERYWHERE: Listener = { protocol: "tcp", address: "0.0.0.0", port: 80, v6only: false };
+
+class Bench {
+  readonly log = keptLog();
+  readonly facts: Fact[] = [];
+  readonly state: State;
+  readonly lane: HealthLane;
+  /** Every list of targets the prober was given. */
+  readonly aims: ProbeTarget[][] = [];
+  listeners: Listener[] | Error = [EVERYWHERE];
+  looks = 0;
+
+  constructor(model: readonly ModelNode[], services: readonly Service[] = [SERVICE]) {
+    this.state = viewOf(model, 1, { services });
+    this.lane = new HealthLane({
+      clock: { now: () => NOW, wallMs: () => 7_000 },
+      prober: { setTargets: (targets) => void this.aims.push([...targets]), close: () => {} },
+      listeners: {
+        list: () => {
+          this.looks++;
+          if (this.listeners instanceof Error) throw this.listeners;
+          return this.listeners;
+        },
+      },
+      troubles: kernelTroubles(this.log),
+      tell: (fact) => {
+        this.facts.push(fact);
+        step(this.state, fact, NOW);
+      },
+    });
+  }
+
+  /** What is probed: `10.0.0.1:80 http`. */
+  aim(): string[] {
+    this.lane.aim(this.state);
+    return (this.aims.at(-1) ?? []).map(({ address, port, check }) =>
+      `${address}:${port} ${check.kind}`
+    );
+  }
+}
+
+const HOLDER = modelNode(1, { holds: holding(1) });
+
+describe("what is probed", () => {
+  const cases: [what: string, model: ModelNode[], targets: string[]][] = [
+    ["a standby probes itself alone", [modelNode(1), modelNode(2)], ["10.0.0.1:80 http"]],
+    ["a holder probes every member", [HOLDER, modelNode(2), modelNode(3)], [
+      "10.0.0.1:80 http",
+      "10.0.0.2:80 http",
+      "10.0.0.3:80 http",
+    ]],
+    ["a suspect one too, a dead or left one not", [
+      HOLDER,
+      modelNode(2, { life: "suspect" }),
+      modelNode(3, { life: "dead" }),
+      modelNode(4, { life: "left" }),
+    ], ["10.0.0.1:80 http", "10.0.0.2:80 http"]],
+    ["nobody probes a node that is no real server", [
+      modelNode(1, { holds: holding(1), realServer: false }),
+      modelNode(2, { realServer: false }),
+      modelNode(3),
+    ], ["10.0.0.3:80 http"]],
+    ["a node that has let go probes itself alone", [
+      modelNode(1, { holds: holding(1, "settling") }),
+      modelNode(2),
+    ], ["10.0.0.1:80 http"]],
+  ];
+  test.each(cases)("%s", (_what, model, targets) => {
+    expect(new Bench(model).aim()).toEqual(targets);
+  });
+
+  test("is one target however many services share it, and every one of them learns the result", () => {
+    const check = parseCheck("http://:8080/health") as Check;
+    const services = [service({ port: 80, check }), service({ port: 443, check })];
+    const bench = new Bench([HOLDER, modelNode(2)], services);
+    expect(bench.aim()).toEqual(["10.0.0.1:8080 http", "10.0.0.2:8080 http"]);
+    const [, second] = bench.aims.at(-1) ?? [];
+    bench.lane.take(second?.key ?? "", { ok: true, reason: "200", tookMs: 4 });
+    expect(bench.facts).toEqual(services.map((item) => ({
+      kind: "probe",
+      node: idOf(2),
+      key: serviceKey(item),
+      check,
+      result: { ok: true, reason: "200", tookMs: 4 },
+      wallMs: 7_000,
+    })));
+  });
+
+  test("differs for checks that differ", () => {
+    const services = [
+      service({ port: 80, check: parseCheck("http://:8080/a") as Check }),
+      service({ port: 81, check: parseCheck("http://:8080/b") as Check }),
+    ];
+    expect(new Bench([modelNode(1)], services).aim()).toHaveLength(2);
+  });
+
+  test("is told to the prober only when it changes", () => {
+    const bench = new Bench([HOLDER, modelNode(2)]);
+    bench.aim();
+    bench.aim();
+    expect(bench.aims).toHaveLength(1);
+    const peer = bench.state.peers.get(idOf(2));
+    if (peer !== undefined) peer.life.state = "dead";
+    expect(bench.aim()).toEqual(["10.0.0.1:80 http"]);
+    expect(bench.aims).toHaveLength(2);
+  });
+
+  test("is told anew when another service begins to share a target", () => {
+    const bench = new Bench([modelNode(1)]);
+    bench.aim();
+    const both = [SERVICE, service({ port: 81, check: { ...SERVICE.check, port: 80 } })];
+    const services = new Map(both.map((item) => [serviceKey(item), item]));
+    step(bench.state, { kind: "document", document: { ...EMPTY_DOCUMENT, services } }, NOW);
+    bench.aim();
+    expect(bench.aims).toHaveLength(2);
+  });
+
+  test("leaves out a service whose socket is gone, until it is back", () => {
+    const bench = new Bench([modelNode(1)]);
+    bench.listeners = [];
+    bench.lane.watch(bench.state, NOW);
+    expect(bench.aim()).toEqual([]);
+    bench.listeners = [EVERYWHERE];
+    bench.lane.watch(bench.state, NOW + LISTENERS_MS);
+    expect(bench.aim()).toEqual(["10.0.0.1:80 http"]);
+  });
+});
+
+test("take ignores the result of what is not probed any more", () => {
+  const bench = new Bench([modelNode(1)]);
+  bench.aim();
+  bench.lane.take("10.0.0.9 80 {}", { ok: true, reason: "200", tookMs: 1 });
+  expect(bench.facts).toEqual([]);
+});
+
+describe("watch", () => {
+  test("tells which services have no socket, with the reason", () => {
+    const bench = new Bench([modelNode(1)], [SERVICE, service({ port: 81 })]);
+    bench.lane.watch(bench.state, NOW);
+    expect([...bench.state.deaf]).toEqual([
+      [serviceKey(service({ port: 81 })), "nothing listens on tcp port 81"],
+    ]);
+  });
+
+  test("looks as often as agreed, however often it is called", () => {
+    const bench = new Bench([modelNode(1)]);
+    for (let ms = 0; ms <= 4 * LISTENERS_MS; ms += 10) bench.lane.watch(bench.state, NOW + ms);
+    expect(bench.looks).toBe(5);
+  });
+
+  test("does not look for what asks nothing, nor on a node that serves nothing", () => {
+    const silent = new Bench([modelNode(1)], [service({ check: NO_CHECK })]);
+    silent.lane.watch(silent.state, NOW);
+    const director = new Bench([modelNode(1, { realServer: false })]);
+    director.lane.watch(director.state, NOW);
+    expect([silent.looks, director.looks]).toEqual([0, 0]);
+    expect(silent.state.deaf.size + director.state.deaf.size).toBe(0);
+  });
+
+  test("forgets a missing socket when nobody asks for it any more", () => {
+    const bench = new Bench([modelNode(1)]);
+    bench.listeners = [];
+    bench.lane.watch(bench.state, NOW);
+    expect(bench.state.deaf.size).toBe(1);
+    const unchecked = service({ check: NO_CHECK });
+    const document = { ...EMPTY_DOCUMENT, services: new Map([[KEY, unchecked]]) };
+    step(bench.state, { kind: "document", document }, NOW);
+    bench.lane.watch(bench.state, NOW + 1);
+    expect(bench.state.deaf.size).toBe(0);
+    const { facts } = bench;
+    const told = facts.length;
+    bench.lane.watch(bench.state, NOW + 2);
+    expect(facts).toHaveLength(told);
+  });
+
+  test("keeps its last opinion while the kernel does not answer, and says so once", () => {
+    const bench = new Bench([modelNode(1)]);
+    bench.listeners = [];
+    bench.lane.watch(bench.state, NOW);
+    bench.listeners = new Error("list listeners: ENOBUFS");
+    for (let ms = 100; ms < 1_000; ms += 100) bench.lane.watch(bench.state, NOW + ms);
+    expect(bench.state.deaf.size).toBe(1);
+    expect(bench.log.lines()).toEqual(["error: list listeners: ENOBUFS"]);
+  });
+});
