@@ -29,12 +29,24 @@ export class Host {
   readonly number: number;
   readonly networks: readonly Network[];
   readonly folder: string;
+  #gone = false;
 
   constructor(options: HostOptions) {
     this.name = options.name;
     this.number = options.number;
     this.networks = options.networks;
     this.folder = options.folder;
+  }
+
+  /** Says that its lab is gone: nothing runs here any more. */
+  retire(): void {
+    this.#gone = true;
+  }
+
+  /** Name of its namespace. Throws when its lab is gone: a scenario that ran out of time must not touch the next one's. */
+  get namespace(): string {
+    if (this.#gone) throw new Error(`use ${this.name}: its lab is gone`);
+    return this.name;
   }
 
   /** Its address on the public network. */
@@ -54,7 +66,7 @@ export class Host {
 
   /** The command as it must be run to run on this machine. */
   command(command: readonly string[]): string[] {
-    return ["ip", "netns", "exec", this.name, ...command];
+    return ["ip", "netns", "exec", this.namespace, ...command];
   }
 
   /** Runs a short program here; throws when it fails. */
@@ -86,7 +98,7 @@ export class Host {
 
   /** Whether one of its interfaces (other than lo) has the address now. */
   async has(address: string): Promise<boolean> {
-    const listed = await run(["ip", "-n", this.name, "-o", "addr", "show", "to", address]);
+    const listed = await run(["ip", "-n", this.namespace, "-o", "addr", "show", "to", address]);
     return listed.split("\n").some((line) => /^\d+: (?!lo\b)/.test(line));
   }
 }

@@ -2,12 +2,14 @@
  * The lab: a switch and machines around it, on one kernel. The switch is a bridge per network in a
  * namespace of its own; faults are made there, so that a machine does not notice how it was cut off.
  */
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Host, type Network, networks } from "./host.ts";
 import { run } from "./process.ts";
 
 const SWITCH = "switch";
+/** Whether this program has a lab: machines are named, so there is one at a time. */
+let inUse = false;
 const REPOSITORY = resolve(import.meta.dir, "../..");
 
 /** A machine to build; networks default to the public one only. */
@@ -49,7 +51,10 @@ export class Lab implements AsyncDisposable {
     if (process.env["TROOP_LAB"] === undefined) {
       throw new Error("create lab: this is not the lab; run it by ./task test, demo or bench");
     }
-    if (existsSync(`/run/netns/${SWITCH}`)) throw new Error("create lab: another lab is in use");
+    if (inUse) throw new Error("create lab: this program has another one");
+    inUse = true;
+    // Left behind by a program that was killed: the namespaces of this lab are nobody else's.
+    if (existsSync(`/run/netns/${SWITCH}`)) await removeNamespaces(readdirSync("/run/netns"));
     const lab = new Lab(name, plans);
     try {
       await run(["bash", "-euo", "pipefail"], buildScript(lab.hosts));
@@ -78,35 +83,50 @@ export class Lab implements AsyncDisposable {
     for (const port of ports(host, options.networks)) {
       // State 0 is BR_STATE_DISABLED (linux/if_bridge.h): the port drops all, its carrier stays.
       await (options.kind === "carrier"
-        ? run(["ip", "-n", SWITCH, "link", "set", port, "down"])
-        : run(["bridge", "-n", SWITCH, "link", "set", "dev", port, "state", "0"]));
+        ? run(["ip", "-n", this.switch.namespace, "link", "set", port, "down"])
+        : run(["bridge", "-n", this.switch.namespace, "link", "set", "dev", port, "state", "0"]));
     }
   }
 
   /** Undoes {@link cut}. */
   async heal(host: Host, options: { networks?: readonly Network[] } = {}): Promise<void> {
     for (const port of ports(host, options.networks)) {
-      await run(["ip", "-n", SWITCH, "link", "set", port, "up"]);
-      await run(["bridge", "-n", SWITCH, "link", "set", "dev", port, "state", "3"]);
+      await run(["ip", "-n", this.switch.namespace, "link", "set", port, "up"]);
+      await run(["bridge", "-n", this.switch.namespace, "link", "set", "dev", port, "state", "3"]);
     }
   }
 
   /** Worsens what a machine receives: netem arguments such as `loss 10%` or `delay 20ms`; null undoes it. */
   async worsen(host: Host, netem: string | null): Promise<void> {
     for (const port of ports(host)) {
-      await run(["tc", "-n", SWITCH, "qdisc", "del", "dev", port, "root"]).catch(() => {
-        // There was none.
-      });
+      await run(["tc", "-n", this.switch.namespace, "qdisc", "del", "dev", port, "root"]).catch(
+        () => {
+          // There was none.
+        },
+      );
       if (netem === null) continue;
       const arguments_ = netem.split(" ");
-      await run(["tc", "-n", SWITCH, "qdisc", "add", "dev", port, "root", "netem", ...arguments_]);
+      await run([
+        "tc",
+        "-n",
+        this.switch.namespace,
+        "qdisc",
+        "add",
+        "dev",
+        port,
+        "root",
+        "netem",
+        ...arguments_,
+      ]);
     }
   }
 
   /** Ends all processes in the lab's namespaces and removes the namespaces, whatever has happened. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const names = [SWITCH, ...this.hosts.map((host) => host.name)];
-    await run(["bash", "-u"], removalScript(names));
+    const hosts = [this.switch, ...this.hosts];
+    for (const host of hosts) host.retire();
+    await removeNamespaces(hosts.map((host) => host.name));
+    inUse = false;
     rmSync(this.scratch, { recursive: true, force: true });
   }
 }
@@ -181,14 +201,15 @@ function hostScript(host: Host): string {
 }
 
 /** First all processes, then the namespaces: nobody sees the cables of the others vanish. */
-function removalScript(namespaces: readonly string[]): string {
-  return `
+async function removeNamespaces(names: readonly string[]): Promise<void> {
+  const script = `
     for round in $(seq 20); do
-      pids=$(for name in ${namespaces.join(" ")}; do ip netns pids $name 2>/dev/null; done)
+      pids=$(for name in ${names.join(" ")}; do ip netns pids $name 2>/dev/null; done)
       [ -n "$pids" ] || break
       kill -9 $pids 2>/dev/null
       sleep 0.05
     done
-    for name in ${namespaces.join(" ")}; do ip netns del $name 2>/dev/null; done
+    for name in ${names.join(" ")}; do ip netns del $name 2>/dev/null; done
     true`;
+  await run(["bash", "-u"], script);
 }

@@ -12,6 +12,8 @@ import { awaitOneHolder, awaitServersUp, startCluster, TroopNode } from "./troop
 
 /** A scenario that takes longer than this hangs, ms. */
 const SCENARIO_LIMIT_MS = 150_000;
+/** Time to show logs and take the lab down, ms. */
+const END_MS = 30_000;
 /** Lines of each log that are shown when a scenario fails. */
 const LOG_TAIL_LINES = 30;
 /** The VIP of scenarios that need one, and another for those that need two. */
@@ -35,12 +37,18 @@ export function scenario(
   test(name, async () => {
     await using lab = await Lab.create(options.slug, options.hosts);
     try {
-      await body(lab);
+      await Promise.race([body(lab), deadline()]);
     } catch (error) {
       showLogs(lab.folder);
       throw error;
     }
-  }, SCENARIO_LIMIT_MS);
+  }, SCENARIO_LIMIT_MS + END_MS);
+}
+
+/** Rejects when a scenario has had its time: bun would go on to the next and leave this one's lab standing. */
+async function deadline(): Promise<never> {
+  await Bun.sleep(SCENARIO_LIMIT_MS);
+  throw new Error(`run scenario: not finished after ${SCENARIO_LIMIT_MS / 1000} s`);
 }
 
 /** A whole service: agents, web servers, a VIP with both real servers in its pool. */
