@@ -38,8 +38,11 @@ const SEND_BUFFER_BYTES = 131_072;
 const RECEIVE_BUFFER_BYTES = 262_144;
 /** Largest datagram: the kernel fills dumps up to 32 kB (netlink_dump) if the reader's buffer takes it. */
 const DATAGRAM_BYTES_MAX = 32_768;
-/** How long to wait for an answer before the kernel counts as silent. Below the 2 s for which a VIP lives without renewal. */
-const ANSWER_WAIT_MS = 1_000;
+/**
+ * How long to wait for an answer before the kernel counts as silent. The kernel answers while it takes the
+ * request, so a longer wait only holds up pulses: it is well below the time after which peers see a death.
+ */
+const ANSWER_WAIT_MS = 150;
 /** Attempts at a dump that the kernel calls inconsistent, before the last one is taken as it is. */
 const DUMP_ATTEMPTS_MAX = 3;
 /** Datagrams one dump may have: 32 kB each, so far above the largest table. */

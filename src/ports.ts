@@ -223,8 +223,9 @@ export interface SavedSwitches {
 /** Remembers which rows of the kernel's table troop made. */
 export interface OwnedRows {
   has(key: ServiceKey): boolean;
-  add(keys: readonly ServiceKey[]): void;
-  delete(keys: readonly ServiceKey[]): void;
+  /** Resolves when it is on disk: only then may the kernel be touched. Rejects when the disk refuses. */
+  add(keys: readonly ServiceKey[]): Promise<void>;
+  delete(keys: readonly ServiceKey[]): Promise<void>;
   keys(): ServiceKey[];
 }
 

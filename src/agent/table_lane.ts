@@ -112,6 +112,7 @@ export class TableLane {
     const version = state.tableVersion;
     let done = true;
     let batch: TableOperation[] = [];
+    await this.#noteOwned(state, observed);
     let turnMs = clock.now();
     for (const operations of this.#plans(state, observed)) {
       batch.push(...operations);
@@ -132,15 +133,24 @@ export class TableLane {
     if (done) this.#options.tell({ kind: "tableSettled", version });
   }
 
+  /** Rows are noted as troop's before they are made, and as nobody's when they have gone. */
+  async #noteOwned(
+    state: State,
+    observed: ReadonlyMap<ServiceKey, ObservedService>,
+  ): Promise<void> {
+    const { owned } = this.#options;
+    const services = servicesHere(state);
+    await owned.add([...services.keys()].filter((key) => !owned.has(key)));
+    await owned.delete(owned.keys().filter((key) => !services.has(key) && !observed.has(key)));
+  }
+
   *#plans(state: State, observed: Map<ServiceKey, ObservedService>): Iterable<TableOperation[]> {
     const { owned } = this.#options;
     const services = servicesHere(state);
-    owned.add([...services.keys()].filter((key) => !owned.has(key)));
     for (const [key, service] of services) {
       yield planRow(desiredRow(state, service), observed.get(key) ?? null);
     }
     const unwanted = owned.keys().filter((key) => !services.has(key));
-    owned.delete(unwanted.filter((key) => !observed.has(key)));
     for (const key of unwanted) {
       const row = observed.get(key);
       if (row !== undefined) yield [{ kind: "removeService", service: row }];
@@ -229,7 +239,7 @@ export class TableLane {
         if (isSameDaemon(table.daemons()[role], own)) table.stopDaemon(role);
       });
     }
-    owned.delete(owned.keys());
+    await owned.delete(owned.keys());
   }
 }
 

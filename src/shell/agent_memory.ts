@@ -32,7 +32,8 @@ export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMem
   const peers = openPeersFile(folder, notices);
   const saveSwitches = () =>
     folder.writeNow("switches.json", jsonBytes(Object.fromEntries(switches)));
-  const saveRows = () => folder.writeNow("rows.json", jsonBytes([...rows]));
+  // Away from the event loop: a busy disk must not delay a pulse.
+  const saveRows = () => folder.write("rows.json", jsonBytes([...rows]));
   const saveLater = writeBehind(folder, notices);
   const saveRecords = writeBehind(folder, notices);
   return {
@@ -50,15 +51,15 @@ export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMem
     },
     owned: {
       has: (key) => rows.has(key),
-      add(keys) {
+      async add(keys) {
         const before = rows.size;
         for (const key of keys) rows.add(key);
-        if (rows.size !== before) saveRows();
+        if (rows.size !== before) await saveRows();
       },
-      delete(keys) {
+      async delete(keys) {
         const before = rows.size;
         for (const key of keys) rows.delete(key);
-        if (rows.size !== before) saveRows();
+        if (rows.size !== before) await saveRows();
       },
       keys: () => [...rows],
     },

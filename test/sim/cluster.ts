@@ -350,8 +350,14 @@ function memoryOf(node: SimNode): AgentMemory {
     },
     owned: {
       has: (key) => node.owned.has(key),
-      add: (keys) => keys.forEach((key) => node.owned.add(key)),
-      delete: (keys) => keys.forEach((key) => node.owned.delete(key)),
+      add: (keys) => {
+        keys.forEach((key) => node.owned.add(key));
+        return Promise.resolve();
+      },
+      delete: (keys) => {
+        keys.forEach((key) => node.owned.delete(key));
+        return Promise.resolve();
+      },
       keys: () => [...node.owned],
     },
     claims: () => new Map(node.claims),

@@ -23,8 +23,14 @@ export function memoryRows(keys: readonly string[] = []): OwnedRows {
   const rows = new Set(keys);
   return {
     has: (key) => rows.has(key),
-    add: (more) => more.forEach((key) => rows.add(key)),
-    delete: (gone) => gone.forEach((key) => rows.delete(key)),
+    add: (more) => {
+      more.forEach((key) => rows.add(key));
+      return Promise.resolve();
+    },
+    delete: (gone) => {
+      gone.forEach((key) => rows.delete(key));
+      return Promise.resolve();
+    },
     keys: () => [...rows],
   };
 }
