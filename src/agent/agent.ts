@@ -22,6 +22,7 @@ import type {
   Gossip,
   ListenerWatch,
   Neighbours,
+  OwnedRows,
   Prober,
   ProbeResult,
   PulseSocket,
@@ -236,6 +237,11 @@ export class Agent {
   /** The kernel's table as last seen. */
   get table(): TableLane {
     return this.#table;
+  }
+
+  /** Which rows of the kernel's table are troop's. */
+  get rows(): OwnedRows {
+    return this.#ports.memory.owned;
   }
 
   /** Addresses of this machine as last seen. */

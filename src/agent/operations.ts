@@ -2,7 +2,7 @@
  * What operators ask of a running agent: validated against this machine and the cluster, then written to
  * the document, which makes every node do it. A refusal changes nothing.
  */
-import type { Ip } from "../core/address.ts";
+import { formatEndpoint, type Ip } from "../core/address.ts";
 import { interfaceFor } from "../core/placement.ts";
 import { incumbentOf, presentMembers, rankCandidates } from "../core/ownership.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -20,6 +20,8 @@ export interface OperationsOptions {
   readonly counters: () => Counters;
   /** Ends the agent for good after a leave: hands over, cleans, forgets. Resolves when done. */
   readonly leave: () => Promise<void>;
+  /** Lets time pass while a move runs, ms. */
+  readonly sleep?: (ms: number) => Promise<void>;
 }
 
 /** Makes the operations of a running agent. */
@@ -66,20 +68,7 @@ async function addService(options: OperationsOptions, service: Service): Promise
     remedy: "use an address that is a VIP already",
   });
   refuseBadVip(agent, attempted, service.address);
-  // The kernel knows best which schedulers it has: the row is tried before anybody is told of it.
-  if (state.self.director) {
-    const [error] = await table.apply([{
-      kind: "addService",
-      service: { ...service, servers: [] },
-    }]);
-    if (error !== null && error !== undefined) {
-      throw new Refusal({
-        attempted,
-        problem: error.message,
-        remedy: "`troop doctor` shows what this machine lacks",
-      });
-    }
-  }
+  if (state.self.director) await tryRow(options, service, attempted);
   try {
     const { sentTo } = await store.edit([{ kind: "putService", service }]);
     return `service ${formatServiceName(service)} added, sent to ${sentTo} ${
@@ -87,7 +76,34 @@ async function addService(options: OperationsOptions, service: Service): Promise
     }`;
   } catch (error) {
     if (state.self.director) await table.apply([{ kind: "removeService", service }]);
+    await agent.rows.delete([key]);
     throw error;
+  }
+}
+
+/** The kernel knows best what it takes, and which schedulers it has: the row is tried before anybody is told of it. */
+async function tryRow(
+  { agent, table }: OperationsOptions,
+  service: Service,
+  attempted: string,
+): Promise<void> {
+  const lacking = { attempted, remedy: "`troop doctor` shows what this machine lacks" };
+  const present = await table.get(service).catch((error: Error) => {
+    throw new Refusal({ ...lacking, problem: error.message }, { cause: error });
+  });
+  const key = serviceKey(service);
+  const flag = service.protocol === "tcp" ? "-t" : "-u";
+  refuseIf(present !== null && !agent.rows.has(key), {
+    attempted,
+    problem: `the kernel of ${agent.state.self.name} has it already, and not from troop`,
+    remedy: `take it out first with \`ipvsadm -D ${flag} ${formatEndpoint(service)}\``,
+  });
+  // Noted first: after a crash in between it is known whose row that is.
+  await agent.rows.add([key]);
+  const [error] = await table.apply([{ kind: "addService", service: { ...service, servers: [] } }]);
+  if (error !== null && error !== undefined) {
+    if (present === null) await agent.rows.delete([key]);
+    throw new Refusal({ ...lacking, problem: error.message }, { cause: error });
   }
 }
 
@@ -155,23 +171,27 @@ async function moveVip(options: OperationsOptions, vip: Ip, nodeName: string): P
   });
   const fromEpoch = state.epochs.get(vip) ?? 0;
   await store.edit([{ kind: "putMove", move: { vip, to: known.id, fromEpoch } }]);
-  await moved(agent, { vip, id: known.id, attempted, nodeName });
+  await moved(options, { vip, id: known.id, attempted, nodeName });
   return `${vip} moved to ${nodeName}`;
 }
 
 async function moved(
-  agent: Agent,
+  { agent, sleep = waitMs }: OperationsOptions,
   move: { vip: Ip; id: string; attempted: string; nodeName: string },
 ): Promise<void> {
   for (let waitedMs = 0; waitedMs < FUNNEL_MS + MOVE_EXTRA_MS; waitedMs += MOVE_LOOK_MS) {
     if (incumbentOf(presentMembers(agent.state, move.vip))?.id === move.id) return;
-    await new Promise((resolve) => setTimeout(resolve, MOVE_LOOK_MS));
+    await sleep(MOVE_LOOK_MS);
   }
   throw new Refusal({
     attempted: move.attempted,
     problem: `${move.nodeName} has not taken it yet`,
     remedy: "`troop status` shows why; the order stands until the VIP changes hands",
   });
+}
+
+function waitMs(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 function unknownService(attempted: string, name: ServiceName): Refusal {

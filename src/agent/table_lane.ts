@@ -105,14 +105,13 @@ export class TableLane {
 
   async #pass(state: State): Promise<void> {
     const { clock, pause } = this.#options;
-    if (this.#observed === null || clock.now() >= this.#lookAtMs) {
-      this.#observed = await this.#look();
-    }
-    const observed = this.#observed;
+    const lookDue = this.#observed === null || clock.now() >= this.#lookAtMs;
+    if (lookDue) this.#observed = await this.#look();
+    const observed = this.#observed ?? new Map<ServiceKey, ObservedService>();
     const version = state.tableVersion;
     let done = true;
     let batch: TableOperation[] = [];
-    await this.#noteOwned(state, observed);
+    await this.#noteOwned(state, lookDue ? observed : null);
     let turnMs = clock.now();
     for (const operations of this.#plans(state, observed)) {
       batch.push(...operations);
@@ -133,15 +132,19 @@ export class TableLane {
     if (done) this.#options.tell({ kind: "tableSettled", version });
   }
 
-  /** Rows are noted as troop's before they are made, and as nobody's when they have gone. */
+  /**
+   * Rows are noted as troop's before they are made, and as nobody's when the kernel itself does not show them
+   * any more (`seen`, null when it was not asked): an operator's request makes a row outside of any pass.
+   */
   async #noteOwned(
     state: State,
-    observed: ReadonlyMap<ServiceKey, ObservedService>,
+    seen: ReadonlyMap<ServiceKey, ObservedService> | null,
   ): Promise<void> {
     const { owned } = this.#options;
     const services = servicesHere(state);
     await owned.add([...services.keys()].filter((key) => !owned.has(key)));
-    await owned.delete(owned.keys().filter((key) => !services.has(key) && !observed.has(key)));
+    if (seen === null) return;
+    await owned.delete(owned.keys().filter((key) => !services.has(key) && !seen.has(key)));
   }
 
   *#plans(state: State, observed: Map<ServiceKey, ObservedService>): Iterable<TableOperation[]> {
@@ -150,9 +153,8 @@ export class TableLane {
     for (const [key, service] of services) {
       yield planRow(desiredRow(state, service), observed.get(key) ?? null);
     }
-    const unwanted = owned.keys().filter((key) => !services.has(key));
-    for (const key of unwanted) {
-      const row = observed.get(key);
+    for (const key of owned.keys()) {
+      const row = services.has(key) ? undefined : observed.get(key);
       if (row !== undefined) yield [{ kind: "removeService", service: row }];
     }
   }
