@@ -211,7 +211,7 @@ export class NetworkLane {
     for (const [name, value] of savedSwitches.entries()) {
       troubles.attempt(`restore switch ${name}`, () => sysctl.write(name, value));
     }
-    savedSwitches.clear();
+    troubles.attempt("forget switches", () => savedSwitches.clear());
   }
 }
 

@@ -241,7 +241,7 @@ export class TableLane {
         if (isSameDaemon(table.daemons()[role], own)) table.stopDaemon(role);
       });
     }
-    await owned.delete(owned.keys());
+    await owned.delete(owned.keys()).catch((error) => troubles.note("forget rows", error));
   }
 }
 

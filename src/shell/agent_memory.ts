@@ -6,7 +6,7 @@
  * Claims are written behind: without them a leftover VIP is only swept instead of adopted.
  */
 import { z } from "zod";
-import type { AgentMemory } from "../ports.ts";
+import type { AgentMemory, OwnedRows, SavedSwitches } from "../ports.ts";
 import { recordSchema } from "../core/record.ts";
 import { EPOCH_MAX, NODES_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
 import { errorText, type Notices } from "./notices.ts";
@@ -26,49 +26,81 @@ const claimsSchema = z.record(z.string(), z.int().min(0).max(EPOCH_MAX))
 
 /** Opens the memory in the state folder; damaged parts are set aside and empty. */
 export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMemory {
-  const switches = new Map(Object.entries(readJson(folder, "switches.json", switchesSchema) ?? {}));
-  const rows = new Set(readJson(folder, "rows.json", rowsSchema) ?? []);
   const claims = new Map(Object.entries(readJson(folder, "claims.json", claimsSchema) ?? {}));
   const peers = openPeersFile(folder, notices);
-  const saveSwitches = () =>
-    folder.writeNow("switches.json", jsonBytes(Object.fromEntries(switches)));
-  // Away from the event loop: a busy disk must not delay a pulse.
-  const saveRows = () => folder.write("rows.json", jsonBytes([...rows]));
-  const saveLater = writeBehind(folder, notices);
+  const saveClaims = writeBehind(folder, notices);
   const saveRecords = writeBehind(folder, notices);
   return {
-    savedSwitches: {
-      save(name, value) {
-        if (switches.has(name)) return;
-        switches.set(name, value);
-        saveSwitches();
-      },
-      entries: () => [...switches],
-      clear() {
-        switches.clear();
-        saveSwitches();
-      },
-    },
-    owned: {
-      has: (key) => rows.has(key),
-      async add(keys) {
-        const before = rows.size;
-        for (const key of keys) rows.add(key);
-        if (rows.size !== before) await saveRows();
-      },
-      async delete(keys) {
-        const before = rows.size;
-        for (const key of keys) rows.delete(key);
-        if (rows.size !== before) await saveRows();
-      },
-      keys: () => [...rows],
-    },
+    savedSwitches: openSwitches(folder),
+    owned: openRows(folder),
     claims: () => claims,
     knownPeers: peers.known,
     rememberPeers: peers.remember,
     records: () => readJson(folder, "records.json", recordsSchema) ?? [],
     saveRecords: (records) => saveRecords("records.json", jsonBytes(records)),
-    saveClaims: (held) => saveLater("claims.json", jsonBytes(Object.fromEntries(held))),
+    saveClaims: (held) => saveClaims("claims.json", jsonBytes(Object.fromEntries(held))),
+  };
+}
+
+function openSwitches(folder: StateFolder): SavedSwitches {
+  const switches = new Map(Object.entries(readJson(folder, "switches.json", switchesSchema) ?? {}));
+  const write = () => folder.writeNow("switches.json", jsonBytes(Object.fromEntries(switches)));
+  return {
+    save(name, value) {
+      if (switches.has(name)) return;
+      switches.set(name, value);
+      try {
+        write();
+      } catch (error) {
+        // Not remembered: the next attempt has to get it onto the disk.
+        switches.delete(name);
+        throw error;
+      }
+    },
+    entries: () => [...switches],
+    clear() {
+      switches.clear();
+      write();
+    },
+  };
+}
+
+/** Written away from the event loop: a busy disk must not delay a pulse. */
+function openRows(folder: StateFolder): OwnedRows {
+  const rows = new Set(readJson(folder, "rows.json", rowsSchema) ?? []);
+  let dirty = false;
+  let last: Promise<void> = Promise.resolve();
+  async function write(): Promise<void> {
+    if (!dirty) return;
+    dirty = false;
+    try {
+      await folder.write("rows.json", jsonBytes([...rows]));
+    } catch (error) {
+      dirty = true;
+      throw error;
+    }
+  }
+  /** Writes take turns, and everybody waits for one that has what he brought. */
+  function save(): Promise<void> {
+    const mine = last.then(write);
+    last = mine.catch(() => {});
+    return mine;
+  }
+  return {
+    has: (key) => rows.has(key),
+    add(keys) {
+      const before = rows.size;
+      for (const key of keys) rows.add(key);
+      dirty ||= rows.size !== before;
+      return save();
+    },
+    delete(keys) {
+      const before = rows.size;
+      for (const key of keys) rows.delete(key);
+      dirty ||= rows.size !== before;
+      return save();
+    },
+    keys: () => [...rows],
   };
 }
 
@@ -78,7 +110,8 @@ function readJson<T>(folder: StateFolder, name: string, schema: z.ZodType<T>): T
   try {
     return schema.parse(JSON.parse(new TextDecoder().decode(bytes)));
   } catch (error) {
-    folder.setAside(name, errorText(error).split("\n")[0] ?? "not valid");
+    const issue = error instanceof z.ZodError ? error.issues[0]?.message : undefined;
+    folder.setAside(name, issue ?? errorText(error));
     return undefined;
   }
 }

@@ -278,10 +278,17 @@ describe("restore", () => {
     bench.turn();
     bench.kernel.failing.set(`remove ${VIP}/32 from ${LAN}`, "EPERM");
     bench.kernel.failing.set(`switch ${ARP}.arp_ignore`, "EACCES");
+    bench.saved.clear = () => {
+      throw new Error("disk full");
+    };
     bench.lane.restore();
     expect(bench.kernel.where(VIP)).toEqual([LAN]);
     expect(bench.kernel.switches.get(`${ARP}.arp_announce`)).toBe("0");
-    expect(bench.log.lines()).toHaveLength(2);
+    expect(bench.log.lines()).toEqual([
+      `error: remove ${VIP}/32 from ${LAN}: EPERM`,
+      `error: switch ${ARP}.arp_ignore = 0: EACCES`,
+      "error: disk full",
+    ]);
   });
 });
 

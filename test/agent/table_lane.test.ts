@@ -274,7 +274,8 @@ describe("restore", () => {
     const blind = new TableBench({ holds: holding(1) });
     await blind.turn();
     blind.kernel.failing.set("list table", "EPERM");
+    blind.owned.delete = () => Promise.reject(new Error("disk full"));
     await blind.lane.restore(blind.state);
-    expect(blind.log.lines()).toEqual(["error: list table: EPERM"]);
+    expect(blind.log.lines()).toEqual(["error: list table: EPERM", "error: disk full"]);
   });
 });
