@@ -67,6 +67,10 @@ export function desiredSwitches(state: State): DesiredSwitch[] {
       value: isActive(state) ? "0" : "1",
       atLeast: false,
     });
+    // With direct routing a finished connection stays in FIN_WAIT here for two minutes. With 1, the default, a
+    // client that uses the same port again would be sent to the server it had before, alive or not; bit 2
+    // schedules it anew (Documentation/networking/ipvs-sysctl.rst, is_new_conn_expected in ip_vs_core.c).
+    wanted.push({ name: "net.ipv4.vs.conn_reuse_mode", value: "3", atLeast: false });
     // With a refresh period and a sync period of 0 a connection is sent when it is established and again
     // every ten seconds while it lives, so a node that comes back learns of it (ip_vs_sync_conn_needed).
     wanted.push({ name: "net.ipv4.vs.sync_threshold", value: "1\t0", atLeast: false });

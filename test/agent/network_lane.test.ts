@@ -15,6 +15,7 @@ describe("a standby", () => {
       `switch ${ARP}.arp_ignore = 1`,
       `switch ${ARP}.arp_announce = 2`,
       "switch net.ipv4.vs.backup_only = 1",
+      "switch net.ipv4.vs.conn_reuse_mode = 3",
       "switch net.ipv4.vs.sync_threshold = 1\t0",
       "switch net.ipv4.vs.sync_refresh_period = 10",
       `put ${VIP}/32 on lo`,
@@ -247,7 +248,7 @@ describe("switches", () => {
     bench.take();
     bench.turn();
     expect(new Map(bench.saved.entries()).get("net.ipv4.vs.backup_only")).toBe("0");
-    expect(bench.saved.entries()).toHaveLength(5);
+    expect(bench.saved.entries()).toHaveLength(6);
   });
 });
 

@@ -103,6 +103,10 @@ describe("desiredSwitches", () => {
     expect(isActive(state)).toBe(expected === "0");
   });
 
+  test("send a client that uses its port again to a server that is chosen anew", () => {
+    expect(value(stateOf({}), "net.ipv4.vs.conn_reuse_mode")).toBe("3");
+  });
+
   test("let a node that comes back learn of long connections", () => {
     expect(value(stateOf({}), "net.ipv4.vs.sync_threshold")).toBe("1\t0");
     expect(value(stateOf({}), "net.ipv4.vs.sync_refresh_period")).toBe("10");

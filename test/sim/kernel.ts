@@ -34,6 +34,7 @@ export class SimKernel {
     ["net.ipv4.conf.eth0.arp_ignore", "0"],
     ["net.ipv4.conf.eth0.arp_announce", "0"],
     ["net.ipv4.vs.backup_only", "0"],
+    ["net.ipv4.vs.conn_reuse_mode", "1"],
     ["net.ipv4.vs.sync_threshold", "3\t50"],
     ["net.ipv4.vs.sync_refresh_period", "0"],
   ]);
