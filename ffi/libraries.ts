@@ -22,10 +22,14 @@ export interface Libraries {
 
 /** libnl could not be opened; the message names the library and the packages to install. */
 export class LibraryError extends Error {
+  /** What is wrong, without the advice. */
+  readonly problem: string;
+
   constructor(problem: string, options?: ErrorOptions) {
     const packages = netlinkLibraries.map((library) => library.package).join(" ");
     super(`${problem}; install it with "apt-get install ${packages}"`, options);
     this.name = "LibraryError";
+    this.problem = problem;
   }
 }
 

@@ -54,7 +54,8 @@ const ATTEMPTED = "start the agent";
 /** Opens the kernel. Rejects with a {@link Refusal} when libraries, IPVS or privileges are missing. */
 export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
   refuseMissingPrivileges(readFileSync("/proc/self/status", "utf8"));
-  const libraries = await librariesOf(options.privateFolder);
+  const { privateFolder } = options;
+  const libraries = await refuseMissingLibraries(() => openLibraries({ privateFolder }));
   const now = () => performance.now();
   const handles: { close(): void }[] = [];
   const keep = <T extends { close(): void }>(handle: T): T => {
@@ -83,14 +84,15 @@ export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
   }
 }
 
-async function librariesOf(privateFolder: string): Promise<Libraries> {
+/** Turns what `open` says of missing libraries into a {@link Refusal}; other errors are faults and stay. */
+export async function refuseMissingLibraries(open: () => Promise<Libraries>): Promise<Libraries> {
   try {
-    return await openLibraries({ privateFolder });
+    return await open();
   } catch (error) {
     if (!(error instanceof LibraryError)) throw error;
     throw new Refusal({
       attempted: ATTEMPTED,
-      problem: error.message,
+      problem: error.problem,
       remedy: "install them with `apt-get install libnl-3-200 libnl-genl-3-200`",
     }, { cause: error });
   }

@@ -1,7 +1,13 @@
-/** What `troop run` says on a machine without IPVS or without privileges. The ports themselves: test/kernel. */
+/** What `troop run` says on a machine without libnl, IPVS or privileges. The ports themselves: test/kernel. */
 import { describe, expect, test } from "bun:test";
-import { KernelRequestError } from "../../ffi/mod.ts";
-import { refuseMissingIpvs, refuseMissingPrivileges } from "../../src/shell/kernel.ts";
+import { KernelRequestError, LibraryError, openLibraries } from "../../ffi/mod.ts";
+import {
+  refuseMissingIpvs,
+  refuseMissingLibraries,
+  refuseMissingPrivileges,
+} from "../../src/shell/kernel.ts";
+import { refused } from "./refused.ts";
+import { tempFolder } from "./temp_folder.ts";
 
 /** A kernel that has IPVS after so many attempts to load it. */
 function kernelWithIpvs(loadsNeeded: number) {
@@ -55,5 +61,25 @@ describe("refuseMissingPrivileges", () => {
 
   test.each(["0000000000003000", "000001ffffffffff"])("is content with %s", (effective) => {
     refuseMissingPrivileges(`CapEff:\t${effective}\n`);
+  });
+});
+
+describe("refuseMissingLibraries", () => {
+  test("names what is missing on a machine without libnl, and the command that mends it, once", async () => {
+    const open = () =>
+      openLibraries({ privateFolder: tempFolder(), findSystemFile: () => undefined });
+    // Only the compiled program has a copy inside.
+    const { message, cause } = await refused(refuseMissingLibraries(open));
+    expect(message).toBe(
+      "start the agent: open libnl-3.so.200 and libnl-genl-3.so.200: not on this machine; " +
+        "install them with `apt-get install libnl-3-200 libnl-genl-3-200`",
+    );
+    expect(cause).toBeInstanceOf(LibraryError);
+  });
+
+  test("leaves other errors as they are: they are faults", async () => {
+    const fault = new TypeError("open is not a function");
+    const found = await refuseMissingLibraries(() => Promise.reject(fault)).catch((error) => error);
+    expect(found).toBe(fault);
   });
 });
