@@ -170,6 +170,16 @@ describe("judgeLife", () => {
     expect(judgeLife(patient, peer, NOW + 100).state).toBe("dead");
   });
 
+  test("of a dead peer stays that until a pulse, or a new run", () => {
+    const { state, peer } = known({ heard: 5_000, trusted: 0 });
+    peer.life.diedMs = NOW - 4_000;
+    expect(judgeLife(state, peer, NOW)).toEqual({ state: "dead", reason: "no pulse for 5000 ms" });
+    const heard = { ...peer, life: { ...peer.life, heardMs: NOW } };
+    expect(judgeLife(state, heard, NOW).state).toBe("alive");
+    const anew = { ...peer, life: { ...peer.life, heardMs: -Infinity, metMs: NOW } };
+    expect(judgeLife(state, anew, NOW).state).toBe("suspect");
+  });
+
   test("of a peer that left is that it left, pulses or not", () => {
     const { state, peer } = known({ heard: 0 });
     const gone = { ...peer, record: { ...peer.record, phase: "left" as const } };

@@ -90,6 +90,17 @@ describe("a pause of this node", () => {
     expect(run.lifeOf(2)).toBe("dead");
   });
 
+  test("brings no dead peer back; a pulse does", () => {
+    const run = new Run([modelNode(1), modelNode(2)]);
+    run.pass(400);
+    expect(run.lifeOf(2)).toBe("dead");
+    run.now += 5_000;
+    run.pass(10);
+    expect(run.lifeOf(2)).toBe("dead");
+    run.pass(10, [[2]]);
+    expect(run.lifeOf(2)).toBe("alive");
+  });
+
   const leases: [pausedMs: number, kept: boolean][] = [
     [CLOCK_GAP_MS, true],
     [LEASE_MS - 10, true],
