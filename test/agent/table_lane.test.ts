@@ -146,6 +146,19 @@ describe("an operation that fails", () => {
     expect(bench.log.lines()).toEqual([`info: add server 10.0.0.2:80 of ${KEY}: works again`]);
   });
 
+  test("is tried again after a pause even where the table is seldom looked at", async () => {
+    const bench = failing("addServer 10.0.0.2:81");
+    const list = bench.kernel.table.list;
+    bench.kernel.table.list = () => {
+      bench.kernel.nowMs += 500;
+      return list();
+    };
+    await bench.turn();
+    bench.kernel.failing.clear();
+    await bench.turns(1_100);
+    expect(bench.kernel.rows.get("tcp/10.0.0.100:81")?.servers).toHaveLength(2);
+  });
+
   test("does not hold up what can be done", async () => {
     const bench = failing("addServer 10.0.0.2:81");
     await bench.turn();
