@@ -18,7 +18,9 @@ export interface LifeVerdict {
 /** Judges one peer at `now`. */
 export function judgeLife(state: State, peer: Peer, now: number): LifeVerdict {
   const { life, record } = peer;
-  if (state.document.nodes.get(record.id)?.left || record.phase === "left") {
+  // A record of an earlier run says nothing of one that pulses: gossip may take its time.
+  const stopped = record.phase === "left" && life.boot <= record.boot;
+  if (state.document.nodes.get(record.id)?.left || stopped) {
     return { state: "left", reason: "left the cluster" };
   }
   const deadMs = Math.max(state.self.deadMs, MISSED_PULSES_MAX * life.promisedMs);

@@ -184,9 +184,13 @@ describe("judgeLife", () => {
     const { state, peer } = known({ heard: 0 });
     const gone = { ...peer, record: { ...peer.record, phase: "left" as const } };
     expect(judgeLife(state, gone, NOW).state).toBe("left");
+    // Its next run pulses before gossip has brought a record of it.
+    const next = { ...gone, life: { ...gone.life, boot: gone.record.boot + 1 } };
+    expect(judgeLife(state, next, NOW).state).toBe("alive");
     const nodes = new Map([[idOf(2), { name: "n2", left: true }]]);
     const told = { ...state, document: { ...state.document, nodes } };
     expect(judgeLife(told, peer, NOW)).toEqual({ state: "left", reason: "left the cluster" });
+    expect(judgeLife(told, next, NOW).state).toBe("left");
     // It came back under the same identity.
     const back = new Map([[idOf(2), { name: "n2", left: false }]]);
     const again = { ...state, document: { ...state.document, nodes: back } };

@@ -106,6 +106,18 @@ describe("a pulse", () => {
     expect(at.peer.life).toMatchObject({ heardMs: NOW + 80, claims: claim(4) });
   });
 
+  test("of a new run of a node that had stopped makes it a peer again, before its record comes", () => {
+    const at = start();
+    at.peer.record = { ...at.peer.record, phase: "left" };
+    step(at.state, { kind: "tick" }, NOW + 10);
+    expect(at.peer.life.state).toBe("left");
+    const boot = at.peer.life.boot + 5;
+    step(at.state, pulseOf(at, { boot, echo: 0 }), NOW + 20);
+    step(at.state, { kind: "tick" }, NOW + 20);
+    expect(at.peer.life.state).toBe("suspect");
+    expect([...at.state.unanswered]).toEqual([idOf(2)]);
+  });
+
   test("that asks is answered", () => {
     const at = start();
     step(at.state, pulseOf(at, { ask: true }), NOW);
