@@ -13,6 +13,12 @@ export interface BenchResults {
   readonly tables: readonly TableMeasurement[];
 }
 
+/** What a reader must know to compare: also in the peers' files. */
+const NOTES =
+  `  keepalived as in test/bench/peers: delay_loop 1, else its defaults; its sync daemon follows VRRP, and
+  net.ipv4.vs.backup_only=1 keeps two directors that are real servers from balancing packets twice.
+  "no reply" is the longest time in which no answer arrived; 20 to 200 ms of it are the lab's own.`;
+
 /** Three tables with their headings, ready to print. */
 export function formatResults(results: BenchResults): string {
   const blocks = [
@@ -29,6 +35,7 @@ export function formatResults(results: BenchResults): string {
         holders(row),
       ]),
     ),
+    NOTES,
     "Open connections through a holder that is cut off, to the real server that survives",
     table(
       ["subject", "opened", "go on"],

@@ -115,6 +115,12 @@ function killGroup(pid: number): void {
 }
 
 function startGuest(folder: string, console: string): Started {
+  if (/[\s"',]/.test(repository)) {
+    throw new Error(
+      `boot guest: a kernel's command line cannot have the path "${repository}"; ` +
+        `move the repository to a path without spaces, quotes and commas`,
+    );
+  }
   prepareModules(folder);
   const consoleFd = openSync(console, "w");
   const machine = Bun.spawn([
