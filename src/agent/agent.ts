@@ -8,6 +8,7 @@
 import type { Ip } from "../core/address.ts";
 import { isActive } from "../core/desired.ts";
 import type { NodeRecord } from "../core/record.ts";
+import { keyAddress } from "../core/service.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { statusOf } from "../core/status_view.ts";
 import type { Status } from "../core/status.ts";
@@ -90,6 +91,7 @@ export class Agent {
       ...ports,
       ...common,
       savedSwitches: ports.memory.savedSwitches,
+      formerVips: ports.memory.owned.keys().flatMap((key) => keyAddress(key) ?? []),
     });
     this.#table = new TableLane({
       ...common,
@@ -113,7 +115,7 @@ export class Agent {
     const claims = this.#ports.memory.claims();
     for (const { vip, remainingMs } of this.#network.leftovers(this.state.vips)) {
       const epoch = claims.get(vip);
-      if (epoch === undefined || remainingMs <= 0) continue;
+      if (epoch === undefined || remainingMs <= 0 || !this.state.self.director) continue;
       const bounded = Math.min(remainingMs, LEASE_S * 1_000);
       step(this.state, { kind: "adopt", vip, epoch, remainingMs: bounded }, now);
       this.#ports.log.info(

@@ -38,6 +38,8 @@ export interface NetworkLaneOptions {
   readonly tell: (fact: Fact) => void;
   /** Values of switches before troop changed them; kept so that leaving restores them. */
   readonly savedSwitches: SavedSwitches;
+  /** VIPs an earlier run of this agent had: their services may have been removed since. */
+  readonly formerVips: Iterable<Ip>;
 }
 
 /** See the head of this file. */
@@ -48,11 +50,12 @@ export class NetworkLane {
   #lookedMs = -Infinity;
   #switches = "";
   #switchesMs = -Infinity;
-  /** VIPs that were in the document in this run: their leftovers are troop's to remove. */
-  readonly #ledger = new Set<Ip>();
+  /** VIPs that are or were in the document: their leftovers are troop's to remove. */
+  readonly #ledger: Set<Ip>;
 
   constructor(options: NetworkLaneOptions) {
     this.#options = options;
+    this.#ledger = new Set(options.formerVips);
   }
 
   /** The addresses last seen, for validation of what operators enter. */

@@ -5,6 +5,7 @@ import { z } from "zod";
 import {
   type Endpoint,
   formatEndpoint,
+  type Ip,
   isUsableVip,
   parseEndpoint,
   parseIp,
@@ -66,6 +67,11 @@ export type ServiceKey = string;
 /** The key of a service. */
 export function serviceKey(service: Endpoint & { readonly protocol: Protocol }): ServiceKey {
   return `${service.protocol}/${formatEndpoint(service)}`;
+}
+
+/** The VIP in a key; undefined when the text is no key. */
+export function keyAddress(key: ServiceKey): Ip | undefined {
+  return parseEndpoint(key.slice(key.indexOf("/") + 1))?.address;
 }
 
 /** An endpoint with its protocol, as the command line names a service. */

@@ -231,6 +231,18 @@ describe("a cluster of two", () => {
     expect(announcements.length).toBeGreaterThan(before);
   });
 
+  test("a VIP whose service was removed while the agent was away is taken off every interface", async () => {
+    const run = await serving();
+    run.cluster.kill("n2");
+    await run.cluster.node("n1").store.edit([{ kind: "removeService", key: "tcp/10.0.0.100:80" }]);
+    await run.pass(1_000);
+    expect(run.cluster.node("n2").kernel.accepts(VIP)).toBe(true);
+    run.cluster.start(["n2"]);
+    await run.pass(3_000);
+    expect(run.cluster.node("n2").kernel.accepts(VIP)).toBe(false);
+    expect(run.cluster.node("n2").kernel.rows.size).toBe(0);
+  });
+
   test("a holder without a carrier lets go and its successor does not wait for the dead time twice", async () => {
     const run = await serving();
     run.cluster.node("n1").kernel.carrier = false;

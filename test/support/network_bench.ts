@@ -27,6 +27,7 @@ export class NetworkBench {
       troubles: kernelTroubles(this.log),
       tell: (fact) => step(this.state, fact, this.kernel.nowMs),
       savedSwitches: this.saved,
+      formerVips: [],
     });
   }
 
