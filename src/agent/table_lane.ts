@@ -13,11 +13,12 @@ import { planRow } from "../core/plan.ts";
 import { type Service, type ServiceKey, serviceKey } from "../core/service.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
-import type {
-  ObservedServer,
-  ObservedService,
-  SyncDaemons,
-  TableOperation,
+import {
+  NO_COUNTERS,
+  type ObservedServer,
+  type ObservedService,
+  type SyncDaemons,
+  type TableOperation,
 } from "../core/table.ts";
 import { daemonOf, desiredDaemons, isActive } from "../core/desired.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
@@ -270,17 +271,6 @@ function words(operation: TableOperation): string {
     ? `${verb} ${formatEndpoint(operation.server)} of ${of}`
     : `${verb} ${of}`;
 }
-
-const NO_COUNTERS = {
-  activeConnections: 0,
-  inactiveConnections: 0,
-  persistentConnections: 0,
-  connections: 0,
-  inPackets: 0,
-  outPackets: 0,
-  inBytes: 0,
-  outBytes: 0,
-};
 
 /** Makes the known table what the kernel has after the operation. */
 function patch(observed: Map<ServiceKey, ObservedService>, operation: TableOperation): void {

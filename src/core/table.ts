@@ -34,6 +34,18 @@ export interface ServerCounters {
   readonly outBytes: number;
 }
 
+/** Counters of a server that is new to the kernel. */
+export const NO_COUNTERS: ServerCounters = {
+  activeConnections: 0,
+  inactiveConnections: 0,
+  persistentConnections: 0,
+  connections: 0,
+  inPackets: 0,
+  outPackets: 0,
+  inBytes: 0,
+  outBytes: 0,
+};
+
 /** A real server as the kernel reports it. `forwarding` may be a method troop does not use, in a row that is not troop's. */
 export interface ObservedServer {
   readonly address: Ip;

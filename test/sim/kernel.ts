@@ -4,11 +4,12 @@
  */
 import { formatEndpoint, type Ip } from "../../src/core/address.ts";
 import { serviceKey, type ServiceName } from "../../src/core/service.ts";
-import type {
-  ObservedServer,
-  ObservedService,
-  SyncDaemons,
-  TableOperation,
+import {
+  NO_COUNTERS,
+  type ObservedServer,
+  type ObservedService,
+  type SyncDaemons,
+  type TableOperation,
 } from "../../src/core/table.ts";
 import type {
   Addresses,
@@ -154,17 +155,6 @@ export class SimKernel {
     return null;
   }
 }
-
-const NO_COUNTERS = {
-  activeConnections: 0,
-  inactiveConnections: 0,
-  persistentConnections: 0,
-  connections: 0,
-  inPackets: 0,
-  outPackets: 0,
-  inBytes: 0,
-  outBytes: 0,
-};
 
 function noSuchRow(key: string): KernelError {
   return Object.assign(new Error(`change server of ${key}: no such service`), {

@@ -1,20 +1,10 @@
 /**
  * Rows of the IPVS table for tests.
  */
-import type { ObservedService, TableService } from "../../src/core/table.ts";
+import { NO_COUNTERS, type ObservedService, type TableService } from "../../src/core/table.ts";
 import { VIP } from "./cluster_views.ts";
 
-/** Counters of a server nobody has used. */
-export const NO_COUNTERS = {
-  activeConnections: 0,
-  inactiveConnections: 0,
-  persistentConnections: 0,
-  connections: 0,
-  inPackets: 0,
-  outPackets: 0,
-  inBytes: 0,
-  outBytes: 0,
-};
+export { NO_COUNTERS };
 
 /** A row without servers. */
 export const ROW: TableService = {
