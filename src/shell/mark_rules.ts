@@ -181,7 +181,7 @@ type Failures = readonly { readonly tool: MarkTool; readonly problem: ToolProble
 /** What to say when no tool passed the probe. */
 function noTool(failures: Failures): { readonly problem: string; readonly remedy: string } {
   const reasons = failures.map(({ tool, problem }) =>
-    problem.kind === "missing" ? problem.text : `${tool.name} failed with ${problem.text}`
+    problem.text.startsWith('"') ? `${tool.name} failed with ${problem.text}` : problem.text
   );
   return { problem: reasons.join(", "), remedy: remedyFor(failures) };
 }

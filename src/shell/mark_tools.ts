@@ -34,7 +34,7 @@ export interface ToolProblem {
    * everything else, mostly what the kernel cannot do.
    */
   readonly kind: "missing" | "privileges" | "busy" | "refused";
-  /** In words, without the tool's name: "is not installed". */
+  /** In words: `nft is not installed`, or what the program said, in quotes. */
   readonly text: string;
 }
 

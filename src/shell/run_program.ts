@@ -57,7 +57,7 @@ export function runProgram(program: Program): Promise<ProgramEnd> {
   const { command: [path, ...args], input, limitMs, outputMax } = program;
   const { promise, resolve } = Promise.withResolvers<ProgramEnd>();
   const env = { PATH: searchFolders().join(":"), LC_ALL: "C" };
-  const child = spawn(path, args, { env, stdio: "pipe" });
+  const child = spawn(path, args, { env, stdio: "pipe", detached: true });
   const output = new Collector(outputMax);
   const errors = new Collector(outputMax);
   const timer = setTimeout(() => end(`did not end within ${limitMs / 1000} s`, null), limitMs);
@@ -65,8 +65,8 @@ export function runProgram(program: Program): Promise<ProgramEnd> {
     clearTimeout(timer);
     resolve({ problem, status, output: output.text(), errors: errors.text() });
     if (problem === null) return;
-    child.kill("SIGKILL");
-    // A child of its own may keep the pipes open; nobody listens any more.
+    killGroup(child.pid);
+    // What left the group may keep the pipes open; nobody listens any more.
     for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
   };
   const collect = (collector: Collector) => (chunk: Buffer) => {
@@ -82,6 +82,15 @@ export function runProgram(program: Program): Promise<ProgramEnd> {
   child.stdin.once("error", () => undefined);
   child.stdin.end(input ?? "");
   return promise;
+}
+
+/** The program and its children: it was started as leader of a group (`detached`). */
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // All gone.
+  }
 }
 
 /** Bytes up to a limit. */
