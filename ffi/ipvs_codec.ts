@@ -141,7 +141,7 @@ export function decodeService(payload: Uint8Array): IpvsService | undefined {
     netmask: keyVersion(key) === 6 ? row.u32(svc.netmask) : row.be32(svc.netmask),
     engine: row.text(svc.engine),
   };
-  return { key, settings, statistics: readStatistics(svc.statistics64) };
+  return { key, settings, statistics: readStatistics(svc) };
 }
 
 function readServiceKey(): IpvsServiceKey | undefined {
@@ -172,7 +172,7 @@ export function decodeDestination(
     activeConnections: row.u32(dest.activeConnections),
     inactiveConnections: row.u32(dest.inactiveConnections),
     persistentConnections: row.u32(dest.persistentConnections),
-    statistics: readStatistics(dest.statistics64),
+    statistics: readStatistics(dest),
   };
 }
 
@@ -190,16 +190,30 @@ function readDestinationSettings(): IpvsDestinationSettings {
   };
 }
 
-/** 64-bit statistics are there since linux 4.1; without them everything is 0. */
-function readStatistics(type: number): IpvsStatistics {
-  counters.readNested(row, type);
+/** 64-bit statistics are there since linux 4.1; before, all but the bytes are 32-bit numbers that wrap around. */
+function readStatistics(
+  types: { readonly statistics: number; readonly statistics64: number },
+): IpvsStatistics {
+  const wide = row.has(types.statistics64);
+  counters.readNested(row, wide ? types.statistics64 : types.statistics);
   return {
-    connections: counters.u64(stats.connections),
-    inPackets: counters.u64(stats.inPackets),
-    outPackets: counters.u64(stats.outPackets),
+    connections: readCount(stats.connections, wide),
+    inPackets: readCount(stats.inPackets, wide),
+    outPackets: readCount(stats.outPackets, wide),
     inBytes: counters.u64(stats.inBytes),
     outBytes: counters.u64(stats.outBytes),
+    rates: {
+      connectionsPerS: readCount(stats.connectionRate, wide),
+      inPacketsPerS: readCount(stats.inPacketRate, wide),
+      outPacketsPerS: readCount(stats.outPacketRate, wide),
+      inBytesPerS: readCount(stats.inByteRate, wide),
+      outBytesPerS: readCount(stats.outByteRate, wide),
+    },
   };
+}
+
+function readCount(type: number, wide: boolean): number {
+  return wide ? counters.u64(type) : counters.u32(type);
 }
 
 /** The family of a service. */

@@ -82,13 +82,18 @@ export const daemonAttributes = {
   ttl: 8,
 } as const;
 
-/** IPVS_STATS_ATTR_*, the totals; rates follow at 6 to 10. */
+/** IPVS_STATS_ATTR_*: totals, then rates. */
 export const statisticsAttributes = {
   connections: 1,
   inPackets: 2,
   outPackets: 3,
   inBytes: 4,
   outBytes: 5,
+  connectionRate: 6,
+  inPacketRate: 7,
+  outPacketRate: 8,
+  inByteRate: 9,
+  outByteRate: 10,
 } as const;
 
 /** IPVS_INFO_ATTR_*. */
@@ -116,6 +121,12 @@ export const forwardingMethods = {
 
 /** Tunnel types (IP_VS_CONN_F_TUNNEL_TYPE_*). */
 export const tunnelTypes = { ipip: 0, gue: 1, gre: 2 } as const;
+
+/**
+ * How GUE and GRE packets to a real server are checksummed (IP_VS_TUNNEL_ENCAP_FLAG_*); IPIP has no checksum.
+ * `remoteChecksum` leaves the inner checksum to the receiver (GUE only).
+ */
+export const tunnelFlags = { noChecksum: 0, checksum: 1, remoteChecksum: 2 } as const;
 
 /** Roles of the sync daemon (IP_VS_STATE_*). */
 export const daemonRoles = { master: 1, backup: 2 } as const;

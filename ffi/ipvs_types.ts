@@ -31,13 +31,26 @@ export interface IpvsServiceSettings {
   readonly engine: string;
 }
 
-/** Totals since the row was made or zeroed. */
+/** Totals since the row was made or zeroed, and what they grow by. */
 export interface IpvsStatistics {
   readonly connections: number;
   readonly inPackets: number;
   readonly outPackets: number;
   readonly inBytes: number;
   readonly outBytes: number;
+  readonly rates: IpvsRates;
+}
+
+/**
+ * What goes through a row per second. The kernel estimates it every two seconds, as an average that forgets what
+ * is older than some ten seconds (ip_vs_est.c); all 0 where `net.ipv4.vs.run_estimation` is 0.
+ */
+export interface IpvsRates {
+  readonly connectionsPerS: number;
+  readonly inPacketsPerS: number;
+  readonly outPacketsPerS: number;
+  readonly inBytesPerS: number;
+  readonly outBytesPerS: number;
 }
 
 /** A virtual service as the kernel reports it. */
@@ -62,6 +75,7 @@ export interface IpvsDestinationSettings {
   readonly upperThreshold: number;
   /** Connections below which it gets new ones again; 0 for three quarters of the upper threshold. */
   readonly lowerThreshold: number;
+  /** See `tunnelTypes` and `tunnelFlags`; the port is GUE's UDP port. What is not tunnelled has zeros. */
   readonly tunnel: { readonly type: number; readonly port: number; readonly flags: number };
 }
 

@@ -11,13 +11,20 @@ export { librariesToEmbed, netlinkLibraries, systemFile } from "./embedded.ts";
 export { errnoName, KernelRequestError } from "./error.ts";
 export type { IpVersion } from "./address_family.ts";
 export { type Ipvs, openIpvs } from "./ipvs.ts";
-export { forwardingMethods, serviceFlags, transportProtocols } from "./ipvs_constants.ts";
+export {
+  forwardingMethods,
+  serviceFlags,
+  transportProtocols,
+  tunnelFlags,
+  tunnelTypes,
+} from "./ipvs_constants.ts";
 export type {
   IpvsChange,
   IpvsDaemon,
   IpvsDestination,
   IpvsDestinationKey,
   IpvsDestinationSettings,
+  IpvsRates,
   IpvsService,
   IpvsServiceKey,
   IpvsServiceSettings,
@@ -27,7 +34,16 @@ export type {
 export type { IpvsInfo } from "./ipvs_daemon_codec.ts";
 export { BATCH_MESSAGES_MAX } from "./netlink_socket.ts";
 export { openRoute, type Route } from "./route.ts";
-export { IFA_F_NODAD, type InterfaceAddress, type Link } from "./rtnetlink_codec.ts";
+export {
+  IFA_F_NODAD,
+  INTERFACE_NAME_BYTES_MAX,
+  type InterfaceAddress,
+  type Link,
+} from "./rtnetlink_codec.ts";
+export { openTunnelLinks, type TunnelLinks } from "./tunnel_link.ts";
+export { type TunnelKind, type TunnelLink } from "./tunnel_link_codec.ts";
+export { type Fou, openFou } from "./fou.ts";
+export { type FouPort, type FouPortKey } from "./fou_codec.ts";
 export { type InetDiag, openInetDiag } from "./inet_diag.ts";
 export { type DiagRequest, type DiagSocket, socketStates } from "./inet_diag_codec.ts";
 export {

@@ -24,6 +24,7 @@ export const messageFlags = {
   /** NLM_F_ROOT | NLM_F_MATCH. */
   dump: 0x300,
   replace: 0x100,
+  exclusive: 0x200,
   create: 0x400,
 } as const;
 

@@ -8,6 +8,7 @@ import { AttributeReader, type AttributeWriter } from "./netlink_attribute.ts";
 /** RTM_*: message types. */
 export const routeMessages = {
   newLink: 16,
+  deleteLink: 17,
   getLink: 18,
   newAddress: 20,
   deleteAddress: 21,
@@ -15,19 +16,21 @@ export const routeMessages = {
 } as const;
 
 /** IFA_*: attributes of an address. */
-const addressAttributes = { address: 1, local: 2, cacheInfo: 6, flags: 8 } as const;
+const addressAttributes = { address: 1, local: 2, label: 3, cacheInfo: 6, flags: 8 } as const;
 /** IFLA_*: attributes of a link. */
 const linkAttributes = { address: 1, name: 3, extendedMask: 29 } as const;
 /** RTEXT_FILTER_SKIP_STATS: without it every link comes with a kilobyte of counters. */
 const SKIP_STATISTICS = 8;
 /** IFA_F_NODAD: use the address at once, without asking whether somebody else has it. */
 export const IFA_F_NODAD = 0x02;
+/** IFNAMSIZ without the closing zero: bytes of an interface's name, and of an address label. Longer ones are refused (ERANGE). */
+export const INTERFACE_NAME_BYTES_MAX = 15;
 /** INFINITY_LIFE_TIME. */
 const FOREVER = 0xffff_ffff;
 /** struct ifaddrmsg: family, prefix length, flags, scope, interface index. */
 const ADDRESS_HEADER_BYTES = 8;
-/** struct ifinfomsg: family, pad, type, index, flags, change mask. */
-const LINK_HEADER_BYTES = 16;
+/** Bytes of struct ifinfomsg: family, pad, type, index, flags, change mask. */
+export const LINK_HEADER_BYTES = 16;
 const IFF_UP = 0x1;
 const IFF_NOARP = 0x80;
 const IFF_LOWER_UP = 0x1_0000;
@@ -43,6 +46,11 @@ export interface InterfaceAddress {
   readonly preferredSeconds: number | null;
   /** IFA_F_* bits. */
   readonly flags: number;
+  /**
+   * IPv4 only: a name of its own for the address, `eth0:1`, at most {@link INTERFACE_NAME_BYTES_MAX} bytes. Without
+   * one the kernel takes, and reports, the interface's name. It is given once: renewing an address does not change it.
+   */
+  readonly label?: string;
 }
 
 /** What tells an address from others. */
@@ -71,6 +79,10 @@ export function writeNewAddress(writer: AttributeWriter, address: InterfaceAddre
   writeU32(lifetimes, address.preferredSeconds ?? FOREVER, 0);
   writeU32(lifetimes, address.validSeconds ?? FOREVER, 4);
   writeAddressKey(writer, address, address.flags);
+  const version = versionOfAddress(address.address);
+  if (version === 4 && address.label !== undefined) {
+    writer.text(addressAttributes.label, address.label);
+  }
   writer.bytes(addressAttributes.cacheInfo, lifetimes);
 }
 
@@ -97,7 +109,7 @@ export function decodeAddress(payload: Uint8Array): InterfaceAddress | undefined
   if (payload.length < ADDRESS_HEADER_BYTES) return undefined;
   if (versionOfFamily(payload[0]!) === undefined) return undefined;
   const found = new AttributeReader().read(payload, ADDRESS_HEADER_BYTES);
-  const { address, local, cacheInfo, flags } = addressAttributes;
+  const { address, local, label, cacheInfo, flags } = addressAttributes;
   const own = found.has(local) ? local : address;
   if (!found.has(own)) return undefined;
   return {
@@ -108,6 +120,7 @@ export function decodeAddress(payload: Uint8Array): InterfaceAddress | undefined
     validSeconds: found.has(cacheInfo) ? seconds(found.u32(cacheInfo, 4)) : null,
     // IFA_FLAGS has the bits above the eighth, which the header cannot hold (linux 3.14).
     flags: found.has(flags) ? found.u32(flags) : payload[2]!,
+    ...(found.has(label) ? { label: found.text(label) } : {}),
   };
 }
 

@@ -96,6 +96,8 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
     agent,
     store: parts.store,
     table: parts.kernel.table,
+    connections: parts.kernel.connections,
+    marks: parts.kernel.marks,
     counters,
     leave: async () => {
       await leaveCluster(parts);

@@ -168,6 +168,7 @@ function selfOf(
     priority: config.priority,
     pulseMs: config.pulseMs,
     deadMs: config.deadMs,
+    syncInterface: config.syncInterface ?? config.interface,
   };
 }
 

@@ -7,9 +7,20 @@ import type { Check } from "./core/check.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
 import type { Pulse } from "./core/pulse.ts";
 import type { NodeRecord } from "./core/record.ts";
-import type { Protocol, Service, ServiceKey, ServiceName } from "./core/service.ts";
+import type { ConnectionFilter, ConnectionListing } from "./core/connection.ts";
+import type { MarkRule } from "./core/mark_rules.ts";
+import type { ServerChange, ServerRef, VipChange } from "./core/order.ts";
+import type { TunnelDevice } from "./core/receiving.ts";
+import type { Protocol, Service, ServiceChange, ServiceKey, ServiceName } from "./core/service.ts";
+import type { SettingName } from "./core/settings.ts";
 import type { Status } from "./core/status.ts";
-import type { ObservedService, SyncDaemons, TableOperation } from "./core/table.ts";
+import type {
+  ObservedService,
+  SyncDaemon,
+  SyncDaemons,
+  TableOperation,
+  TableTimeouts,
+} from "./core/table.ts";
 
 /** Time. Decisions get it as an argument; only shell and agent ask for it. */
 export interface Clock {
@@ -26,6 +37,8 @@ export interface KernelAddress {
   readonly interface: string;
   /** Remaining lifetime, seconds; null means for ever. */
   readonly validSeconds: number | null;
+  /** Label (`eth0:1`, IPv4 only); left out or null: none but the interface's own name. */
+  readonly label?: string | null;
 }
 
 /** A network interface. */
@@ -82,8 +95,45 @@ export interface Table {
   apply(operations: readonly TableOperation[]): Promise<(KernelError | null)[]>;
   /** Sync daemons that run. Synchronous and short. */
   daemons(): SyncDaemons;
-  startDaemon(role: "master" | "backup", interfaceName: string, syncId: number): void;
+  startDaemon(role: "master" | "backup", daemon: SyncDaemon): void;
   stopDaemon(role: "master" | "backup"): void;
+  /** How long idle connections are kept. Synchronous and short. */
+  timeouts(): TableTimeouts;
+  setTimeouts(timeouts: TableTimeouts): void;
+}
+
+/** The kernel's connection table. Long work is cut into pieces of a few ms. */
+export interface Connections {
+  list(filter: ConnectionFilter): Promise<ConnectionListing>;
+}
+
+/** Firewall rules that mark packets for mark services. */
+export interface MarkRules {
+  /** Makes the kernel's rules exactly these. Resolves when done; rejects with an Error in one line: what failed, why, what to do. */
+  apply(rules: readonly MarkRule[]): Promise<void>;
+  /** Whether the kernel still has what was last applied: somebody may have flushed it. */
+  intact(): Promise<boolean>;
+  /** Which tool is used, or why none can be. */
+  backend(): Promise<
+    | { readonly tool: "nft" | "iptables-legacy" }
+    | { readonly problem: string; readonly remedy: string }
+  >;
+}
+
+/** How tunnelled packets arrive. Calls are synchronous and short, cheap when nothing is to do, and throw {@link KernelError}. */
+export interface TunnelDevices {
+  /** Makes the device exist and be up; true when that changed something. */
+  ensure(name: TunnelDevice): boolean;
+  /** Makes the kernel take GUE packets on this UDP port, for outer packets of this family. */
+  listen(port: number, family: Family): void;
+  /** Undoes what this object changed. */
+  restore(): void;
+}
+
+/** Loads kernel modules that nothing else loads. */
+export interface Modules {
+  /** Resolves when the module is there; rejects with an Error in one line. */
+  load(name: string): Promise<void>;
 }
 
 /** Kernel switches under /proc/sys, by dotted name (`net.ipv4.vs.backup_only`). */
@@ -249,16 +299,32 @@ export interface AgentMemory {
   records(): readonly NodeRecord[];
   saveRecords(records: readonly NodeRecord[]): void;
   saveClaims(claims: ReadonlyMap<Ip, number>): void;
+  /** VIPs of an earlier run: their leftovers are troop's to remove. */
+  vips(): readonly Ip[];
+  saveVips(vips: readonly Ip[]): void;
 }
 
 /** What people and machines can ask of a running agent. Refusals reject with {@link Refusal}. */
 export interface Operations {
   status(): Status;
   counters(): Counters;
-  /** Resolves with a line for the person who asked. */
+  /** This node's IPVS table, rows of others included, as the kernel has it now. */
+  table(): Promise<ObservedService[]>;
+  connections(filter: ConnectionFilter): Promise<ConnectionListing>;
+  /** All that follow resolve with a line for the person who asked. */
   addService(service: Service): Promise<string>;
-  removeService(service: ServiceName): Promise<string>;
+  setService(name: ServiceName, change: ServiceChange): Promise<string>;
+  removeService(name: ServiceName): Promise<string>;
+  addServer(service: ServiceName, server: ServerRef, settings: ServerChange): Promise<string>;
+  setServer(service: ServiceName, server: ServerRef, change: ServerChange): Promise<string>;
+  /** `now`: without waiting for its connections. */
+  removeServer(service: ServiceName, server: ServerRef, now: boolean): Promise<string>;
+  addVip(vip: Ip, settings: VipChange): Promise<string>;
+  setVip(vip: Ip, change: VipChange): Promise<string>;
+  removeVip(vip: Ip): Promise<string>;
   moveVip(vip: Ip, nodeName: string): Promise<string>;
+  /** `value` null: back to the standard. */
+  setSetting(name: SettingName, value: string | null): Promise<string>;
   /** Hands everything over, leaves the cluster for good, cleans the kernel; the agent ends after answering. */
   leave(): Promise<string>;
 }

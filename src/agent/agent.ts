@@ -8,7 +8,6 @@
 import type { Ip } from "../core/address.ts";
 import { isActive } from "../core/desired.ts";
 import type { NodeRecord } from "../core/record.ts";
-import { keyAddress } from "../core/service.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { statusOf } from "../core/status_view.ts";
 import type { Status } from "../core/status.ts";
@@ -22,6 +21,8 @@ import type {
   DocumentStore,
   Gossip,
   ListenerWatch,
+  MarkRules,
+  Modules,
   Neighbours,
   OwnedRows,
   Prober,
@@ -29,7 +30,9 @@ import type {
   PulseSocket,
   Sysctl,
   Table,
+  TunnelDevices,
 } from "../ports.ts";
+import { FirewallLane } from "./firewall_lane.ts";
 import { HealthLane } from "./health_lane.ts";
 import { type KernelTroubles, kernelTroubles } from "./kernel_troubles.ts";
 import type { Logger } from "./logger.ts";
@@ -53,6 +56,9 @@ export interface AgentPorts {
   readonly store: DocumentStore;
   readonly prober: Prober;
   readonly listeners: ListenerWatch;
+  readonly tunnels: TunnelDevices;
+  readonly marks: MarkRules;
+  readonly modules: Modules;
   readonly log: Logger;
   readonly memory: AgentMemory;
   /** Runs the work as soon as the present work is done. */
@@ -70,10 +76,12 @@ export class Agent {
   readonly #table: TableLane;
   readonly #health: HealthLane;
   readonly #talk: TalkLane;
+  readonly #firewall: FirewallLane;
   #inbox: Fact[] = [];
   #pending = false;
   #outline: Outline;
   #savedClaims = "";
+  #savedVips: readonly Ip[] = [];
   #aimedVersion = -1;
   #remembered = "[]";
   #rememberedVersion = -1;
@@ -91,17 +99,21 @@ export class Agent {
       ...ports,
       ...common,
       savedSwitches: ports.memory.savedSwitches,
-      formerVips: ports.memory.owned.keys().flatMap((key) => keyAddress(key) ?? []),
+      formerVips: ports.memory.vips(),
     });
     this.#table = new TableLane({
       ...common,
       table: ports.table,
-      interface: self.paths[0].interface,
       owned: ports.memory.owned,
       pause: ports.pause,
     });
     this.#health = new HealthLane({ ...ports, ...common });
     this.#talk = new TalkLane(ports);
+    this.#firewall = new FirewallLane({
+      ...ports,
+      ...common,
+      leftovers: ports.memory.owned.keys().some((key) => key.startsWith("fwm")),
+    });
   }
 
   /** Looks around and adopts what an earlier run of this agent left. To be called once, before the first tick. */
@@ -173,11 +185,13 @@ export class Agent {
     this.#talk.speak(state, now);
     if (active) this.#table.applyDaemons(state, now);
     this.#table.poke(state, now);
+    this.#firewall.poke(state, now);
     if (this.#aimedVersion !== state.tableVersion) {
       this.#aimedVersion = state.tableVersion;
       this.#health.aim(state);
     }
     this.#saveClaims();
+    this.#saveVips();
     this.#saveRecords();
     this.#tellChanges();
   }
@@ -199,6 +213,13 @@ export class Agent {
     if (text === this.#savedClaims) return;
     this.#savedClaims = text;
     this.#ports.memory.saveClaims(claims);
+  }
+
+  /** VIPs are remembered over a restart: one whose service is removed meanwhile must not stay on `lo`. */
+  #saveVips(): void {
+    if (this.#savedVips === this.state.vips) return;
+    this.#savedVips = this.state.vips;
+    this.#ports.memory.saveVips(this.state.vips);
   }
 
   /** Who the peers are is remembered; what they said of their servers is not, for it is soon untrue. */
@@ -260,6 +281,7 @@ export class Agent {
   async clean(): Promise<void> {
     this.#quiet = true;
     this.#network.restore();
+    await this.#firewall.restore();
     await this.#table.restore(this.state);
   }
 }

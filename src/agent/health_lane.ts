@@ -2,16 +2,26 @@
  * What is probed from this node, and what becomes of the answers.
  *
  * Every real server probes its own services; a holder probes every other member of the pools of its VIPs.
+ * Machines without an agent cannot speak for themselves: every director probes them, so that a takeover
+ * starts with a checked pool.
  * One target and check is probed once, however many services share it. A service whose socket is gone is
  * down at once and is not probed until the socket is back; then it proves itself by a check first.
  */
 import type { Ip } from "../core/address.ts";
 import type { Check } from "../core/check.ts";
-import type { NodeId } from "../core/document.ts";
+import { type ClusterDocument, type NodeId, serverEntries } from "../core/document.ts";
 import { servesService } from "../core/listeners.ts";
 import { isPresent } from "../core/liveness.ts";
-import { serverAddress } from "../core/pool.ts";
-import { type Service, type ServiceKey, serviceKey } from "../core/service.ts";
+import { memberSettings, serverAddress } from "../core/pool.ts";
+import { type WatchPoint, watchPoint } from "../core/receiving.ts";
+import { isExternal, type ServerKey, serverKey } from "../core/server.ts";
+import {
+  memberPort,
+  type Service,
+  type ServiceKey,
+  serviceKey,
+  vipOfService,
+} from "../core/service.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import { LISTENERS_MS } from "../core/timing.ts";
@@ -27,9 +37,10 @@ export interface HealthLaneOptions {
   readonly tell: (fact: Fact) => void;
 }
 
-/** A service on a node that waits for the result of a probe. `node` null: this node. */
+/** A service on a node that waits for the result of a probe. `node` null: this node, or with `server` a machine without an agent. */
 interface Interest {
   readonly node: NodeId | null;
+  readonly server?: ServerKey;
   readonly key: ServiceKey;
   readonly check: Check;
 }
@@ -39,6 +50,9 @@ export class HealthLane {
   readonly #options: HealthLaneOptions;
   #interests = new Map<string, Interest[]>();
   #fingerprint = "";
+  /** What the last aim was made from: most changes of the state do not move it, and thousands of targets take their time. */
+  #document: ClusterDocument | null = null;
+  #inputs = "";
   #listenersMs = -Infinity;
 
   constructor(options: HealthLaneOptions) {
@@ -48,8 +62,8 @@ export class HealthLane {
   /** Looks at the listening sockets of this machine if it is time. */
   watch(state: State, now: number): void {
     const { listeners, troubles, tell } = this.#options;
-    const services = watchedServices(state);
-    if (services.length === 0) {
+    const watched = watchedServices(state);
+    if (watched.length === 0) {
       // What was missing does not matter any more, and nobody would ever look again.
       if (state.deaf.size > 0) tell({ kind: "listeners", deaf: new Map() });
       return;
@@ -57,11 +71,11 @@ export class HealthLane {
     if (now - this.#listenersMs < LISTENERS_MS) return;
     this.#listenersMs = now;
     troubles.attempt("list listeners", () => {
-      const present = listeners.list(new Set(services.map((service) => service.protocol)));
+      const present = listeners.list(new Set(watched.map(({ point }) => point.protocol)));
       const deaf = new Map<ServiceKey, string>();
-      for (const service of services) {
-        const serving = servesService(present, service);
-        if (!serving.up) deaf.set(serviceKey(service), serving.reason);
+      for (const { key, point } of watched) {
+        const serving = servesService(present, point);
+        if (!serving.up) deaf.set(key, serving.reason);
       }
       tell({ kind: "listeners", deaf });
     });
@@ -69,19 +83,23 @@ export class HealthLane {
 
   /** Sets what is probed from now on, if that changed. */
   aim(state: State): void {
+    const inputs = aimInputs(state);
+    if (state.document === this.#document && inputs === this.#inputs) return;
+    this.#document = state.document;
+    this.#inputs = inputs;
     const targets = new Map<string, ProbeTarget>();
     const interests = new Map<string, Interest[]>();
     for (const service of state.document.services.values()) {
-      for (const { address, node } of probed(state, service)) {
-        const port = service.check.port ?? service.port;
-        const id = `${address} ${port} ${JSON.stringify(service.check)}`;
-        const interest = { node, key: serviceKey(service), check: service.check };
+      const checkText = JSON.stringify(service.check);
+      for (const { address, port, ...whose } of probed(state, service)) {
+        const id = `${address} ${port} ${checkText}`;
+        const interest: Interest = { ...whose, key: serviceKey(service), check: service.check };
         if (!targets.has(id)) targets.set(id, { key: id, address, port, check: service.check });
         interests.set(id, [...(interests.get(id) ?? []), interest]);
       }
     }
     const fingerprint = [...interests].map(([id, list]) =>
-      `${id} ${list.map((item) => `${item.node}/${item.key}`)}`
+      `${id} ${list.map((item) => `${item.node}/${item.server}/${item.key}`)}`
     ).join("\n");
     if (fingerprint === this.#fingerprint) return;
     this.#fingerprint = fingerprint;
@@ -91,12 +109,10 @@ export class HealthLane {
 
   /** Takes the result of a probe. */
   take(id: string, result: ProbeResult): void {
-    for (const { node, key, check } of this.#interests.get(id) ?? []) {
+    for (const interest of this.#interests.get(id) ?? []) {
       this.#options.tell({
         kind: "probe",
-        node,
-        key,
-        check,
+        ...interest,
         result,
         wallMs: this.#options.clock.wallMs(),
       });
@@ -104,23 +120,67 @@ export class HealthLane {
   }
 }
 
-/** Services whose socket this node watches: all it serves, except those whose check asks nothing. */
-function watchedServices(state: State): Service[] {
+/** Sockets this node watches: of all it serves, as far as a missing one can be told. */
+function watchedServices(state: State): { key: ServiceKey; point: WatchPoint }[] {
   if (!state.self.realServer) return [];
-  return [...state.document.services.values()].filter((service) => service.check.kind !== "none");
+  return [...state.document.services.values()].flatMap((service) => {
+    const point = watchPoint(state, service);
+    return point === null ? [] : [{ key: serviceKey(service), point }];
+  });
 }
 
-function probed(state: State, service: Service): { address: Ip; node: NodeId | null }[] {
-  const list: { address: Ip; node: NodeId | null }[] = [];
-  const own = serverAddress(state.self.paths, service);
-  if (state.self.realServer && own !== undefined && !state.deaf.has(serviceKey(service))) {
-    list.push({ address: own, node: null });
+/** Everything beside the document that decides what is probed. */
+function aimInputs(state: State): string {
+  const peers = [...state.peers.values()].map((peer) => [
+    peer.record.id,
+    peer.record.realServer,
+    peer.record.paths,
+    isPresent(peer),
+  ]);
+  const held = [...state.holds].filter(([, hold]) => hold.phase === "holding").map(([vip]) => vip);
+  return JSON.stringify([peers, held, [...state.deaf.keys()]]);
+}
+
+/** A place to probe for a service, and whose it is. */
+interface Probed {
+  readonly address: Ip;
+  readonly port: number;
+  readonly node: NodeId | null;
+  readonly server?: ServerKey;
+}
+
+function probed(state: State, service: Service): Probed[] {
+  const list = service.members ? probedMembers(state, service) : [];
+  // Nobody need be asked again and again about what asks nothing.
+  if (!state.self.director || service.check.kind === "none") return list;
+  for (const entry of serverEntries(state.document, serviceKey(service))) {
+    if (!isExternal(entry) || entry.off) continue;
+    const { address, port } = entry.target;
+    list.push({
+      address,
+      port: service.check.port ?? port,
+      node: null,
+      server: serverKey(entry),
+    });
   }
-  if (state.holds.get(service.address)?.phase !== "holding") return list;
+  return list;
+}
+
+function probedMembers(state: State, service: Service): Probed[] {
+  const list: Probed[] = [];
+  const { self } = state;
+  const port = service.check.port ?? memberPort(service);
+  const method = (node: NodeId) => memberSettings(state, service, node).forwarding;
+  const own = serverAddress(self.paths, service, method(self.id));
+  if (self.realServer && own !== undefined && !state.deaf.has(serviceKey(service))) {
+    list.push({ address: own, port, node: null });
+  }
+  if (state.holds.get(vipOfService(service))?.phase !== "holding") return list;
   for (const peer of state.peers.values()) {
-    const address = serverAddress(peer.record.paths, service);
-    if (peer.record.realServer && address !== undefined && isPresent(peer)) {
-      list.push({ address, node: peer.record.id });
+    const { record } = peer;
+    const address = serverAddress(record.paths, service, method(record.id));
+    if (record.realServer && address !== undefined && isPresent(peer)) {
+      list.push({ address, port, node: record.id });
     }
   }
   return list;

@@ -4,14 +4,11 @@
  */
 import type { Ip } from "../core/address.ts";
 import { hostPrefixLength } from "../core/address.ts";
-import {
-  type DesiredAddress,
-  desiredAddresses,
-  desiredSwitches,
-  LOOPBACK,
-} from "../core/desired.ts";
+import { type DesiredAddress, desiredAddresses, LOOPBACK } from "../core/desired.ts";
+import { desiredSwitches } from "../core/desired_switches.ts";
 import { placeVip } from "../core/placement.ts";
 import type { Placement, State } from "../core/state.ts";
+import { tunnelEnds } from "../core/receiving.ts";
 import type { Fact } from "../core/step.ts";
 import { announcementsDue, asksDue } from "../core/tick.ts";
 import { NETWORK_MS, RENEW_MS } from "../core/timing.ts";
@@ -22,6 +19,7 @@ import type {
   Neighbours,
   SavedSwitches,
   Sysctl,
+  TunnelDevices,
 } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
 
@@ -32,6 +30,7 @@ const SWITCHES_MS = 1_000;
 export interface NetworkLaneOptions {
   readonly addresses: Addresses;
   readonly sysctl: Sysctl;
+  readonly tunnels: TunnelDevices;
   readonly neighbours: Neighbours;
   readonly troubles: KernelTroubles;
   /** Tells what is done back to the state. */
@@ -50,6 +49,8 @@ export class NetworkLane {
   #lookedMs = -Infinity;
   #switches = "";
   #switchesMs = -Infinity;
+  #tunnels = "";
+  #tunnelsMs = -Infinity;
   /** VIPs that are or were in the document: their leftovers are troop's to remove. */
   readonly #ledger: Set<Ip>;
 
@@ -81,7 +82,8 @@ export class NetworkLane {
     const placements = new Map<Ip, Placement>();
     for (const vip of state.vips) {
       this.#ledger.add(vip);
-      placements.set(vip, placeVip(vip, network));
+      const wanted = state.document.vips.get(vip)?.interface ?? null;
+      placements.set(vip, placeVip(vip, network, wanted));
     }
     this.#options.tell({ kind: "placements", placements });
   }
@@ -95,10 +97,27 @@ export class NetworkLane {
 
   /** Makes it so. Order matters: silence ARP before a VIP is on `lo`, switch IPVS on before packets come. */
   apply(state: State, now: number): void {
+    this.#applyTunnels(state, now);
     this.#applySwitches(state, now);
     this.#applyAddresses(state, now);
     this.#announce(state, now);
     this.#ask(state, now);
+  }
+
+  /** Before the switches: a tunnel's device has some of its own. */
+  #applyTunnels(state: State, now: number): void {
+    const { tunnels, troubles } = this.#options;
+    const ends = tunnelEnds(state);
+    const fingerprint = JSON.stringify(ends);
+    if (fingerprint === this.#tunnels && now - this.#tunnelsMs < SWITCHES_MS) return;
+    this.#tunnels = fingerprint;
+    this.#tunnelsMs = now;
+    for (const name of ends.devices) {
+      troubles.attempt(`set up tunnel ${name}`, () => tunnels.ensure(name));
+    }
+    for (const { port, family } of ends.guePorts) {
+      troubles.attempt(`take GUE on UDP port ${port}`, () => tunnels.listen(port, family));
+    }
   }
 
   #applySwitches(state: State, now: number): void {
@@ -159,6 +178,7 @@ export class NetworkLane {
       prefixLength: want.prefixLength,
       interface: want.interface,
       validSeconds: want.leaseS,
+      label: want.label,
     };
     if (
       !troubles.attempt(
@@ -215,6 +235,7 @@ export class NetworkLane {
       troubles.attempt(`restore switch ${name}`, () => sysctl.write(name, value));
     }
     troubles.attempt("forget switches", () => savedSwitches.clear());
+    troubles.attempt("take down tunnels", () => this.#options.tunnels.restore());
   }
 }
 

@@ -7,20 +7,28 @@
  * second, large ones less often, and soon after a failed operation. What fails does not hold up the rest.
  */
 import { formatEndpoint } from "../core/address.ts";
+import {
+  daemonOf,
+  desiredDaemons,
+  desiredTimeouts,
+  isSameDaemon,
+} from "../core/desired_daemons.ts";
+import { desiredRow } from "../core/desired_row.ts";
 import { EMPTY_DOCUMENT } from "../core/document.ts";
-import { desiredRow } from "../core/pool.ts";
 import { planRow } from "../core/plan.ts";
 import { type Service, type ServiceKey, serviceKey } from "../core/service.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import {
   NO_COUNTERS,
+  NO_TRAFFIC,
   type ObservedServer,
   type ObservedService,
   type SyncDaemons,
   type TableOperation,
+  type TableTimeouts,
 } from "../core/table.ts";
-import { daemonOf, desiredDaemons, isActive } from "../core/desired.ts";
+import { isActive } from "../core/desired.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
 import type { Clock, OwnedRows, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
@@ -42,8 +50,6 @@ export interface TableLaneOptions {
   readonly clock: Clock;
   readonly troubles: KernelTroubles;
   readonly tell: (fact: Fact) => void;
-  /** Interface of the sync daemons. */
-  readonly interface: string;
   /** Keys of the rows that are troop's, kept over restarts. */
   readonly owned: OwnedRows;
   /** Lets the event loop do other work. */
@@ -60,6 +66,8 @@ export class TableLane {
   #daemonsMs = -Infinity;
   #settledVersion = -1;
   #running: Promise<void> | null = null;
+  /** The kernel's timeouts before troop changed them; null while it has not. */
+  #timeoutsBefore: TableTimeouts | null = null;
 
   constructor(options: TableLaneOptions) {
     this.#options = options;
@@ -188,7 +196,7 @@ export class TableLane {
   /** Makes the sync daemons run as wanted: at once when that changed, else looked at every {@link DAEMONS_MS}. */
   applyDaemons(state: State, now: number): void {
     const { table, troubles, tell } = this.#options;
-    const wanted = desiredDaemons(state, this.#options.interface);
+    const wanted = desiredDaemons(state);
     const bypassWanted = !isActive(state);
     const fingerprint = JSON.stringify([wanted, bypassWanted]);
     if (fingerprint === this.#daemons && now - this.#daemonsMs < DAEMONS_MS) return;
@@ -210,12 +218,31 @@ export class TableLane {
       if (want !== null && !runs) {
         runs = troubles.attempt(
           `start sync ${role}`,
-          () => table.startDaemon(role, want.interface, want.syncId),
+          () => table.startDaemon(role, want),
         );
       }
       if (role === "backup") backup = runs;
     }
     tell({ kind: "bypass", on: backup && bypassWanted });
+    this.#applyTimeouts(state);
+  }
+
+  /** The kernel's own timeouts are remembered when troop first changes them, so that leaving restores them. */
+  #applyTimeouts(state: State): void {
+    const { table, troubles } = this.#options;
+    const wanted = desiredTimeouts(state);
+    if (wanted === null && this.#timeoutsBefore === null) return;
+    troubles.attempt("set timeouts", () => {
+      const present = table.timeouts();
+      const before = this.#timeoutsBefore ??= present;
+      const next: TableTimeouts = {
+        tcpS: wanted?.tcpS || before.tcpS,
+        tcpFinS: wanted?.tcpFinS || before.tcpFinS,
+        udpS: wanted?.udpS || before.udpS,
+      };
+      if (JSON.stringify(next) !== JSON.stringify(present)) table.setTimeouts(next);
+      if (wanted === null) this.#timeoutsBefore = null;
+    });
   }
 
   /** Without a row of its own in this namespace troop leaves the daemons of others alone. */
@@ -236,10 +263,15 @@ export class TableLane {
     } catch (error) {
       troubles.note("reconcile table", error as Error);
     }
-    const own = daemonOf(state, this.#options.interface);
+    if (this.#timeoutsBefore !== null) {
+      const before = this.#timeoutsBefore;
+      troubles.attempt("restore timeouts", () => table.setTimeouts(before));
+    }
+    const own = daemonOf(state);
     for (const role of ["master", "backup"] as const) {
       troubles.attempt(`stop sync ${role}`, () => {
-        if (isSameDaemon(table.daemons()[role], own)) table.stopDaemon(role);
+        const present = table.daemons()[role];
+        if (present !== null && isSameDaemon(present, own)) table.stopDaemon(role);
       });
     }
     await owned.delete(owned.keys()).catch((error) => troubles.note("forget rows", error));
@@ -249,10 +281,6 @@ export class TableLane {
 /** The services this node has rows for: a node that is no director has none, and removes what it had. */
 function servicesHere(state: State): ReadonlyMap<ServiceKey, Service> {
   return state.self.director ? state.document.services : EMPTY_DOCUMENT.services;
-}
-
-function isSameDaemon(a: SyncDaemons["master"], b: SyncDaemons["master"]): boolean {
-  return a?.interface === b?.interface && a?.syncId === b?.syncId;
 }
 
 const WORDS = {
@@ -279,7 +307,12 @@ function patch(observed: Map<ServiceKey, ObservedService>, operation: TableOpera
   switch (operation.kind) {
     case "addService":
     case "editService":
-      observed.set(key, { ...operation.service, altered: false, servers: row?.servers ?? [] });
+      observed.set(key, {
+        ...operation.service,
+        altered: false,
+        traffic: row?.traffic ?? NO_TRAFFIC,
+        servers: row?.servers ?? [],
+      });
       return;
     case "removeService":
       observed.delete(key);

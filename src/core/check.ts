@@ -48,6 +48,20 @@ export const checkSchema = z.strictObject({
 /** See {@link checkSchema}. */
 export type Check = z.infer<typeof checkSchema>;
 
+const { shape } = checkSchema;
+/** Some parts of a check, without defaults: what is not named stays as it is. */
+export const checkChangeSchema = z.strictObject({
+  kind: shape.kind,
+  port: shape.port,
+  path: shape.path.unwrap(),
+  host: shape.host.unwrap(),
+  expect: shape.expect.unwrap(),
+  intervalMs: shape.intervalMs.unwrap(),
+  timeoutMs: shape.timeoutMs.unwrap(),
+  rise: shape.rise.unwrap(),
+  fall: shape.fall.unwrap(),
+}).partial();
+
 /** A check that asks for a TCP connection on the service's own port: the default of a TCP service. */
 export const TCP_CHECK: Check = checkSchema.parse({ kind: "tcp", port: null });
 /** A check that asks nothing: the default of a UDP service, where silence proves nothing. */

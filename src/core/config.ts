@@ -31,6 +31,8 @@ export const configSchema = z.strictObject({
   address,
   /** Further own addresses (a private network) over which pulses go too: the second heartbeat path. */
   heartbeat: z.array(address).max(NODE_PATHS_MAX - 1).default([]),
+  /** Interface by which connections are told to the other directors; left out: `interface`. */
+  syncInterface: z.string().min(1).max(INTERFACE_LENGTH_MAX).optional(),
   /** TCP port of gossip and UDP port of pulses; the same on every node makes life simple, but is not required. */
   port: z.int().min(1).max(PORT_MAX).default(CLUSTER_PORT_DEFAULT),
   /** Where the read-only HTTP endpoint listens, `IP:PORT`, or `off`. */

@@ -6,13 +6,20 @@
  */
 import { z } from "zod";
 import { EPOCH_MAX, NAME_LENGTH_MAX } from "./limits.ts";
-import { type Service, type ServiceKey, serviceSchema, vipSchema } from "./service.ts";
+import { type NodeId, nodeIdSchema } from "./node_id.ts";
+import { type ServerEntry, serverEntrySchema, type ServerKey } from "./server.ts";
+import {
+  type Service,
+  type ServiceKey,
+  serviceSchema,
+  vipSchema,
+  vipsOfService,
+} from "./service.ts";
+import type { SettingName } from "./settings.ts";
+import { type VipEntry, vipEntrySchema } from "./vip.ts";
 import type { Ip } from "./address.ts";
 
-/** The identity of a node: 16 hexadecimal digits, the start of the SHA-256 of its public key. */
-export const nodeIdSchema = z.string().regex(/^[0-9a-f]{16}$/, "is not a node id");
-/** See {@link nodeIdSchema}. */
-export type NodeId = z.infer<typeof nodeIdSchema>;
+export { type NodeId, nodeIdSchema } from "./node_id.ts";
 
 /** A name of a node or a cluster: letters, digits, dot, dash, underscore. */
 export const nameSchema = z.string().min(1).max(NAME_LENGTH_MAX).regex(
@@ -40,9 +47,16 @@ export const nodeEntrySchema = z.strictObject({
 /** See {@link nodeEntrySchema}. */
 export type NodeEntry = z.infer<typeof nodeEntrySchema>;
 
+/** What operators set for the whole cluster: canonical text, see core/settings.ts. */
+export const settingEntrySchema = z.strictObject({ value: z.string().min(1).max(64) });
+
 /** The replicated decisions, by key. */
 export interface ClusterDocument {
   readonly services: ReadonlyMap<ServiceKey, Service>;
+  /** What is said of single servers, by service and then by key. */
+  readonly servers: ReadonlyMap<ServiceKey, ReadonlyMap<ServerKey, ServerEntry>>;
+  readonly vips: ReadonlyMap<Ip, VipEntry>;
+  readonly settings: ReadonlyMap<SettingName, string>;
   readonly moves: ReadonlyMap<Ip, Move>;
   readonly nodes: ReadonlyMap<NodeId, NodeEntry>;
 }
@@ -50,6 +64,9 @@ export interface ClusterDocument {
 /** A document in which nothing was decided yet. */
 export const EMPTY_DOCUMENT: ClusterDocument = {
   services: new Map(),
+  servers: new Map(),
+  vips: new Map(),
+  settings: new Map(),
   moves: new Map(),
   nodes: new Map(),
 };
@@ -58,17 +75,35 @@ export const EMPTY_DOCUMENT: ClusterDocument = {
 export type Edit =
   | { readonly kind: "putService"; readonly service: Service }
   | { readonly kind: "removeService"; readonly key: ServiceKey }
+  | { readonly kind: "putServer"; readonly server: ServerEntry }
+  | { readonly kind: "removeServer"; readonly key: ServerKey }
+  | { readonly kind: "putVip"; readonly vip: VipEntry }
+  | { readonly kind: "removeVip"; readonly address: Ip }
+  | { readonly kind: "putSetting"; readonly name: SettingName; readonly value: string }
+  | { readonly kind: "removeSetting"; readonly name: SettingName }
   | { readonly kind: "putMove"; readonly move: Move }
   | { readonly kind: "putNode"; readonly id: NodeId; readonly entry: NodeEntry };
 
 /** The parts of the document, with the schema of their entries: the one list that storage and validation share. */
 export const documentParts = {
   services: serviceSchema,
+  servers: serverEntrySchema,
+  vips: vipEntrySchema,
+  settings: settingEntrySchema,
   moves: moveSchema,
   nodes: nodeEntrySchema,
 } as const;
 
-/** The VIPs of a document: the addresses of its services, each once, sorted. */
-export function vipsOf(document: ClusterDocument): Ip[] {
-  return [...new Set([...document.services.values()].map((service) => service.address))].sort();
+/** The VIPs of a document: those of its services and those entered by themselves, each once, sorted. */
+export function vipsOf(document: Pick<ClusterDocument, "services" | "vips">): Ip[] {
+  const vips = new Set<Ip>(document.vips.keys());
+  for (const service of document.services.values()) {
+    for (const vip of vipsOfService(service)) vips.add(vip);
+  }
+  return [...vips].sort();
+}
+
+/** What is said of single servers of a service. */
+export function serverEntries(document: ClusterDocument, key: ServiceKey): Iterable<ServerEntry> {
+  return document.servers.get(key)?.values() ?? [];
 }

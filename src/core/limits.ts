@@ -21,3 +21,9 @@ export const INTERFACE_LENGTH_MAX = 15;
 export const REASON_LENGTH_MAX = 300;
 /** Highest epoch of a claim: 31 bits in a pulse; a claim a second for 68 years. */
 export const EPOCH_MAX = 0x7fff_ffff;
+/** Largest weight IPVS takes (tools/ipvsadm and keepalived agree on 16 bits; include/uapi/linux/ip_vs.h has a plain int). */
+export const WEIGHT_MAX = 65_535;
+/** Servers entered by hand in one cluster: above the largest table the benches load. */
+export const SERVERS_MAX = 16_384;
+/** Longest key of a service: `sctp/[IPv6]:65535`, with room. */
+export const SERVICE_KEY_LENGTH_MAX = 64;

@@ -1,8 +1,9 @@
 /**
  * Who holds a VIP: a pure ordering over what all nodes share.
  *
- * The live incumbent stays. Without one, fit candidates are ordered by an operator's move order, then
- * priority, then a hash of node and VIP, so that several VIPs spread over the nodes. Every claim has an
+ * The live incumbent stays. Without one, fit candidates are ordered by an operator's move order, then the
+ * VIP's list of preferred nodes, then priority, then a hash of node and VIP, so that several VIPs spread over
+ * the nodes. VIPs of one group are one: the first of them leads, the others follow its holder. Every claim has an
  * epoch, one above the highest seen; of two claims the higher epoch wins, then the higher priority, then
  * the lower id. Partition: two sides that cannot hear each other both hold; when they meet again the
  * rule for two claims leaves one.
@@ -10,6 +11,7 @@
 import type { Ip } from "./address.ts";
 import type { NodeId } from "./document.ts";
 import { EPOCH_MAX } from "./limits.ts";
+import { groupOf, leaderOf } from "./vip.ts";
 import { isPresent } from "./liveness.ts";
 import type { Claim } from "./pulse.ts";
 import type { Hold, State } from "./state.ts";
@@ -47,7 +49,7 @@ export function presentMembers(state: State, vip: Ip): Member[] {
       name: record.name,
       priority: record.priority,
       director: record.director,
-      unfit: record.vips[vip] === undefined ? "does not know the VIP yet" : record.vips[vip],
+      unfit: peerUnfit(state, record.vips, vip),
       leaving: life.leaving || record.phase !== "running",
       starting: life.starting,
       // A peer of which no pulse came in this run of ours is not a claimer yet.
@@ -78,11 +80,26 @@ function ownClaim(hold: Hold | undefined): Claim | undefined {
   return { epoch: hold.epoch, yielding: hold.phase === "settling" };
 }
 
-/** Why this node cannot hold the VIP now; null when it can. */
+/** Why this node cannot hold the VIP, or one that is held together with it, now; null when it can. */
 export function unfitReason(state: State, vip: Ip): string | null {
-  const placement = state.placements.get(vip);
-  if (placement === undefined) return "interfaces not looked at yet";
-  return placement.unfit;
+  for (const one of groupOf(vip, state.document.vips)) {
+    const placement = state.placements.get(one);
+    const unfit = placement === undefined ? "interfaces not looked at yet" : placement.unfit;
+    if (unfit !== null) return one === vip ? unfit : `${unfit} (${one}, of the same group)`;
+  }
+  return null;
+}
+
+function peerUnfit(
+  state: State,
+  told: Readonly<Record<Ip, string | null>>,
+  vip: Ip,
+): string | null {
+  for (const one of groupOf(vip, state.document.vips)) {
+    const unfit = told[one] === undefined ? "does not know the VIP yet" : told[one];
+    if (unfit !== null) return unfit;
+  }
+  return null;
 }
 
 /** The member whose claim stands: highest epoch, then priority, then lowest id. Undefined when nobody claims. */
@@ -95,22 +112,58 @@ function compareClaims(a: Member, b: Member): number {
     compareText(a.id, b.id);
 }
 
-/** Members that could take the VIP, best first: `first` (the target of a move), then priority, then hash. */
-export function rankCandidates(
-  members: readonly Member[],
-  vip: Ip,
-  first: NodeId | null,
-): Member[] {
+/** Who could take a VIP, and who should. */
+export interface Candidacy {
+  readonly members: readonly Member[];
+  readonly vip: Ip;
+  /** Comes before all others: the target of a move; null for none. */
+  readonly first: NodeId | null;
+}
+
+/** Members that could take the VIP, best first: `first`, then the VIP's preferred nodes, then priority, then hash. */
+export function rankCandidates(state: State, { members, vip, first }: Candidacy): Member[] {
+  const leader = leaderOf(vip, state.document.vips);
   return members
     .filter((member) =>
       member.director && member.unfit === null && !member.leaving && !member.starting
     )
     .sort((a, b) =>
       Number(b.id === first) - Number(a.id === first) ||
-      b.priority - a.priority ||
-      spreadHash(b.id + vip) - spreadHash(a.id + vip) ||
+      comparePreference(state, leader, a, b) ||
+      spreadHash(b.id + leader) - spreadHash(a.id + leader) ||
       compareText(a.id, b.id)
     );
+}
+
+/** What operators said about who should hold the VIP: negative when `a` should rather than `b`, 0 when they said nothing. */
+function comparePreference(state: State, leader: Ip, a: Member, b: Member): number {
+  const prefer = state.document.vips.get(leader)?.prefer ?? [];
+  const place = ({ id }: Member) => prefer.includes(id) ? prefer.indexOf(id) : prefer.length;
+  return place(a) - place(b) || b.priority - a.priority;
+}
+
+/**
+ * The node to which the VIP goes back from its live holder, by what operators prefer; null when it stays. An
+ * order to move it counts more, until it changes hands again.
+ */
+export function failbackTarget(
+  state: State,
+  vip: Ip,
+  members: readonly Member[],
+): NodeId | null {
+  const leader = leaderOf(vip, state.document.vips);
+  if ((state.document.vips.get(leader)?.failbackS ?? null) === null) return null;
+  const incumbent = incumbentOf(members);
+  if (incumbent === undefined || wasMovedTo(state, vip, incumbent.id)) return null;
+  const best = rankCandidates(state, { members, vip, first: null })[0];
+  if (best === undefined || best.id === incumbent.id) return null;
+  return comparePreference(state, leader, best, incumbent) < 0 ? best.id : null;
+}
+
+/** Whether the present claim is the one an operator's order made. */
+function wasMovedTo(state: State, vip: Ip, id: NodeId): boolean {
+  const move = state.document.moves.get(vip);
+  return move !== undefined && move.to === id && move.fromEpoch + 1 === state.epochs.get(vip);
 }
 
 /** The target of a move order that is not spent yet; null when there is none. */
@@ -121,12 +174,28 @@ export function moveTarget(state: State, vip: Ip): NodeId | null {
 
 /** Decides about one VIP of the document. */
 export function decideOwnership(state: State, vip: Ip, now: number): Decision {
+  const leader = leaderOf(vip, state.document.vips);
+  if (leader !== vip) return decideFollower(state, vip, leader);
   const members = presentMembers(state, vip);
   const incumbent = incumbentOf(members);
   const target = moveTarget(state, vip);
   const hold = state.holds.get(vip);
   const context = { members, incumbent, target, vip, now };
   return hold?.phase === "holding" ? decideHeld(state, hold, context) : decideFree(state, context);
+}
+
+/** A VIP that is not the first of its group is where the first one is. */
+function decideFollower(state: State, vip: Ip, leader: Ip): Decision {
+  const held = state.holds.get(vip)?.phase === "holding";
+  const leading = state.holds.get(leader);
+  if (leading?.phase === "holding") {
+    const reason = `moves with ${leader}, which this node holds`;
+    if (held) return { act: "hold", reason, successor: leading.successor };
+    const epoch = Math.min(EPOCH_MAX, (state.epochs.get(vip) ?? 0) + 1);
+    return { act: "claim", reason, epoch };
+  }
+  const reason = `moves with ${leader}, which this node does not hold`;
+  return { act: held ? "release" : "wait", reason };
 }
 
 interface Context {
@@ -148,7 +217,11 @@ function decideHeld(state: State, hold: Hold, context: Context): Decision {
   }
   const unfit = unfitReason(state, vip);
   if (unfit !== null) return { act: "release", reason: `this node is unfit: ${unfit}` };
-  const others = rankCandidates(members.filter((member) => member.id !== selfId), vip, target);
+  const others = rankCandidates(state, {
+    members: members.filter((member) => member.id !== selfId),
+    vip,
+    first: target,
+  });
   const successor = others[0];
   if (state.phase === "leaving") {
     if (successor === undefined) {
@@ -169,10 +242,32 @@ function decideHeld(state: State, hold: Hold, context: Context): Decision {
   if (target !== null && target !== selfId && successor?.id === target) {
     return { act: "hold", reason: `moving to ${successor.name} as ordered`, successor: target };
   }
+  return decideFailback(state, { vip, now, hold, best: successor });
+}
+
+/** Nothing speaks against keeping the VIP but what operators prefer. */
+function decideFailback(
+  state: State,
+  held: { vip: Ip; now: number; hold: Hold; best: Member | undefined },
+): Decision {
+  const { vip, now, hold, best } = held;
+  const holds = `${state.self.name} holds it with epoch ${hold.epoch}`;
+  const due = state.failbacks.get(vip);
+  if (due === undefined || best?.id !== due.to) {
+    return { act: "hold", reason: holds, successor: null };
+  }
+  const failbackS = state.document.vips.get(vip)?.failbackS ?? 0;
+  const leftMs = due.sinceMs + failbackS * 1_000 - now;
+  if (leftMs > 0) {
+    const reason = `${holds}; it goes back to ${best.name}, which is preferred, in ${
+      Math.ceil(leftMs / 1_000)
+    } s`;
+    return { act: "hold", reason, successor: null };
+  }
   return {
     act: "hold",
-    reason: `${state.self.name} holds it with epoch ${hold.epoch}`,
-    successor: null,
+    reason: `going back to ${best.name}, which is preferred`,
+    successor: best.id,
   };
 }
 
@@ -189,11 +284,11 @@ function decideFree(state: State, context: Context): Decision {
       reason: `${incumbent.name} holds it with epoch ${incumbent.claim?.epoch}`,
     };
   }
-  const candidates = rankCandidates(
-    members.filter((member) => member.id !== incumbent?.id),
+  const candidates = rankCandidates(state, {
+    members: members.filter((member) => member.id !== incumbent?.id),
     vip,
-    target,
-  );
+    first: target,
+  });
   const best = candidates[0];
   if (best === undefined) {
     return { act: "wait", reason: `no director can hold it: ${ownObstacle(state, vip)}` };

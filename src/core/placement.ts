@@ -40,9 +40,9 @@ export function interfaceFor(vip: Ip, network: Network): string | null {
   return primary?.interface ?? reaching[0] ?? null;
 }
 
-/** Where a VIP belongs, and why it cannot be held there now. */
-export function placeVip(vip: Ip, network: Network): Placement {
-  const name = interfaceFor(vip, network);
+/** Where a VIP belongs (`wanted`: the interface an operator named), and why it cannot be held there now. */
+export function placeVip(vip: Ip, network: Network, wanted: string | null = null): Placement {
+  const name = wanted ?? interfaceFor(vip, network);
   if (name === null) {
     return { interface: null, unfit: "no interface of this node has a network that contains it" };
   }

@@ -7,6 +7,7 @@ import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document.ts
 import type { History } from "./health.ts";
 import type { Claim } from "./pulse.ts";
 import type { NodeRecord, Path } from "./record.ts";
+import type { ServerKey } from "./server.ts";
 import type { ServiceKey } from "./service.ts";
 
 /** What this node is: fixed for one run of the agent. */
@@ -24,6 +25,8 @@ export interface Self {
   readonly priority: number;
   readonly pulseMs: number;
   readonly deadMs: number;
+  /** Interface of the sync daemon. */
+  readonly syncInterface: string;
 }
 
 /** What pulses told about one peer. */
@@ -124,6 +127,10 @@ export interface State {
   readonly unanswered: Set<NodeId>;
   /** This node's verdicts about its own servers. */
   readonly own: Map<ServiceKey, History>;
+  /** This node's verdicts about machines without an agent. */
+  readonly external: Map<ServerKey, History>;
+  /** VIPs held here that could go back to a preferred node, and since when. */
+  readonly failbacks: Map<Ip, { readonly to: NodeId; readonly sinceMs: number }>;
   /** Services whose socket is missing on this machine, with the reason. */
   readonly deaf: Map<ServiceKey, string>;
   /** Where each VIP belongs on this machine. */
@@ -159,6 +166,8 @@ export function initialState(self: Self, now: number): State {
     reasons: new Map(),
     unanswered: new Set(),
     own: new Map(),
+    external: new Map(),
+    failbacks: new Map(),
     deaf: new Map(),
     placements: new Map(),
     bypassed: false,

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { forwardings, protocols, schedulers } from "./service.ts";
+import { persistenceSchema, schedulerFlags } from "./scheduling.ts";
 
 const iso = z.string().describe("time, ISO 8601");
 
@@ -32,14 +33,26 @@ export const statusVipSchema = z.object({
   holder: z.string().nullable().describe("name of the node that holds the VIP, or null"),
   epoch: z.int(),
   reason: z.string(),
+  label: z.string().nullable().describe("label of the address, or null"),
+  group: z.string().nullable().describe("VIPs of one group are always held by one node"),
+  prefer: z.array(z.string()).describe("names of nodes that should hold it, best first"),
+  failbackS: z.int().nullable().describe(
+    "seconds after which it goes back to a preferred node; null: it stays",
+  ),
+  services: z.int().describe("how many services have it"),
 });
 
 /** One real server of one service. */
 export const statusServerSchema = z.object({
-  node: z.string(),
+  node: z.string().describe("name of the member; empty for a machine without an agent"),
   address: z.string(),
-  port: z.int(),
-  weight: z.int(),
+  port: z.int().describe("0 where the client's port is kept"),
+  forwarding: z.enum(forwardings),
+  tunnel: z.string().nullable().describe("how packets are wrapped, or null"),
+  weight: z.int().describe("weight while it gets new connections; 0 when it is down or drained"),
+  upper: z.int().describe("connections above which it gets no new ones; 0 for no limit"),
+  lower: z.int().describe("connections below which it gets new ones again"),
+  draining: z.boolean().describe("removed, and stays until its connections have ended"),
   up: z.boolean(),
   reason: z.string(),
   own: z.string().describe("the node's own verdict"),
@@ -52,11 +65,22 @@ export const statusServerSchema = z.object({
 
 /** One virtual service. */
 export const statusServiceSchema = z.object({
-  address: z.string(),
-  port: z.int(),
-  protocol: z.enum(protocols),
+  name: z.string().describe("as commands name it: VIP:PORT, VIP:PORT/udp, fwmark:N"),
+  address: z.string().describe("its VIP; of several, the one whose holder balances"),
+  vips: z.array(z.string()).describe("all its VIPs; the holder of the first one balances"),
+  port: z.int().describe("0: every port"),
+  protocol: z.enum([...protocols, "fwm"]),
+  mark: z.int().nullable().describe("firewall mark, or null"),
+  ports: z.array(z.string()).describe(
+    "ports troop marks for a mark service: tcp/80, tcp/5000-5100",
+  ),
   scheduler: z.enum(schedulers),
+  flags: z.array(z.enum(schedulerFlags)),
+  onePacket: z.boolean(),
+  persistence: persistenceSchema.nullable(),
   forwarding: z.enum(forwardings),
+  tunnel: z.string().nullable(),
+  members: z.boolean().describe("whether members of the cluster are candidates"),
   check: z.string(),
   servers: z.array(statusServerSchema),
 });
@@ -69,6 +93,7 @@ export const statusSchema = z.object({
   version: z.string(),
   nodes: z.array(statusNodeSchema),
   vips: z.array(statusVipSchema),
+  settings: z.record(z.string(), z.string()).describe("settings of the cluster, set or standard"),
   services: z.array(statusServiceSchema),
 });
 

@@ -5,10 +5,21 @@ import { formatEndpoint, type Ip } from "./address.ts";
 import { formatCheck } from "./check.ts";
 import { judgeLife } from "./liveness.ts";
 import { incumbentOf, presentMembers } from "./ownership.ts";
-import { poolOf, WEIGHT_UP } from "./pool.ts";
-import { type Service, type ServiceKey, serviceKey } from "./service.ts";
+import type { NodeId } from "./document.ts";
+import { formatTunnel } from "./forwarding.ts";
+import { poolOf, type PoolServer } from "./pool.ts";
+import {
+  formatPortRange,
+  formatServiceName,
+  type Service,
+  type ServiceKey,
+  serviceKey,
+  vipOfService,
+  vipsOfService,
+} from "./service.ts";
+import { settingNames, settingText } from "./settings.ts";
 import type { Peer, State } from "./state.ts";
-import type { Status, StatusNode, StatusService, StatusVip } from "./status.ts";
+import type { Status, StatusNode, StatusServer, StatusService, StatusVip } from "./status.ts";
 import type { ObservedServer, ObservedService } from "./table.ts";
 
 /** What the state does not know. */
@@ -33,6 +44,9 @@ export function statusOf(state: State, context: StatusContext): Status {
     ]
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     vips: state.vips.map((vip) => statusVip(state, vip)),
+    settings: Object.fromEntries(
+      settingNames.map((name) => [name, settingText(state.document.settings, name)]),
+    ),
     services: [...state.document.services.values()]
       .sort((a, b) => (serviceKey(a) < serviceKey(b) ? -1 : 1))
       .map((service) => statusService(state, service, context)),
@@ -80,13 +94,24 @@ function peerNode(state: State, peer: Peer, now: number): StatusNode {
 }
 
 function statusVip(state: State, vip: Ip): StatusVip {
-  const incumbent = incumbentOf(presentMembers(state, vip));
+  const members = presentMembers(state, vip);
+  const incumbent = incumbentOf(members);
+  const entry = state.document.vips.get(vip);
+  const nameOfNode = (id: NodeId) =>
+    members.find((member) => member.id === id)?.name ?? state.document.nodes.get(id)?.name ??
+      state.peers.get(id)?.record.name ?? id;
   return {
     address: vip,
     interface: state.placements.get(vip)?.interface ?? "",
     holder: incumbent?.name ?? null,
     epoch: state.epochs.get(vip) ?? 0,
     reason: state.reasons.get(vip) ?? "",
+    label: entry?.label ?? null,
+    group: entry?.group ?? null,
+    prefer: entry?.prefer.map(nameOfNode) ?? [],
+    failbackS: entry?.failbackS ?? null,
+    services: [...state.document.services.values()]
+      .filter((service) => vipsOfService(service).includes(vip)).length,
   };
 }
 
@@ -95,24 +120,71 @@ function statusService(state: State, service: Service, context: StatusContext): 
   const inKernel = new Map<string, ObservedServer>(
     row?.servers.map((server) => [formatEndpoint(server), server]),
   );
+  const servers = poolOf(state, service).map((server) => {
+    const present = inKernel.get(formatEndpoint(server));
+    inKernel.delete(formatEndpoint(server));
+    return statusServer(server, present);
+  });
+  const leaving = [...inKernel.values()].map(drainingServer);
   return {
-    address: service.address,
-    port: service.port,
+    name: formatServiceName(service),
+    address: vipOfService(service),
+    vips: [...vipsOfService(service)],
+    port: service.protocol === "fwm" ? 0 : service.port,
     protocol: service.protocol,
+    mark: service.protocol === "fwm" ? service.mark : null,
+    ports: service.protocol === "fwm" ? service.ports.map(formatPortRange) : [],
     scheduler: service.scheduler,
+    flags: service.flags,
+    onePacket: service.onePacket,
+    persistence: service.persistence,
     forwarding: service.forwarding,
+    tunnel: service.tunnel === null ? null : formatTunnel(service.tunnel),
+    members: service.members,
     check: formatCheck(service.check),
-    servers: poolOf(state, service).map((server) => ({
-      node: server.name,
-      address: server.address,
-      port: server.port,
-      weight: server.up ? WEIGHT_UP : 0,
-      up: server.up,
-      reason: server.reason,
-      own: server.own,
-      holder: server.reached,
-      activeConnections: inKernel.get(formatEndpoint(server))?.counters.activeConnections ?? 0,
-      inactiveConnections: inKernel.get(formatEndpoint(server))?.counters.inactiveConnections ?? 0,
-    })),
+    servers: [...servers, ...leaving],
+  };
+}
+
+function statusServer(server: PoolServer, present: ObservedServer | undefined): StatusServer {
+  return {
+    node: server.node === null ? "" : server.name,
+    address: server.address,
+    port: server.port,
+    forwarding: server.forwarding,
+    tunnel: server.tunnel === null ? null : formatTunnel(server.tunnel),
+    weight: server.up ? server.weight : 0,
+    upper: server.upper,
+    lower: server.lower,
+    draining: false,
+    up: server.up,
+    reason: server.reason,
+    own: server.own,
+    holder: server.reached,
+    activeConnections: present?.counters.activeConnections ?? 0,
+    inactiveConnections: present?.counters.inactiveConnections ?? 0,
+  };
+}
+
+/** A server that only the kernel still has: it was removed, and its connections have not ended. */
+function drainingServer(server: ObservedServer): StatusServer {
+  const { activeConnections, inactiveConnections } = server.counters;
+  const other = server.forwarding === "local" || server.forwarding === "bypass";
+  return {
+    node: "",
+    address: server.address,
+    port: server.port,
+    forwarding: other ? "dr" : server.forwarding,
+    tunnel: server.tunnel === null ? null : formatTunnel(server.tunnel),
+    weight: 0,
+    upper: server.upper,
+    lower: server.lower,
+    draining: true,
+    up: false,
+    reason: `removed; stays until its ${activeConnections + inactiveConnections} connections end`,
+    own: "",
+    holder: "",
+    activeConnections,
+    inactiveConnections,
   };
 }

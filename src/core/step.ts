@@ -3,19 +3,24 @@
  */
 import type { Ip } from "./address.ts";
 import { type ClusterDocument, type NodeId, vipsOf } from "./document.ts";
-import { judge, type Outcome, startHistory } from "./health.ts";
+import { type History, judge, type Outcome, startHistory } from "./health.ts";
 import type { Pulse } from "./pulse.ts";
 import { isNewer, type NodeRecord } from "./record.ts";
+import { keyedService, type ServerKey } from "./server.ts";
 import type { ServiceKey } from "./service.ts";
 import { newLife, type Peer, type Placement, type State } from "./state.ts";
 import { tick } from "./tick.ts";
 import { LEASE_S } from "./timing.ts";
 import type { Check } from "./check.ts";
 
-/** A probe's result. `wallMs` is the wall clock, for people who read since when. */
+/**
+ * A probe's result: of this node's own server (`node` null), of a peer's, or of a machine without an agent (`server`).
+ * `wallMs` is the wall clock, for people who read since when.
+ */
 export interface ProbeFact {
   readonly kind: "probe";
   readonly node: NodeId | null;
+  readonly server?: ServerKey;
   readonly key: ServiceKey;
   readonly check: Check;
   readonly result: Outcome;
@@ -201,6 +206,9 @@ function onDocument(state: State, document: ClusterDocument): void {
   state.document = document;
   state.vips = vipsOf(document);
   for (const key of state.own.keys()) if (!document.services.has(key)) state.own.delete(key);
+  for (const key of state.external.keys()) {
+    if (document.servers.get(keyedService(key))?.has(key) !== true) state.external.delete(key);
+  }
   for (const peer of state.peers.values()) {
     for (const key of peer.reached.keys()) {
       if (!document.services.has(key)) peer.reached.delete(key);
@@ -219,16 +227,27 @@ function onConnectionClosed(state: State, id: NodeId, now: number): void {
 
 function onProbe(state: State, fact: ProbeFact): void {
   if (!state.document.services.has(fact.key)) return;
+  if (fact.server !== undefined) return onExternalProbe(state, fact, fact.server);
   const histories = fact.node === null ? state.own : state.peers.get(fact.node)?.reached;
   if (histories === undefined) return;
   // A probe may end well just after the daemon has gone.
   if (fact.node === null && state.deaf.has(fact.key)) return;
-  const before = histories.get(fact.key);
-  const after = judge(before ?? startHistory(fact.wallMs), fact.result, fact.check, fact.wallMs);
-  histories.set(fact.key, after);
-  if (before?.up === after.up) return;
+  if (!judged(histories, fact.key, fact)) return;
   state.tableVersion++;
   if (fact.node === null) state.recordVersion++;
+}
+
+function onExternalProbe(state: State, fact: ProbeFact, server: ServerKey): void {
+  if (state.document.servers.get(fact.key)?.has(server) !== true) return;
+  if (judged(state.external, server, fact)) state.tableVersion++;
+}
+
+/** Folds a result into its history; whether that changed the verdict. */
+function judged<Key>(histories: Map<Key, History>, key: Key, fact: ProbeFact): boolean {
+  const before = histories.get(key);
+  const after = judge(before ?? startHistory(fact.wallMs), fact.result, fact.check, fact.wallMs);
+  histories.set(key, after);
+  return before?.up !== after.up;
 }
 
 function onListeners(state: State, deaf: ReadonlyMap<ServiceKey, string>): void {

@@ -6,6 +6,7 @@ import { isPresent, judgeLife } from "./liveness.ts";
 import {
   decideOwnership,
   type Decision,
+  failbackTarget,
   incumbentOf,
   presentMembers,
   rankCandidates,
@@ -41,7 +42,11 @@ export function tick(state: State, now: number): void {
   }
   judgePeers(state, now);
   dropUnwanted(state);
-  for (const vip of state.vips) decide(state, vip, now);
+  // In order: the leading VIP of a group comes before those that follow it.
+  for (const vip of state.vips) {
+    noteFailback(state, vip, now);
+    decide(state, vip, now);
+  }
   endLingering(state, now);
   if (state.phase === "leaving" && state.holds.size === 0) {
     state.phase = "stopped";
@@ -87,11 +92,20 @@ function dropUnwanted(state: State): void {
     if (state.vips.includes(vip)) continue;
     state.holds.delete(vip);
     state.reasons.delete(vip);
+    state.failbacks.delete(vip);
     touch(state);
   }
   for (const vip of state.witnesses.keys()) {
     if (!state.vips.includes(vip)) state.witnesses.delete(vip);
   }
+}
+
+/** Remembers since when a VIP held here could go back to a node that is preferred. */
+function noteFailback(state: State, vip: Ip, now: number): void {
+  const held = state.holds.get(vip)?.phase === "holding";
+  const to = held ? failbackTarget(state, vip, presentMembers(state, vip)) : null;
+  if (to === null) state.failbacks.delete(vip);
+  else if (state.failbacks.get(vip)?.to !== to) state.failbacks.set(vip, { to, sinceMs: now });
 }
 
 function decide(state: State, vip: Ip, now: number): void {
@@ -194,7 +208,7 @@ function expectsSuccession(state: State, vip: Ip): boolean {
     return false;
   }
   const others = members.filter((member) => member.id !== incumbent.id);
-  return rankCandidates(others, vip, null)[0]?.id === state.self.id;
+  return rankCandidates(state, { members: others, vip, first: null })[0]?.id === state.self.id;
 }
 
 function endLingering(state: State, now: number): void {

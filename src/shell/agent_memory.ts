@@ -6,6 +6,8 @@
  * Claims are written behind: without them a leftover VIP is only swept instead of adopted.
  */
 import { z } from "zod";
+import type { Ip } from "../core/address.ts";
+import { keyAddress, type ServiceKey } from "../core/service_name.ts";
 import type { AgentMemory, OwnedRows, SavedSwitches } from "../ports.ts";
 import { recordSchema } from "../core/record.ts";
 import { EPOCH_MAX, NODES_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
@@ -21,6 +23,7 @@ const switchesSchema = z.record(z.string(), z.string()).refine((all) =>
 );
 const rowsSchema = z.array(z.string()).max(2 * SERVICES_MAX);
 const recordsSchema = z.array(recordSchema).max(NODES_MAX);
+const vipsSchema = z.array(z.string()).max(VIPS_MAX);
 const claimsSchema = z.record(z.string(), z.int().min(0).max(EPOCH_MAX))
   .refine((all) => Object.keys(all).length <= VIPS_MAX);
 
@@ -30,16 +33,25 @@ export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMem
   const peers = openPeersFile(folder, notices);
   const saveClaims = writeBehind(folder, notices);
   const saveRecords = writeBehind(folder, notices);
+  const saveVips = writeBehind(folder, notices);
+  const owned = openRows(folder);
   return {
     savedSwitches: openSwitches(folder),
-    owned: openRows(folder),
+    owned,
     claims: () => claims,
     knownPeers: peers.known,
     rememberPeers: peers.remember,
     records: () => readJson(folder, "records.json", recordsSchema) ?? [],
     saveRecords: (records) => saveRecords("records.json", jsonBytes(records)),
+    vips: () => readJson(folder, "vips.json", vipsSchema) ?? addressesOf(owned.keys()),
+    saveVips: (vips) => saveVips("vips.json", jsonBytes(vips)),
     saveClaims: (held) => saveClaims("claims.json", jsonBytes(Object.fromEntries(held))),
   };
+}
+
+/** Before VIPs were remembered by themselves, the rows told them. */
+function addressesOf(keys: readonly ServiceKey[]): Ip[] {
+  return keys.flatMap((key) => keyAddress(key) ?? []);
 }
 
 function openSwitches(folder: StateFolder): SavedSwitches {

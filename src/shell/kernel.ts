@@ -15,11 +15,15 @@ import {
 import { Refusal } from "../core/refusal.ts";
 import type {
   Addresses,
+  Connections,
   ListenerWatch,
+  MarkRules,
+  Modules,
   NeighbourListener,
   Neighbours,
   Sysctl,
   Table,
+  TunnelDevices,
 } from "../ports.ts";
 import { createKernelAddresses } from "./kernel_addresses.ts";
 import { createKernelTable } from "./kernel_table.ts";
@@ -34,6 +38,10 @@ export interface KernelPorts {
   readonly neighbours: Neighbours;
   readonly listeners: ListenerWatch;
   readonly sysctl: Sysctl;
+  readonly connections: Connections;
+  readonly tunnels: TunnelDevices;
+  readonly marks: MarkRules;
+  readonly modules: Modules;
   readonly close: () => void;
 }
 

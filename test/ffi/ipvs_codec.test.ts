@@ -6,6 +6,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ipToBytes } from "../../src/core/address.ts";
 import { decodeDestination, decodeService, writeChange, writeGet } from "../../ffi/ipvs_codec.ts";
+import { forwardingMethods, tunnelFlags, tunnelTypes } from "../../ffi/ipvs_constants.ts";
 import type { IpvsChange, IpvsDestinationSettings, IpvsServiceKey } from "../../ffi/ipvs_types.ts";
 import { hex, toHex, written } from "./hex.ts";
 
@@ -152,6 +153,42 @@ const destinations: {
   },
 ];
 
+const tunnelled = [
+  {
+    what: "-e ... -i --tun-type gue --tun-port 6080 --tun-remcsum",
+    tunnel: { type: tunnelTypes.gue, port: 6080, flags: tunnelFlags.remoteChecksum },
+    bytes: "05000d0001000000 06000e0017c00000 06000f0002000000",
+  },
+  {
+    what: "-e ... -i --tun-type gre --tun-csum",
+    tunnel: { type: tunnelTypes.gre, port: 0, flags: tunnelFlags.checksum },
+    bytes: "05000d0002000000 06000e0000000000 06000f0001000000",
+  },
+];
+
+describe("writeChange writes a tunnel exactly as ipvsadm does, behind the service's key", () => {
+  for (const { what, tunnel, bytes } of tunnelled) {
+    test(what, () => {
+      const change: IpvsChange = {
+        command: "setDestination",
+        service: web4,
+        destination: { address: ipToBytes("10.1.1.1"), port: 80 },
+        settings: {
+          forwarding: forwardingMethods.tunnel,
+          weight: 1,
+          upperThreshold: 0,
+          lowerThreshold: 0,
+          tunnel,
+        },
+      };
+      const expected = `06010000 ${key4} 60000280 06000b0002000000
+        140001000a010101000000000000000000000000 0600020000500000 0800030002000000
+        0800040001000000 ${bytes} 0800050000000000 0800060000000000`;
+      expect(toHex(written((w) => writeChange(w, change)))).toBe(toHex(hex(expected)));
+    });
+  }
+});
+
 describe("writeChange writes a real server as ipvsadm does, behind the service's key", () => {
   for (const { what, change, bytes } of destinations) {
     test(what, () => expect(toHex(written((w) => writeChange(w, change)))).toBe(toHex(hex(bytes))));
@@ -232,6 +269,61 @@ test("decodeDestination takes the service's family where an old kernel is silent
     "05010000 20000200 140001000a000001000000000000000000000000 0600020000500000",
   );
   expect(decodeDestination(payload, 4)?.key.address).toEqual(ipToBytes("10.0.0.1"));
+});
+
+/** Counters as linux answers them (IPVS_STATS_ATTR_*, 1 to 10), the type of the number in front. */
+const totals = { connections: 1, inPackets: 2, outPackets: 3, inBytes: 4, outBytes: 5 };
+const rates = {
+  connectionsPerS: 6,
+  inPacketsPerS: 7,
+  outPacketsPerS: 8,
+  inBytesPerS: 9,
+  outBytesPerS: 10,
+};
+const plainServer = "140001000a000001000000000000000000000000 0600020000500000";
+
+/** A real server's answer with one statistics attribute in which counter N is `first` + N. */
+function counted(type: number, { first, wide }: { first: number; wide: (n: number) => boolean }) {
+  return written((w) => {
+    w.word(0x0105);
+    const row = w.open(2);
+    w.bytes(1, new Uint8Array(16)).be16(2, 80).u16(11, 2);
+    const start = w.open(type);
+    for (let n = 1; n <= 10; n++) {
+      if (wide(n)) w.u32pair(n, first + n, 0);
+      else w.u32(n, first + n);
+    }
+    w.close(start);
+    w.close(row);
+  });
+}
+
+test("decodeDestination reads totals and rates of 64 bits", () => {
+  const payload = counted(12, { first: 0, wide: () => true });
+  expect(decodeDestination(payload, 4)?.statistics).toEqual({ ...totals, rates });
+});
+
+test("decodeDestination reads the 32-bit attribute, whose bytes have 64 bits, when there is no other", () => {
+  const payload = counted(10, { first: 0, wide: (n) => n === 4 || n === 5 });
+  expect(decodeDestination(payload, 4)?.statistics).toEqual({ ...totals, rates });
+});
+
+test("decodeDestination prefers the 64-bit attribute, wherever it stands", () => {
+  const narrow = "14000a00 0800010007000000 0800060007000000";
+  const wide = "1c000c00 0c0001000100000001000000 0c0006000200000000000000";
+  for (const both of [`${narrow}${wide}`, `${wide}${narrow}`]) {
+    const payload = hex(`05010000 50000200 ${plainServer} ${both}`);
+    const statistics = decodeDestination(payload, 4)?.statistics;
+    expect(statistics?.connections).toBe(2 ** 32 + 1);
+    expect(statistics?.rates.connectionsPerS).toBe(2);
+  }
+});
+
+test("decodeService reads rates too", () => {
+  const payload = hex(`01010000 60000100 0600010002000000 0600020006000000
+    14000300c000020a000000000000000000000000 0600040000500000 0700060072720000
+    0c00070002000000ffffffff 0800080000000000 08000900ffffffff 0c000a00 0800090003000000`);
+  expect(decodeService(payload)?.statistics.rates.inBytesPerS).toBe(3);
 });
 
 test("decodeDestination reads 64-bit counters beyond 32 bits", () => {

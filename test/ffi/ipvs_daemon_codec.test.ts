@@ -9,6 +9,7 @@ import {
   writeNewDaemon,
   writeTimeouts,
 } from "../../ffi/ipvs_daemon_codec.ts";
+import { ipToBytes } from "../../src/core/address.ts";
 import type { IpvsDaemon } from "../../ffi/ipvs_types.ts";
 import { hex, toHex, written } from "./hex.ts";
 
@@ -52,6 +53,25 @@ test("decodeDaemon reads what linux answers to ipvsadm -L --daemon", () => {
     maxLength: 1472,
     group: Uint8Array.of(224, 0, 0, 81),
     port: 8848,
+    ttl: 1,
+  });
+});
+
+test("daemons with an IPv6 group are written and read as ipvsadm and linux do", () => {
+  const group = ipToBytes("ff02::51");
+  const bytes = `09010000 48000380 0800010001000000 0700020064300000 080003002a000000
+    0600040078050000 0600070091220000 0500080003000000 14000600ff020000000000000000000000000051`;
+  const daemon = { ...full, group, ttl: 3 };
+  expect(toHex(written((w) => writeNewDaemon(w, daemon)))).toBe(toHex(hex(bytes)));
+  const answer = `09010000 48000300 0800010002000000 0700020064300000 080003002b000000
+    06000400ac050000 0600070090220000 0500080001000000 14000600ff050000000000000000000000000051`;
+  expect(decodeDaemon(hex(answer))).toEqual({
+    role: "backup",
+    interface: "d0",
+    syncId: 43,
+    maxLength: 1_452,
+    group: ipToBytes("ff05::51"),
+    port: 8_848,
     ttl: 1,
   });
 });

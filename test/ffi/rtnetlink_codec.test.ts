@@ -77,13 +77,20 @@ describe("decodeAddress reads what linux answers to ip addr", () => {
         validSeconds: null,
         preferredSeconds: null,
         flags: 0x80,
+        label: "lo",
       },
     },
     {
       what: "192.0.2.10/32 with 60 s to live",
       bytes: `02200000 02000000 08000100c000020a 08000200c000020a 0700030064300000
         0800080000000000 140006003c0000003c000000861b0000b71b0000`,
-      address: { ...vip4, validSeconds: 60, preferredSeconds: 60 },
+      address: { ...vip4, validSeconds: 60, preferredSeconds: 60, label: "d0" },
+    },
+    {
+      what: "192.0.2.10/32 with a label of its own, for ever",
+      bytes: `02200000 01000000 08000100c000020a 08000200c000020a 090003006c6f3a3100000000
+        0800080000000000 14000600ffffffffffffffff1807000018070000`,
+      address: { ...vip4, index: 1, validSeconds: null, preferredSeconds: null, label: "lo:1" },
     },
     {
       what: "2001:db8::10/128, deprecated, with 30 s to live, and its flags",
@@ -115,11 +122,25 @@ test("decodeAddress reads back every address writeNewAddress writes", () => {
     preferredSeconds: lifetime,
     flags: fc.nat(255),
   });
+  const label = fc.option(fc.constantFrom("eth0", "eth0:1", "a-label-of-15-b"), { nil: undefined });
   fc.assert(
-    fc.property(
-      address,
-      (one) => expect(decodeAddress(written((w) => writeNewAddress(w, one)))).toEqual(one),
-    ),
+    fc.property(address, label, (plain, name) => {
+      const labelled = name !== undefined && plain.address.length === 4;
+      const one = labelled ? { ...plain, label: name } : plain;
+      expect(decodeAddress(written((w) => writeNewAddress(w, one)))).toEqual(one);
+    }),
+  );
+});
+
+test("writeNewAddress writes a label as ip addr add ... label lo:1 does, and none for IPv6, which has none", () => {
+  // ip puts the label between both addresses and has no lifetimes here; the kernel reads attributes in any order.
+  const labelled = toHex(written((w) => writeNewAddress(w, { ...vip4, label: "lo:1" })));
+  const plain = toHex(written((w) => writeNewAddress(w, vip4)));
+  const label = toHex(hex("09000300 6c6f3a31 00000000"));
+  expect(labelled.split(label)).toHaveLength(2);
+  expect(labelled.replace(label, "")).toBe(plain);
+  expect(toHex(written((w) => writeNewAddress(w, { ...vip6, label: "lo:1" })))).toBe(
+    toHex(written((w) => writeNewAddress(w, vip6))),
   );
 });
 

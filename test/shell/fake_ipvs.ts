@@ -33,7 +33,20 @@ export interface FakeIpvs extends Ipvs {
   unload(): void;
 }
 
-const counters = { connections: 0, inPackets: 0, outPackets: 0, inBytes: 0, outBytes: 0 };
+const counters = {
+  connections: 0,
+  inPackets: 0,
+  outPackets: 0,
+  inBytes: 0,
+  outBytes: 0,
+  rates: {
+    connectionsPerS: 0,
+    inPacketsPerS: 0,
+    outPacketsPerS: 0,
+    inBytesPerS: 0,
+    outBytesPerS: 0,
+  },
+};
 const HASHED = 2;
 /** Rows a dump gives at a time. */
 const ROWS_PER_DATAGRAM = 3;

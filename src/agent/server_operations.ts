@@ -1,0 +1,195 @@
+/**
+ * Adding, changing and removing single servers of a service.
+ */
+import { formatEndpoint } from "../core/address.ts";
+import { serverConflict, serverProblem } from "../core/conflicts.ts";
+import {
+  formatServiceName,
+  memberPort,
+  type Service,
+  serviceKey,
+  type ServiceName,
+} from "../core/service.ts";
+import { SERVERS_MAX } from "../core/limits.ts";
+import type { ServerChange, ServerRef } from "../core/order.ts";
+import { serverAddress } from "../core/pool.ts";
+import { Refusal } from "../core/refusal.ts";
+import {
+  isExternal,
+  type ServerEntry,
+  serverEntrySchema,
+  serverKey,
+  type ServerTarget,
+} from "../core/server.ts";
+import {
+  nodeNamed,
+  type OperationsOptions,
+  refuseFor,
+  refuseIf,
+  sentTo,
+  serviceNamed,
+  waitMs,
+} from "./operation_tools.ts";
+
+/** Which server of which service. */
+export interface ServerPlace {
+  readonly service: ServiceName;
+  readonly server: ServerRef;
+}
+
+/** Time for every node to take a server out at once before it is forgotten, ms: gossip and a pass over the table. */
+const DROP_MS = 1_500;
+
+/** Adds a machine without an agent. */
+export async function addServer(
+  options: OperationsOptions,
+  place: ServerPlace,
+  settings: ServerChange,
+): Promise<string> {
+  const { agent, store } = options;
+  const words = placeWords(place);
+  const attempted = `add server ${words}`;
+  const service = serviceNamed(agent, attempted, place.service);
+  if ("node" in place.server) {
+    throw new Refusal({
+      attempted,
+      problem: "a member is a server of every service that takes members",
+      remedy: `set what is special about it with \`troop server set ${
+        formatServiceName(place.service)
+      } ${place.server.node}\``,
+    });
+  }
+  const entry = serverEntrySchema.parse({
+    service: serviceKey(service),
+    target: targetOf(options, attempted, { service, ref: place.server }),
+    ...settings,
+  });
+  refuseMember(options, attempted, { service, entry });
+  refuseFor(serverConflict(agent.state.document, service, entry), {
+    attempted,
+    remedy: "`troop server list` shows the servers, `troop service list` how each service forwards",
+  });
+  const count = [...agent.state.document.servers.values()]
+    .reduce((sum, servers) => sum + servers.size, 0);
+  refuseIf(count >= SERVERS_MAX, {
+    attempted,
+    problem: `the cluster has ${SERVERS_MAX} servers already, the most it takes`,
+    remedy: "remove some first",
+  });
+  const receipt = await store.edit([{ kind: "putServer", server: entry }]);
+  return `server ${words} added, ${sentTo(receipt)}`;
+}
+
+/** Changes a machine's entry, or what is special about a member. */
+export async function setServer(
+  options: OperationsOptions,
+  place: ServerPlace,
+  change: ServerChange,
+): Promise<string> {
+  const { agent, store } = options;
+  const words = placeWords(place);
+  const attempted = `change server ${words}`;
+  const service = serviceNamed(agent, attempted, place.service);
+  const target = targetOf(options, attempted, { service, ref: place.server });
+  const key = serverKey({ service: serviceKey(service), target });
+  const before = agent.state.document.servers.get(serviceKey(service))?.get(key);
+  if (before === undefined && !("node" in target)) throw unknownServer(attempted);
+  const forwarding = change.forwarding ?? before?.forwarding ?? null;
+  const entry = serverEntrySchema.parse({
+    ...before,
+    service: serviceKey(service),
+    target,
+    ...change,
+    // A tunnel belongs to its method: another one has none.
+    tunnel: (forwarding ?? service.forwarding) === "tunnel"
+      ? change.tunnel ?? before?.tunnel ?? null
+      : change.tunnel ?? null,
+  });
+  refuseFor(serverProblem(service, entry), {
+    attempted,
+    remedy: "see `troop server set --help` for what goes together",
+  });
+  const receipt = await store.edit([{ kind: "putServer", server: entry }]);
+  return `server ${words} changed, ${sentTo(receipt)}`;
+}
+
+/** Removes a machine; with `now` its connections are cut, else they end first. For a member: what was special about it. */
+export async function removeServer(
+  options: OperationsOptions,
+  place: ServerPlace,
+  now: boolean,
+): Promise<string> {
+  const { agent, store } = options;
+  const words = placeWords(place);
+  const attempted = `remove server ${words}`;
+  const service = serviceNamed(agent, attempted, place.service);
+  const target = targetOf(options, attempted, { service, ref: place.server });
+  const key = serverKey({ service: serviceKey(service), target });
+  const entry = agent.state.document.servers.get(serviceKey(service))?.get(key);
+  if (entry === undefined) {
+    if (!("node" in target)) throw unknownServer(attempted);
+    throw new Refusal({
+      attempted,
+      problem: "it is a member, and nothing special is said of it",
+      remedy: `take it out of the pool with \`troop server set ${words} --weight 0\``,
+    });
+  }
+  if (isExternal(entry) && now) {
+    await store.edit([{ kind: "putServer", server: { ...entry, off: true } }]);
+    await (options.sleep ?? waitMs)(DROP_MS);
+  }
+  const receipt = await store.edit([{ kind: "removeServer", key }]);
+  if ("node" in target) return `server ${words} is as the service says, ${sentTo(receipt)}`;
+  const how = now ? "removed at once" : "removed; its connections end first";
+  return `server ${words} ${how}, ${sentTo(receipt)}`;
+}
+
+function placeWords({ service, server }: ServerPlace): string {
+  const name = "node" in server
+    ? server.node
+    : server.port === null
+    ? server.address
+    : formatEndpoint({ address: server.address, port: server.port });
+  return `${formatServiceName(service)} ${name}`;
+}
+
+/** Without a port a machine has the port of the service's members. */
+function targetOf(
+  { agent }: OperationsOptions,
+  attempted: string,
+  { service, ref }: { service: Service; ref: ServerRef },
+): ServerTarget {
+  if ("node" in ref) return { node: nodeNamed(agent, attempted, ref.node) };
+  return { address: ref.address, port: ref.port ?? memberPort(service) };
+}
+
+/** A member serves already, under its own verdict. */
+function refuseMember(
+  { agent }: OperationsOptions,
+  attempted: string,
+  { service, entry }: { service: Service; entry: ServerEntry },
+): void {
+  if (!service.members || !isExternal(entry)) return;
+  const { state } = agent;
+  const { address } = entry.target;
+  const members = [state.self, ...[...state.peers.values()].map(({ record }) => record)];
+  const member = members.find(({ realServer, paths }) =>
+    realServer && serverAddress(paths, service, service.forwarding) === address
+  );
+  if (member === undefined) return;
+  throw new Refusal({
+    attempted,
+    problem: `${address} is member ${member.name}, which is a server of this service already`,
+    remedy: `set what is special about it with \`troop server set ${
+      formatServiceName(service)
+    } ${member.name}\``,
+  });
+}
+
+function unknownServer(attempted: string): Refusal {
+  return new Refusal({
+    attempted,
+    problem: "the service has no such server",
+    remedy: "see them with `troop server list`",
+  });
+}

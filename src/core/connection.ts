@@ -1,0 +1,41 @@
+/**
+ * The kernel's IPVS connections as plain data.
+ */
+import type { Ip } from "./address.ts";
+import type { ServiceName } from "./service_name.ts";
+
+/** One connection, or a persistence template (client port 0). */
+export interface Connection {
+  readonly protocol: string;
+  readonly client: Ip;
+  readonly clientPort: number;
+  readonly virtual: Ip;
+  readonly virtualPort: number;
+  readonly server: Ip;
+  readonly serverPort: number;
+  /** State as the kernel names it: `ESTABLISHED`. */
+  readonly state: string;
+  /** Time until it is forgotten, s. */
+  readonly expiresS: number;
+  /** Persistence engine and its data; empty for none. */
+  readonly engine: string;
+  readonly engineData: string;
+}
+
+/** Which connections are asked for; what is left out is no condition. */
+export interface ConnectionFilter {
+  readonly service?: ServiceName;
+  readonly server?: Ip;
+  readonly serverPort?: number;
+  /** At most so many are returned; counting goes on. */
+  readonly limit: number;
+}
+
+/** The answer. */
+export interface ConnectionListing {
+  readonly connections: readonly Connection[];
+  /** How many matched. */
+  readonly matched: number;
+  /** How many the kernel has. */
+  readonly total: number;
+}

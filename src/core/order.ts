@@ -1,0 +1,45 @@
+/**
+ * What operators order about servers and VIPs, in their words: nodes by name, ports only where they differ.
+ */
+import { z } from "zod";
+import { parseIp, PORT_MAX } from "./address.ts";
+import { nameSchema } from "./document.ts";
+import { NODES_MAX } from "./limits.ts";
+import { serverEntrySchema } from "./server.ts";
+import { vipEntrySchema } from "./vip.ts";
+
+/** A server of a service: a member by name, or a machine by address; port null: as the service has it. */
+export const serverRefSchema = z.union([
+  z.strictObject({ node: nameSchema }),
+  z.strictObject({
+    address: z.string().refine((text) => parseIp(text) === text, "is not an IPv4 or IPv6 address"),
+    port: z.int().min(0).max(PORT_MAX).nullable(),
+  }),
+]);
+/** See {@link serverRefSchema}. */
+export type ServerRef = z.infer<typeof serverRefSchema>;
+
+const entry = serverEntrySchema.shape;
+const vip = vipEntrySchema.shape;
+
+/** What may be said of a server; null: as the service says. What is left out stays, or is null in a new entry. */
+export const serverChangeSchema = z.strictObject({
+  weight: entry.weight.unwrap(),
+  forwarding: entry.forwarding.unwrap(),
+  tunnel: entry.tunnel.unwrap(),
+  upper: entry.upper.unwrap(),
+  lower: entry.lower.unwrap(),
+}).partial();
+/** See {@link serverChangeSchema}. */
+export type ServerChange = z.infer<typeof serverChangeSchema>;
+
+/** What may be said of a VIP. `prefer` has names of nodes. What is left out stays, or is the default in a new entry. */
+export const vipChangeSchema = z.strictObject({
+  interface: vip.interface.unwrap(),
+  label: vip.label.unwrap(),
+  group: vip.group.unwrap(),
+  prefer: z.array(nameSchema).max(NODES_MAX),
+  failbackS: vip.failbackS.unwrap(),
+}).partial();
+/** See {@link vipChangeSchema}. */
+export type VipChange = z.infer<typeof vipChangeSchema>;
