@@ -7,6 +7,7 @@
  */
 import type { MarkRule } from "../core/mark_rules.ts";
 import { Refusal } from "../core/refusal.ts";
+import type { MarkRules } from "../ports.ts";
 import {
   legacyTool,
   type MarkTool,
@@ -17,30 +18,17 @@ import {
   type ToolProblem,
 } from "./mark_tools.ts";
 
-/** What marks packets on this machine, or why nothing can, and what to do about it. */
-export type MarkBackend =
-  | { readonly tool: MarkTool["name"] }
-  | { readonly problem: string; readonly remedy: string };
-
-/** The kernel's mark rules, see the head of this file. */
-export interface MarkRules {
-  /**
-   * Makes the kernel's rules exactly these. Resolves when done; rejects with a {@link Refusal}: what
-   * failed, why, remedy. No rules: what this or an earlier process left behind is removed, and no tool is needed.
-   */
-  apply(rules: readonly MarkRule[]): Promise<void>;
-  /**
-   * Whether the kernel still has what was last applied (somebody may have flushed it). False before the
-   * first success and when it cannot be told: to apply again then says why. Never rejects.
-   */
-  intact(): Promise<boolean>;
-  /** Which tool is used, or why none can be. Probed once, again after a failure. Never rejects. */
-  backend(): Promise<MarkBackend>;
-}
+type MarkBackend = Awaited<ReturnType<MarkRules["backend"]>>;
 
 const ATTEMPTED = "mark packets for IPVS";
 
-/** Mark rules of the network namespace this process is in. */
+/**
+ * Mark rules of the network namespace this process is in.
+ *
+ * `apply` rejects with a {@link Refusal}. Without rules it removes what this or an earlier process left
+ * behind, and needs no tool. `intact` is false before the first success, after a failure, and when it
+ * cannot be told: to apply again then says why. The tools are probed once, and again after a failure.
+ */
 export function createMarkRules(host: MarkToolsHost = systemHost): MarkRules {
   return new SerialMarkRules([nftTool(host), legacyTool(host)]);
 }

@@ -263,6 +263,41 @@ describe("intact", () => {
     expect(await marks.intact()).toBe(true);
   });
 
+  test("iptables-legacy: false while a second jump leads to the rules; that one goes", async () => {
+    const { kernel, marks } = setUp({ hasNftables: false });
+    await marks.apply([web]);
+    const jumps = kernel.mangle[4].chains.get("PREROUTING")!;
+    jumps.push(jumps[0]!);
+    expect(await marks.intact()).toBe(false);
+    await marks.apply([web]);
+    expect(kernel.mangle[4].chains.get("PREROUTING")).toHaveLength(1);
+    expect(await marks.intact()).toBe(true);
+  });
+
+  test("iptables-legacy: a chain nothing leads to is removed, one that others use is theirs", async () => {
+    const { kernel, marks } = setUp({ hasNftables: false });
+    const { chains } = kernel.mangle[4];
+    await marks.apply([web]);
+    chains.set("PREROUTING", []);
+    await marks.apply([]);
+    expect(chains.has("TROOP")).toBe(false);
+    await marks.apply([web]);
+    chains.get("OUTPUT")!.push("-j TROOP");
+    await marks.apply([]);
+    expect(chains.get("TROOP")).toEqual([]);
+    expect(await marks.intact()).toBe(true);
+  });
+
+  test("is false after a failure, although the kernel still has what was applied before", async () => {
+    const { kernel, marks } = setUp();
+    await marks.apply([web]);
+    kernel.answer = ({ input }) => input === undefined || input === "" ? undefined : { status: 1 };
+    await refused(marks.apply([web, web6]));
+    kernel.answer = () => undefined;
+    expect(kernel.nftTable).toContain("192.0.2.1");
+    expect(await marks.intact()).toBe(false);
+  });
+
   test("is false when nothing is wanted and there is something", async () => {
     const { kernel, marks } = setUp();
     await marks.apply([]);

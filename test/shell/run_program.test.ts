@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { readTextOrNull } from "../../src/shell/host_facts.ts";
 import {
   findProgram,
   type Program,
@@ -10,8 +10,8 @@ import {
 /** Waits until a process has ended, a bounded time. One nobody has waited for yet has ended too. */
 async function gone(pid: number): Promise<void> {
   for (let look = 0; look < 200; look++) {
-    const file = `/proc/${pid}/stat`;
-    if (!existsSync(file) || /\) Z /.test(readFileSync(file, "utf8"))) return;
+    const stat = readTextOrNull(`/proc/${pid}/stat`);
+    if (stat === null || stat.includes(") Z ")) return;
     await Bun.sleep(20);
   }
   throw new Error(`process ${pid} goes on`);
