@@ -4,11 +4,11 @@
  */
 import type { Ip } from "../core/address.ts";
 import { hostPrefixLength } from "../core/address.ts";
-import { type DesiredAddress, desiredAddresses, LOOPBACK } from "../core/desired.ts";
+import { type DesiredAddress, desiredAddresses } from "../core/desired.ts";
 import { desiredSwitches } from "../core/desired_switches.ts";
 import { placeVip } from "../core/placement.ts";
 import type { Placement, State } from "../core/state.ts";
-import { tunnelEnds } from "../core/receiving.ts";
+import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/receiving.ts";
 import type { Fact } from "../core/step.ts";
 import { announcementsDue, asksDue } from "../core/tick.ts";
 import { NETWORK_MS, RENEW_MS } from "../core/timing.ts";
@@ -91,7 +91,7 @@ export class NetworkLane {
   /** VIPs that an earlier run left on a LAN interface, with the time their lifetime still lasts. */
   leftovers(vips: readonly Ip[]): { vip: Ip; remainingMs: number }[] {
     return this.#addresses
-      .filter((item) => vips.includes(item.address) && item.interface !== LOOPBACK && isHost(item))
+      .filter((item) => vips.includes(item.address) && isLan(item.interface) && isHost(item))
       .map((item) => ({ vip: item.address, remainingMs: (item.validSeconds ?? 0) * 1_000 }));
   }
 
@@ -237,6 +237,11 @@ export class NetworkLane {
     troubles.attempt("forget switches", () => savedSwitches.clear());
     troubles.attempt("take down tunnels", () => this.#options.tunnels.restore());
   }
+}
+
+/** Whether an address there is seen by others: not on `lo`, not at the end of a tunnel. */
+function isLan(name: string): boolean {
+  return name !== LOOPBACK && !isTunnelDevice(name);
 }
 
 function isHost(item: KernelAddress): boolean {

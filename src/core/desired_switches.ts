@@ -5,6 +5,7 @@
 import { type Family, ipFamily } from "./address.ts";
 import { isActive } from "./desired.ts";
 import { serverEntries } from "./document.ts";
+import { perDocument } from "./per_document.ts";
 import { tunnelEnds } from "./receiving.ts";
 import { hashSchedulers } from "./scheduling.ts";
 import { memberPort, type Service, serviceFamily, serviceKey } from "./service.ts";
@@ -136,12 +137,12 @@ function directorSwitches(state: State): DesiredSwitch[] {
 function sloppy(state: State): string {
   const text = settingText(state.document.settings, "sloppy-tcp");
   if (text !== "auto") return text === "on" ? "1" : "0";
-  return [...state.document.services.values()].some(({ scheduler }) =>
-      hashSchedulers.has(scheduler)
-    )
-    ? "1"
-    : "0";
+  return hashesClients(state) ? "1" : "0";
 }
+
+const hashesClients = perDocument(({ document }) =>
+  [...document.services.values()].some(({ scheduler }) => hashSchedulers.has(scheduler))
+);
 
 /** Replies of NAT servers come back through this node, which has to route them, and rewrites them on their way. */
 function natSwitches(state: State): DesiredSwitch[] {
@@ -164,28 +165,19 @@ function natSwitches(state: State): DesiredSwitch[] {
   if (families.has(6)) {
     wanted.push({ name: "net.ipv6.conf.all.forwarding", value: "1", atLeast: true, why });
   }
-  if (services.some(isFtp)) {
-    wanted.push({
-      name: "net.ipv4.vs.conntrack",
-      value: "1",
-      atLeast: true,
-      why:
-        "the FTP helper rewrites addresses in the control connection, which needs connection tracking",
-    });
-  }
   return wanted;
 }
 
 /** Services of which at least one server is behind NAT. */
-export function natServices(state: State): Service[] {
-  return [...state.document.services.values()].filter((service) => {
+export const natServices = perDocument(({ document }): readonly Service[] =>
+  [...document.services.values()].filter((service) => {
     if (service.forwarding === "nat") return true;
-    for (const { forwarding } of serverEntries(state.document, serviceKey(service))) {
+    for (const { forwarding } of serverEntries(document, serviceKey(service))) {
       if (forwarding === "nat") return true;
     }
     return false;
-  });
-}
+  })
+);
 
 /** Whether data connections of FTP must be followed: NAT, TCP, and a server on the port the kernel's helper watches. */
 export function isFtp(service: Service): boolean {
