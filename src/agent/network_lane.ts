@@ -49,6 +49,8 @@ export class NetworkLane {
   #lookedMs = -Infinity;
   #switches = "";
   #switchesMs = -Infinity;
+  /** ARP for addresses on `lo` could not be silenced. */
+  #loud = false;
   #tunnels = "";
   #tunnelsMs = -Infinity;
   /** VIPs that are or were in the document: their leftovers are troop's to remove. */
@@ -127,18 +129,21 @@ export class NetworkLane {
     if (fingerprint === this.#switches && now - this.#switchesMs < SWITCHES_MS) return;
     this.#switches = fingerprint;
     this.#switchesMs = now;
+    this.#loud = false;
     for (const item of wanted) {
-      troubles.attempt(`set switch ${item.name}`, () => {
+      const done = troubles.attempt(`set switch ${item.name}`, () => {
         const current = sysctl.read(item.name);
         if (current === null) {
           throw new Error(`set switch ${item.name}: the kernel does not have it`);
         }
+        if (item.from !== undefined && current !== item.from) return;
         if (current === item.value || (item.atLeast && Number(current) >= Number(item.value))) {
           return;
         }
         savedSwitches.save(item.name, current);
         sysctl.write(item.name, item.value);
       });
+      if (!done && item.name.endsWith(".arp_ignore")) this.#loud = true;
     }
   }
 
@@ -173,6 +178,8 @@ export class NetworkLane {
     if (leased && state.phase === "starting") return;
     const due = leased && now - hold.renewedMs >= RENEW_MS;
     if (present !== undefined && !due) return;
+    // Two machines would answer for the VIP.
+    if (this.#loud && want.interface === LOOPBACK) return;
     const made: KernelAddress = {
       address: want.address,
       prefixLength: want.prefixLength,
@@ -180,12 +187,22 @@ export class NetworkLane {
       validSeconds: want.leaseS,
       label: want.label,
     };
-    if (
-      !troubles.attempt(
-        `add address ${want.address} to ${want.interface}`,
-        () => addresses.put(made),
-      )
-    ) return;
+    let refusal = "";
+    const done = troubles.attempt(`add address ${want.address} to ${want.interface}`, () => {
+      try {
+        addresses.put(made);
+      } catch (error) {
+        refusal = (error as Error).message;
+        throw error;
+      }
+    });
+    if (!done) {
+      // Who cannot have the address must not claim it: another node may be able to.
+      if (leased && present === undefined) {
+        tell({ kind: "refused", vip: want.address, reason: refusal });
+      }
+      return;
+    }
     this.#addresses = [...this.#addresses.filter((item) => item !== present), made];
     if (!leased) return;
     tell({ kind: "renewed", vip: want.address });

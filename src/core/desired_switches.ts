@@ -18,6 +18,8 @@ export interface DesiredSwitch {
   readonly value: string;
   /** A higher number that somebody else set is fine too. */
   readonly atLeast: boolean;
+  /** Only changed where it has this value now; left out: whatever it is. */
+  readonly from?: string;
   readonly why: string;
 }
 
@@ -67,11 +69,11 @@ function folder(family: Family, interfaceName: string): string {
   return `net.ipv${family}.conf.${interfaceName.replaceAll(".", "/")}`;
 }
 
-function lanInterfaces(state: State): string[] {
+function lanInterfaces(state: State, family: Family = 4): string[] {
   const names = new Set<string>();
   for (const vip of state.vips) {
     const placement = state.placements.get(vip);
-    if (ipFamily(vip) === 4 && placement !== undefined && placement.interface !== null) {
+    if (ipFamily(vip) === family && placement !== undefined && placement.interface !== null) {
       names.add(placement.interface);
     }
   }
@@ -163,6 +165,16 @@ function natSwitches(state: State): DesiredSwitch[] {
     }
   }
   if (families.has(6)) {
+    // First: a machine that forwards ignores router advertisements, and would lose its default route.
+    for (const name of lanInterfaces(state, 6)) {
+      wanted.push({
+        name: `${folder(6, name)}.accept_ra`,
+        value: "2",
+        atLeast: false,
+        from: "1",
+        why: "a machine that forwards must be told to go on listening to its router",
+      });
+    }
     wanted.push({ name: "net.ipv6.conf.all.forwarding", value: "1", atLeast: true, why });
   }
   return wanted;
