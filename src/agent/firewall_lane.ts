@@ -4,6 +4,7 @@
  */
 import { desiredMarkRules } from "../core/desired_marks.ts";
 import { desiredModules } from "../core/desired_switches.ts";
+import type { MarkRule } from "../core/mark_rules.ts";
 import type { State } from "../core/state.ts";
 import type { Clock, MarkRules, Modules } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
@@ -26,27 +27,26 @@ export interface FirewallLaneOptions {
 /** See the head of this file. */
 export class FirewallLane {
   readonly #options: FirewallLaneOptions;
-  /** What was last applied, as text; no rules need no work. */
-  #applied: string;
+  /** What was last applied; null: nobody knows what an earlier run left. No rules need no work. */
+  #applied: readonly MarkRule[] | null;
   #nextMs = -Infinity;
   readonly #loaded = new Set<string>();
   #running: Promise<void> | null = null;
 
   constructor(options: FirewallLaneOptions) {
     this.#options = options;
-    this.#applied = options.leftovers ? "" : "[]";
+    this.#applied = options.leftovers ? null : [];
   }
 
   /** Starts what is due, unless something runs. Returns at once. */
   poke(state: State, now: number): void {
     if (this.#running !== null) return;
     const rules = desiredMarkRules(state);
-    const text = JSON.stringify(rules);
-    const changed = text !== this.#applied;
+    const changed = !sameRules(rules, this.#applied);
     const modules = desiredModules(state).filter((name) => !this.#loaded.has(name));
     const look = !changed && rules.length > 0 && now >= this.#nextMs;
     if (!(changed || modules.length > 0 ? now >= this.#retryMs : look)) return;
-    this.#running = this.#work({ modules, rules, text, changed }).finally(() => {
+    this.#running = this.#work({ modules, rules, changed }).finally(() => {
       this.#running = null;
     });
   }
@@ -55,8 +55,7 @@ export class FirewallLane {
 
   async #work(due: {
     modules: readonly string[];
-    rules: ReturnType<typeof desiredMarkRules>;
-    text: string;
+    rules: readonly MarkRule[];
     changed: boolean;
   }): Promise<void> {
     const { clock, marks, modules } = this.#options;
@@ -69,7 +68,7 @@ export class FirewallLane {
     await this.#attempt("set mark rules", async () => {
       if (!due.changed && (due.rules.length === 0 || await marks.intact())) return;
       await marks.apply(due.rules);
-      this.#applied = due.text;
+      this.#applied = due.rules;
     });
     this.#nextMs = clock.now() + INTACT_MS;
   }
@@ -93,7 +92,12 @@ export class FirewallLane {
   /** Takes every rule out again, for a node that leaves for good. */
   async restore(): Promise<void> {
     await this.idle();
-    if (this.#applied === "[]") return;
+    if (this.#applied?.length === 0) return;
     await this.#attempt("remove mark rules", () => this.#options.marks.apply([]));
   }
+}
+
+function sameRules(a: readonly MarkRule[], b: readonly MarkRule[] | null): boolean {
+  if (a === b) return true;
+  return b !== null && a.length === b.length && JSON.stringify(a) === JSON.stringify(b);
 }

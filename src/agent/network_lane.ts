@@ -4,11 +4,11 @@
  */
 import type { Ip } from "../core/address.ts";
 import { hostPrefixLength } from "../core/address.ts";
-import { type DesiredAddress, desiredAddresses, LOOPBACK } from "../core/desired.ts";
+import { type DesiredAddress, desiredAddresses } from "../core/desired.ts";
 import { desiredSwitches } from "../core/desired_switches.ts";
 import { placeVip } from "../core/placement.ts";
 import type { Placement, State } from "../core/state.ts";
-import { tunnelEnds } from "../core/receiving.ts";
+import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/receiving.ts";
 import type { Fact } from "../core/step.ts";
 import { announcementsDue, asksDue } from "../core/tick.ts";
 import { NETWORK_MS, RENEW_MS } from "../core/timing.ts";
@@ -49,6 +49,8 @@ export class NetworkLane {
   #lookedMs = -Infinity;
   #switches = "";
   #switchesMs = -Infinity;
+  /** ARP for addresses on `lo` could not be silenced. */
+  #loud = false;
   #tunnels = "";
   #tunnelsMs = -Infinity;
   /** VIPs that are or were in the document: their leftovers are troop's to remove. */
@@ -91,7 +93,7 @@ export class NetworkLane {
   /** VIPs that an earlier run left on a LAN interface, with the time their lifetime still lasts. */
   leftovers(vips: readonly Ip[]): { vip: Ip; remainingMs: number }[] {
     return this.#addresses
-      .filter((item) => vips.includes(item.address) && item.interface !== LOOPBACK && isHost(item))
+      .filter((item) => vips.includes(item.address) && isLan(item.interface) && isHost(item))
       .map((item) => ({ vip: item.address, remainingMs: (item.validSeconds ?? 0) * 1_000 }));
   }
 
@@ -127,18 +129,21 @@ export class NetworkLane {
     if (fingerprint === this.#switches && now - this.#switchesMs < SWITCHES_MS) return;
     this.#switches = fingerprint;
     this.#switchesMs = now;
+    this.#loud = false;
     for (const item of wanted) {
-      troubles.attempt(`set switch ${item.name}`, () => {
+      const done = troubles.attempt(`set switch ${item.name}`, () => {
         const current = sysctl.read(item.name);
         if (current === null) {
           throw new Error(`set switch ${item.name}: the kernel does not have it`);
         }
+        if (item.from !== undefined && current !== item.from) return;
         if (current === item.value || (item.atLeast && Number(current) >= Number(item.value))) {
           return;
         }
         savedSwitches.save(item.name, current);
         sysctl.write(item.name, item.value);
       });
+      if (!done && item.name.endsWith(".arp_ignore")) this.#loud = true;
     }
   }
 
@@ -173,6 +178,8 @@ export class NetworkLane {
     if (leased && state.phase === "starting") return;
     const due = leased && now - hold.renewedMs >= RENEW_MS;
     if (present !== undefined && !due) return;
+    // Two machines would answer for the VIP.
+    if (this.#loud && want.interface === LOOPBACK) return;
     const made: KernelAddress = {
       address: want.address,
       prefixLength: want.prefixLength,
@@ -180,12 +187,22 @@ export class NetworkLane {
       validSeconds: want.leaseS,
       label: want.label,
     };
-    if (
-      !troubles.attempt(
-        `add address ${want.address} to ${want.interface}`,
-        () => addresses.put(made),
-      )
-    ) return;
+    let refusal = "";
+    const done = troubles.attempt(`add address ${want.address} to ${want.interface}`, () => {
+      try {
+        addresses.put(made);
+      } catch (error) {
+        refusal = (error as Error).message;
+        throw error;
+      }
+    });
+    if (!done) {
+      // Who cannot have the address must not claim it: another node may be able to.
+      if (leased && present === undefined) {
+        tell({ kind: "refused", vip: want.address, reason: refusal });
+      }
+      return;
+    }
     this.#addresses = [...this.#addresses.filter((item) => item !== present), made];
     if (!leased) return;
     tell({ kind: "renewed", vip: want.address });
@@ -237,6 +254,11 @@ export class NetworkLane {
     troubles.attempt("forget switches", () => savedSwitches.clear());
     troubles.attempt("take down tunnels", () => this.#options.tunnels.restore());
   }
+}
+
+/** Whether an address there is seen by others: not on `lo`, not at the end of a tunnel. */
+function isLan(name: string): boolean {
+  return name !== LOOPBACK && !isTunnelDevice(name);
 }
 
 function isHost(item: KernelAddress): boolean {

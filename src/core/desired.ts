@@ -4,7 +4,7 @@
  */
 import { hostPrefixLength, type Ip, ipFamily } from "./address.ts";
 import { INTERFACE_LENGTH_MAX } from "./limits.ts";
-import { receivesUnchanged } from "./receiving.ts";
+import { receivingInterfaces } from "./receiving.ts";
 import type { State } from "./state.ts";
 import { LEASE_S } from "./timing.ts";
 
@@ -18,13 +18,10 @@ export interface DesiredAddress {
   readonly label: string | null;
 }
 
-/** Name of the loopback interface. */
-export const LOOPBACK = "lo";
-
 /**
  * VIPs this node wants on its interfaces. A holder has the VIP on the interface of its LAN, with a
  * lifetime, so that the kernel takes it away when the agent dies. A real server that gets its packets as the
- * client sent them (direct routing, tunnels) has it on `lo` for ever: letting go of the VIP must not cut
+ * client sent them (direct routing, tunnels) has it on `lo` (and on the tunnel) for ever: letting go of the VIP must not cut
  * connections that this machine serves itself.
  */
 export function desiredAddresses(state: State): DesiredAddress[] {
@@ -34,8 +31,8 @@ export function desiredAddresses(state: State): DesiredAddress[] {
     if (placement === undefined || placement.interface === null) continue;
     const prefixLength = hostPrefixLength(vip);
     const address = { address: vip, prefixLength };
-    if (receivesUnchanged(state, vip)) {
-      wanted.push({ ...address, interface: LOOPBACK, leaseS: null, label: null });
+    for (const name of receivingInterfaces(state, vip)) {
+      wanted.push({ ...address, interface: name, leaseS: null, label: null });
     }
     if (state.holds.get(vip)?.phase === "holding") {
       const label = labelOf(state, vip, placement.interface);

@@ -2,7 +2,9 @@
  * The sync daemons and connection timeouts this node wants of its kernel's IPVS.
  */
 import { spreadHash } from "./ownership.ts";
-import { settingNumber, syncGroupOf } from "./settings.ts";
+import { perDocument } from "./per_document.ts";
+import { isExternal } from "./server.ts";
+import { settingNumber, settingText, SYNC_LENGTH_SHORT, syncGroupOf } from "./settings.ts";
 import type { State } from "./state.ts";
 import type { SyncDaemon, SyncDaemons, TableTimeouts } from "./table.ts";
 
@@ -26,9 +28,25 @@ export function daemonOf(state: State): SyncDaemon {
     group: syncGroupOf(settings),
     port: settingNumber(settings, "sync-port") ?? 0,
     ttl: settingNumber(settings, "sync-ttl") ?? 1,
-    maxLength: settingNumber(settings, "sync-max-length"),
+    maxLength: maxLengthOf(state),
   };
 }
+
+/**
+ * A handover lets connections to members end where they are; those to machines without an agent live on only
+ * if the successor was told of them. A datagram with room for many waits two seconds to be full.
+ */
+function maxLengthOf(state: State): number | null {
+  const { settings } = state.document;
+  if (settingText(settings, "sync-max-length") !== "auto") {
+    return settingNumber(settings, "sync-max-length");
+  }
+  return hasOutsiders(state) ? SYNC_LENGTH_SHORT : null;
+}
+
+const hasOutsiders = perDocument(({ document }) =>
+  [...document.servers.values()].some((servers) => [...servers.values()].some(isExternal))
+);
 
 /** Whether a daemon that runs is the one that is wanted. */
 export function isSameDaemon(present: SyncDaemon | null, wanted: SyncDaemon | null): boolean {

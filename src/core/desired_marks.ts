@@ -2,26 +2,26 @@
  * The marking rules this node wants: those of every mark service whose ports troop was told.
  */
 import type { MarkRule } from "./mark_rules.ts";
-import type { State } from "./state.ts";
+import { perDocument } from "./per_document.ts";
+import type { MarkService } from "./service.ts";
 
 /** The rules, in a fixed order. A node that is no director marks nothing. */
-export function desiredMarkRules(state: State): MarkRule[] {
-  if (!state.self.director) return [];
-  const rules: MarkRule[] = [];
-  for (const service of state.document.services.values()) {
-    if (service.protocol !== "fwm") continue;
-    for (const address of service.vips) {
-      for (const { protocol, first, last } of service.ports) {
-        rules.push({
-          family: service.family,
-          address,
-          protocol,
-          firstPort: first,
-          lastPort: last,
-          mark: service.mark,
-        });
-      }
-    }
-  }
-  return rules;
+export const desiredMarkRules = perDocument(({ document, self }): readonly MarkRule[] => {
+  if (!self.director) return [];
+  return [...document.services.values()].flatMap((service) =>
+    service.protocol === "fwm" ? rulesOf(service) : []
+  );
+});
+
+function rulesOf(service: MarkService): MarkRule[] {
+  return service.vips.flatMap((address) =>
+    service.ports.map(({ protocol, first, last }) => ({
+      family: service.family,
+      address,
+      protocol,
+      firstPort: first,
+      lastPort: last,
+      mark: service.mark,
+    }))
+  );
 }

@@ -5,6 +5,7 @@
 import { type Family, ipFamily } from "./address.ts";
 import { isActive } from "./desired.ts";
 import { serverEntries } from "./document.ts";
+import { perDocument } from "./per_document.ts";
 import { tunnelEnds } from "./receiving.ts";
 import { hashSchedulers } from "./scheduling.ts";
 import { memberPort, type Service, serviceFamily, serviceKey } from "./service.ts";
@@ -17,6 +18,8 @@ export interface DesiredSwitch {
   readonly value: string;
   /** A higher number that somebody else set is fine too. */
   readonly atLeast: boolean;
+  /** Only changed where it has this value now; left out: whatever it is. */
+  readonly from?: string;
   readonly why: string;
 }
 
@@ -66,11 +69,11 @@ function folder(family: Family, interfaceName: string): string {
   return `net.ipv${family}.conf.${interfaceName.replaceAll(".", "/")}`;
 }
 
-function lanInterfaces(state: State): string[] {
+function lanInterfaces(state: State, family: Family = 4): string[] {
   const names = new Set<string>();
   for (const vip of state.vips) {
     const placement = state.placements.get(vip);
-    if (ipFamily(vip) === 4 && placement !== undefined && placement.interface !== null) {
+    if (ipFamily(vip) === family && placement !== undefined && placement.interface !== null) {
       names.add(placement.interface);
     }
   }
@@ -136,12 +139,12 @@ function directorSwitches(state: State): DesiredSwitch[] {
 function sloppy(state: State): string {
   const text = settingText(state.document.settings, "sloppy-tcp");
   if (text !== "auto") return text === "on" ? "1" : "0";
-  return [...state.document.services.values()].some(({ scheduler }) =>
-      hashSchedulers.has(scheduler)
-    )
-    ? "1"
-    : "0";
+  return hashesClients(state) ? "1" : "0";
 }
+
+const hashesClients = perDocument(({ document }) =>
+  [...document.services.values()].some(({ scheduler }) => hashSchedulers.has(scheduler))
+);
 
 /** Replies of NAT servers come back through this node, which has to route them, and rewrites them on their way. */
 function natSwitches(state: State): DesiredSwitch[] {
@@ -162,30 +165,31 @@ function natSwitches(state: State): DesiredSwitch[] {
     }
   }
   if (families.has(6)) {
+    // First: a machine that forwards ignores router advertisements, and would lose its default route.
+    for (const name of lanInterfaces(state, 6)) {
+      wanted.push({
+        name: `${folder(6, name)}.accept_ra`,
+        value: "2",
+        atLeast: false,
+        from: "1",
+        why: "a machine that forwards must be told to go on listening to its router",
+      });
+    }
     wanted.push({ name: "net.ipv6.conf.all.forwarding", value: "1", atLeast: true, why });
-  }
-  if (services.some(isFtp)) {
-    wanted.push({
-      name: "net.ipv4.vs.conntrack",
-      value: "1",
-      atLeast: true,
-      why:
-        "the FTP helper rewrites addresses in the control connection, which needs connection tracking",
-    });
   }
   return wanted;
 }
 
 /** Services of which at least one server is behind NAT. */
-export function natServices(state: State): Service[] {
-  return [...state.document.services.values()].filter((service) => {
+export const natServices = perDocument(({ document }): readonly Service[] =>
+  [...document.services.values()].filter((service) => {
     if (service.forwarding === "nat") return true;
-    for (const { forwarding } of serverEntries(state.document, serviceKey(service))) {
+    for (const { forwarding } of serverEntries(document, serviceKey(service))) {
       if (forwarding === "nat") return true;
     }
     return false;
-  });
-}
+  })
+);
 
 /** Whether data connections of FTP must be followed: NAT, TCP, and a server on the port the kernel's helper watches. */
 export function isFtp(service: Service): boolean {

@@ -2,7 +2,7 @@
  * What operators order about servers and VIPs, in their words: nodes by name, ports only where they differ.
  */
 import { z } from "zod";
-import { parseIp, PORT_MAX } from "./address.ts";
+import { formatEndpoint, parseEndpoint, parseIp, PORT_MAX } from "./address.ts";
 import { nameSchema } from "./document.ts";
 import { NODES_MAX } from "./limits.ts";
 import { serverEntrySchema } from "./server.ts";
@@ -18,6 +18,27 @@ export const serverRefSchema = z.union([
 ]);
 /** See {@link serverRefSchema}. */
 export type ServerRef = z.infer<typeof serverRefSchema>;
+
+/**
+ * Reads a server as people name it: `192.0.2.21`, `192.0.2.21:8080`, `[2001:db8::21]:8080` or a node's name; undefined when
+ * it is none of them. A mistyped IPv4 address is not taken for a name.
+ */
+export function parseServerRef(text: string): ServerRef | undefined {
+  const address = parseIp(text);
+  if (address !== undefined) return { address, port: null };
+  const endpoint = parseEndpoint(text);
+  if (endpoint !== undefined) return endpoint;
+  if (/^[\d.]*\.[\d.]*$/.test(text)) return undefined;
+  const node = nameSchema.safeParse(text).data;
+  return node === undefined ? undefined : { node };
+}
+
+/** Writes a server as {@link parseServerRef} reads it. */
+export function formatServerRef(server: ServerRef): string {
+  if ("node" in server) return server.node;
+  const { address, port } = server;
+  return port === null ? address : formatEndpoint({ address, port });
+}
 
 const entry = serverEntrySchema.shape;
 const vip = vipEntrySchema.shape;

@@ -2,6 +2,7 @@
  * This node's record, made from its state.
  */
 import { claimsOf } from "./pulse_schedule.ts";
+import { ownUnfit } from "./ownership.ts";
 import { ownVerdict } from "./pool.ts";
 import { type NodeRecord, RECORD_VERSION, type Verdict } from "./record.ts";
 import { REASON_LENGTH_MAX } from "./limits.ts";
@@ -36,7 +37,7 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
     realServer: self.realServer,
     priority: self.priority,
     vips: Object.fromEntries(
-      state.vips.map((vip) => [vip, state.placements.get(vip)?.unfit ?? null]),
+      state.vips.map((vip) => [vip, ownUnfit(state, vip)?.slice(0, REASON_LENGTH_MAX) ?? null]),
     ),
     phase: state.phase === "stopped" ? "left" : state.phase === "leaving" ? "leaving" : "running",
     claims: Object.fromEntries(

@@ -83,11 +83,17 @@ function ownClaim(hold: Hold | undefined): Claim | undefined {
 /** Why this node cannot hold the VIP, or one that is held together with it, now; null when it can. */
 export function unfitReason(state: State, vip: Ip): string | null {
   for (const one of groupOf(vip, state.document.vips)) {
-    const placement = state.placements.get(one);
-    const unfit = placement === undefined ? "interfaces not looked at yet" : placement.unfit;
+    const unfit = ownUnfit(state, one);
     if (unfit !== null) return one === vip ? unfit : `${unfit} (${one}, of the same group)`;
   }
   return null;
+}
+
+/** Why this very VIP cannot be on this machine now; null when it can. */
+export function ownUnfit(state: State, vip: Ip): string | null {
+  const placement = state.placements.get(vip);
+  if (placement === undefined) return "interfaces not looked at yet";
+  return placement.unfit ?? state.refused.get(vip)?.reason ?? null;
 }
 
 function peerUnfit(

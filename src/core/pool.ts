@@ -5,6 +5,7 @@ import { formatEndpoint, type Ip, ipFamily } from "./address.ts";
 import { type NodeId, serverEntries } from "./document.ts";
 import { type Forwarding, IPIP, type Tunnel } from "./forwarding.ts";
 import { combineVerdicts } from "./health.ts";
+import type { Given } from "./per_document.ts";
 import type { NodeRecord, Path } from "./record.ts";
 import { isExternal, type ServerEntry, serverKey } from "./server.ts";
 import { memberPort, type Service, serviceFamily, serviceKey } from "./service.ts";
@@ -77,14 +78,14 @@ function settingsOf(service: Service, entry: ServerEntry | undefined): Settings 
   };
 }
 
-function entryOf(state: State, service: Service, node: NodeId): ServerEntry | undefined {
+function entryOf({ document }: Given, service: Service, node: NodeId): ServerEntry | undefined {
   const key = serviceKey(service);
-  return state.document.servers.get(key)?.get(serverKey({ service: key, target: { node } }));
+  return document.servers.get(key)?.get(serverKey({ service: key, target: { node } }));
 }
 
 /** How this service is forwarded to a member. */
-export function memberSettings(state: State, service: Service, node: NodeId): Settings {
-  return settingsOf(service, entryOf(state, service, node));
+export function memberSettings(given: Given, service: Service, node: NodeId): Settings {
+  return settingsOf(service, entryOf(given, service, node));
 }
 
 function selfServer(state: State, service: Service): PoolServer | undefined {

@@ -12,22 +12,50 @@ import {
   serviceFamily,
   vipsOfService,
 } from "./service.ts";
-import type { State } from "./state.ts";
+import { type Given, perDocument } from "./per_document.ts";
 
-/** Whether packets for the VIP reach this node's servers with the VIP as destination: it must be an address here. */
-export function receivesUnchanged(state: State, vip: Ip): boolean {
-  if (!state.self.realServer) return false;
-  for (const service of state.document.services.values()) {
-    if (!service.members || !vipsOfService(service).includes(vip)) continue;
-    const { forwarding } = memberSettings(state, service, state.self.id);
-    if (forwarding === "nat") continue;
-    if (serverAddress(state.self.paths, service, forwarding) !== undefined) return true;
-  }
-  return false;
+/** Name of the loopback interface. */
+export const LOOPBACK = "lo";
+
+/**
+ * Interfaces on which this node needs the VIP because its packets arrive with the VIP as destination: `lo`, and
+ * for IPv4 every tunnel they come by. The kernel drops what comes by a device without an IPv4 address as long as
+ * it filters by source at all (rp_filter; fib_validate_source in fib_frontend.c).
+ */
+export function receivingInterfaces(given: Given, vip: Ip): readonly string[] {
+  return interfacesByVip(given).get(vip) ?? [];
 }
 
+const interfacesByVip = perDocument((given) => {
+  const names = new Map<Ip, string[]>();
+  if (!given.self.realServer) return names;
+  const add = (vip: Ip, name: string) => {
+    const known = names.get(vip) ?? [];
+    if (!known.includes(name)) names.set(vip, [...known, name].sort());
+  };
+  for (const service of given.document.services.values()) {
+    if (!service.members) continue;
+    const { forwarding, tunnel } = memberSettings(given, service, given.self.id);
+    const address = serverAddress(given.self.paths, service, forwarding);
+    if (forwarding === "nat" || address === undefined) continue;
+    for (const vip of vipsOfService(service)) {
+      add(vip, LOOPBACK);
+      if (tunnel === null || ipFamily(vip) === 6) continue;
+      add(vip, tunnelDevice(tunnel, { outer: ipFamily(address), inner: 4 }));
+    }
+  }
+  return names;
+});
+
 /** Devices by which tunnelled packets arrive, one per kind and pair of families; the kernel's own names. */
-export type TunnelDevice = "tunl0" | "sit0" | "ip6tnl0" | "gre0" | "ip6gre0";
+export const tunnelDevices = ["tunl0", "sit0", "ip6tnl0", "gre0", "ip6gre0"] as const;
+/** See {@link tunnelDevices}. */
+export type TunnelDevice = (typeof tunnelDevices)[number];
+
+/** Whether an interface is the end of a tunnel. */
+export function isTunnelDevice(name: string): boolean {
+  return tunnelDevices.some((device) => device === name);
+}
 
 /** What this node needs to receive its tunnelled packets. */
 export interface TunnelEnds {
@@ -37,24 +65,23 @@ export interface TunnelEnds {
 }
 
 /** The ends of the tunnels of every service this node serves. */
-export function tunnelEnds(state: State): TunnelEnds {
+export const tunnelEnds = perDocument((given): TunnelEnds => {
   const devices = new Set<TunnelDevice>();
   const guePorts = new Map<string, { port: number; family: 4 | 6 }>();
-  if (state.self.realServer) {
-    for (const service of state.document.services.values()) {
-      if (!service.members) continue;
-      const { forwarding, tunnel } = memberSettings(state, service, state.self.id);
-      const address = serverAddress(state.self.paths, service, forwarding);
-      if (tunnel === null || address === undefined) continue;
-      const outer = ipFamily(address);
-      devices.add(tunnelDevice(tunnel, { outer, inner: serviceFamily(service) }));
-      if (tunnel.kind === "gue") {
-        guePorts.set(`${outer}/${tunnel.port}`, { port: tunnel.port, family: outer });
-      }
+  if (!given.self.realServer) return { devices: [], guePorts: [] };
+  for (const service of given.document.services.values()) {
+    if (!service.members) continue;
+    const { forwarding, tunnel } = memberSettings(given, service, given.self.id);
+    const address = serverAddress(given.self.paths, service, forwarding);
+    if (tunnel === null || address === undefined) continue;
+    const outer = ipFamily(address);
+    devices.add(tunnelDevice(tunnel, { outer, inner: serviceFamily(service) }));
+    if (tunnel.kind === "gue") {
+      guePorts.set(`${outer}/${tunnel.port}`, { port: tunnel.port, family: outer });
     }
   }
   return { devices: [...devices].sort(), guePorts: [...guePorts.values()] };
-}
+});
 
 /** The device that unwraps a tunnel: GUE only adds a UDP header to what bare IP in IP carries (ip_vs_xmit.c). */
 export function tunnelDevice(
@@ -80,11 +107,11 @@ export interface WatchPoint {
  * The socket whose absence means that the service does not work on this node; null when nobody can say: a check
  * that asks nothing, a service for many ports, SCTP (its sockets are not listed by inet_diag's common part).
  */
-export function watchPoint(state: State, service: Service): WatchPoint | null {
+export function watchPoint(given: Given, service: Service): WatchPoint | null {
   if (!service.members || service.check.kind === "none") return null;
   if (service.protocol === "fwm" || service.protocol === "sctp" || service.port === 0) return null;
-  const { forwarding } = memberSettings(state, service, state.self.id);
-  const own = serverAddress(state.self.paths, service, forwarding);
+  const { forwarding } = memberSettings(given, service, given.self.id);
+  const own = serverAddress(given.self.paths, service, forwarding);
   if (own === undefined) return null;
   const port = memberPort(service);
   const { protocol } = service;

@@ -20,6 +20,9 @@ const TIMEOUT_S_MAX = 2_147_483;
 /** Bytes of a sync datagram (ip_vs_ctl.c, start_sync_thread: 1 to 65535 - 20 - 8), and enough for one connection. */
 const SYNC_LENGTH = { min: 64, max: 65_507 } as const;
 
+/** Room for one connection: the next one sends it off, instead of a timer after two seconds (ip_vs_sync_buff_create). */
+export const SYNC_LENGTH_SHORT = SYNC_LENGTH.min;
+
 function number(
   min: number,
   max: number,
@@ -91,10 +94,10 @@ export const settingSpecs = {
     about: "hops a sync datagram may take; 1 stays on the LAN",
   },
   "sync-max-length": {
-    standard: "kernel",
-    ...number(SYNC_LENGTH.min, SYNC_LENGTH.max, ["kernel"]),
-    about:
-      "bytes of a sync datagram (kernel: what the MTU allows); short ones tell of a connection sooner, in more packets",
+    standard: "auto",
+    ...number(SYNC_LENGTH.min, SYNC_LENGTH.max, ["auto", "kernel"]),
+    about: "bytes of a sync datagram; short ones tell of a connection at once, in more packets " +
+      "(auto: 64 when a service has servers without an agent; kernel: what the MTU allows)",
   },
   "sync-refresh-period": {
     standard: "10",

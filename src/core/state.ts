@@ -135,6 +135,8 @@ export interface State {
   readonly deaf: Map<ServiceKey, string>;
   /** Where each VIP belongs on this machine. */
   readonly placements: Map<Ip, Placement>;
+  /** VIPs the kernel refused to add as an address, why, and until when that counts. */
+  readonly refused: Map<Ip, { readonly reason: string; readonly untilMs: number }>;
   /** Whether IPVS passes every packet untouched on this node now, as the kernel itself says. */
   bypassed: boolean;
   /** Silence before this moment proves nothing: this node was not listening. */
@@ -170,6 +172,7 @@ export function initialState(self: Self, now: number): State {
     failbacks: new Map(),
     deaf: new Map(),
     placements: new Map(),
+    refused: new Map(),
     bypassed: false,
     trustedFromMs: now,
     lastTickMs: now,

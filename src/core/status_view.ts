@@ -4,7 +4,7 @@
 import { formatEndpoint, type Ip } from "./address.ts";
 import { formatCheck } from "./check.ts";
 import { judgeLife } from "./liveness.ts";
-import { incumbentOf, presentMembers } from "./ownership.ts";
+import { incumbentOf, ownUnfit, presentMembers } from "./ownership.ts";
 import type { NodeId } from "./document.ts";
 import { formatTunnel } from "./forwarding.ts";
 import { poolOf, type PoolServer } from "./pool.ts";
@@ -55,9 +55,7 @@ export function statusOf(state: State, context: StatusContext): Status {
 
 function selfNode(state: State): StatusNode {
   const { self } = state;
-  const unfit = state.vips.map((vip) => state.placements.get(vip)?.unfit ?? null).find((reason) =>
-    reason !== null
-  );
+  const unfit = state.vips.map((vip) => ownUnfit(state, vip)).find((reason) => reason !== null);
   return {
     name: self.name,
     id: self.id,

@@ -10,7 +10,7 @@ import { keyedService, type ServerKey } from "./server.ts";
 import type { ServiceKey } from "./service.ts";
 import { newLife, type Peer, type Placement, type State } from "./state.ts";
 import { tick } from "./tick.ts";
-import { LEASE_S } from "./timing.ts";
+import { LEASE_S, REFUSED_MS } from "./timing.ts";
 import type { Check } from "./check.ts";
 
 /**
@@ -54,6 +54,8 @@ export type Fact =
   | { readonly kind: "announced"; readonly vip: Ip }
   /** Somebody had taken the address away; it is back and must be announced anew. */
   | { readonly kind: "restored"; readonly vip: Ip }
+  /** The kernel refused to add the VIP as an address. */
+  | { readonly kind: "refused"; readonly vip: Ip; readonly reason: string }
   /** Whether IPVS passes every packet untouched here: `backup_only` with a backup daemon that runs. */
   | { readonly kind: "bypass"; readonly on: boolean }
   /** The kernel's table is what was wanted at this version. */
@@ -97,6 +99,10 @@ export function step(state: State, fact: Fact, now: number): void {
         hold.announceFromMs = now;
         hold.announced = 0;
       });
+    case "refused":
+      state.refused.set(fact.vip, { reason: fact.reason, untilMs: now + REFUSED_MS });
+      state.recordVersion++;
+      return;
     case "bypass":
       if (state.bypassed !== fact.on) state.tableVersion++;
       state.bypassed = fact.on;

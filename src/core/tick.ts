@@ -42,6 +42,11 @@ export function tick(state: State, now: number): void {
   }
   judgePeers(state, now);
   dropUnwanted(state);
+  for (const [vip, { untilMs }] of state.refused) {
+    if (now < untilMs) continue;
+    state.refused.delete(vip);
+    state.recordVersion++;
+  }
   // In order: the leading VIP of a group comes before those that follow it.
   for (const vip of state.vips) {
     noteFailback(state, vip, now);

@@ -48,6 +48,9 @@ export const ANNOUNCE_MS: readonly number[] = [0, 100, 500, 1_100, 2_200, 3_300,
 /** How often a held VIP is announced for ever after, ms: repairs caches nobody told. */
 export const ANNOUNCE_REFRESH_MS = 30_000;
 
+/** Time for which a node whose kernel refused a VIP leaves it to others, ms; then it may try again. */
+export const REFUSED_MS = 10_000;
+
 /** How often a node tells its record without news, ms, in a cluster of up to ten; it stretches beyond. */
 export const RECORD_MS = 1_000;
 /** How often the listening sockets of this machine are looked at, ms: in every tick, also one that comes a little early. */

@@ -41,6 +41,11 @@ const knobs: { readonly [Key in keyof Config]-?: Knob } = {
       "Own addresses on further networks. Pulses go there too, so that one broken network is no death.",
     sample: ["10.0.0.11"],
   },
+  syncInterface: {
+    comment:
+      "Interface by which directors tell each other of connections; `interface` if left out.",
+    sample: "eth1",
+  },
   port: { comment: "TCP port of gossip and UDP port of pulses.", sample: 6940 },
   http: {
     comment: "Where status and metrics can be read, IP:PORT, or off.",

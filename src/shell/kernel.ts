@@ -29,6 +29,8 @@ import { createKernelAddresses } from "./kernel_addresses.ts";
 import { createKernelTable } from "./kernel_table.ts";
 import { createListenerWatch } from "./listener_watch.ts";
 import { createNeighbours, neighbourTools } from "./neighbours.ts";
+import { createMarkRules } from "./mark_rules.ts";
+import { createModules } from "./modules.ts";
 import { createSysctl } from "./sysctl.ts";
 
 /** The kernel's ports, and how to close them. */
@@ -84,6 +86,10 @@ export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
       neighbours: keep(createNeighbours(neighbourTools(libraries, route), options.neighbour)),
       listeners: createListenerWatch(diag),
       sysctl: createSysctl(),
+      connections: createConnectionTable(),
+      tunnels: createTunnelDevices(libraries),
+      marks: createMarkRules(),
+      modules: createModules(),
       close,
     };
   } catch (error) {

@@ -79,15 +79,19 @@ function toInterfaceAddress(address: KernelAddress, index: number): InterfaceAdd
     validSeconds: address.validSeconds,
     preferredSeconds: version === 6 ? 0 : address.validSeconds,
     flags: version === 6 ? IFA_F_NODAD : 0,
+    ...(version === 4 && address.label ? { label: address.label } : {}),
   };
 }
 
+/** The kernel labels an IPv4 address with the interface's name where nobody chose a label: that is none. */
 function toKernelAddress(row: InterfaceAddress, name: string): KernelAddress {
+  const { label = name } = row;
   return {
     address: ipFromBytes(row.address),
     prefixLength: row.prefixLength,
     interface: name,
     validSeconds: row.validSeconds,
+    ...(label === name ? {} : { label }),
   };
 }
 

@@ -6,9 +6,13 @@
  * each other; sync daemons have a socket of their own, because those calls cannot wait.
  *
  * The kernel's errors (net/netfilter/ipvs/ip_vs_ctl.c): ESRCH the service is not there; ENOENT the server is
- * not there, or the scheduler; EEXIST the row is there. A change that finds the world otherwise than its
- * author is turned into the one that leads to the same row; whatever failed behind it in the same batch is
- * tried again, because it may have failed for lack of that row.
+ * not there, or the scheduler, or the persistence engine; EEXIST the row is there. A change that finds the
+ * world otherwise than its author is turned into the one that leads to the same row. Nothing behind it in its
+ * batch can have failed for lack of that row: an edit of a service, which may have to make it, ends its batch.
+ *
+ * All settings of a row can be changed in place (ip_vs_edit_service, __ip_vs_update_dest), and an edit sets them
+ * all: flags, persistence, netmask and engine of a service, the forwarding method of a server. Connections that
+ * are open keep their server and their method.
  */
 import {
   BATCH_MESSAGES_MAX,
@@ -17,15 +21,12 @@ import {
   type IpvsService,
   KernelRequestError,
 } from "../../ffi/mod.ts";
-import { formatEndpoint } from "../core/address.ts";
-import { formatServiceName, type ServiceName } from "../core/service.ts";
-import type {
-  ObservedServer,
-  ObservedService,
-  SyncDaemons,
-  TableOperation,
-} from "../core/table.ts";
+import { serviceKey, type ServiceName } from "../core/service_name.ts";
+import type { ObservedServer, ObservedService, TableOperation } from "../core/table.ts";
 import type { Table } from "../ports.ts";
+import { createPause, createTurns } from "./pause.ts";
+import { runningDaemons, startDaemon, stopDaemon } from "./table_daemons.ts";
+import { failed, outcomeOf } from "./table_errors.ts";
 import {
   changeMaker,
   observedServer,
@@ -36,8 +37,11 @@ import {
 
 /** Changes in one batch, which is one send: a millisecond or two of kernel work. */
 export const CHANGES_PER_BATCH = BATCH_MESSAGES_MAX;
-/** How long work may hold the event loop, ms, before others have a turn. It ends between two pieces, so a piece later. */
-const HOLD_MS_MAX = 2;
+/**
+ * Edits of services in one batch, as its last. An edit that changes the scheduler makes the kernel wait until no packet uses the old
+ * one (synchronize_rcu in ip_vs_edit_service): up to some ten ms on a busy machine, so others get a turn after each.
+ */
+const SERVICE_EDITS_PER_BATCH = 1;
 
 /** Two handles of the same table, and the clock dumps are timed by. */
 export interface TableTools {
@@ -58,8 +62,7 @@ export function createKernelTable({ table, daemons, now }: TableTools): Table {
   async function apply(operations: readonly TableOperation[]) {
     const outcomes: (KernelRequestError | null)[] = [];
     const toChange = changeMaker();
-    for (let start = 0; start < operations.length; start += CHANGES_PER_BATCH) {
-      const batch = operations.slice(start, start + CHANGES_PER_BATCH);
+    for (const batch of batchesOf(operations)) {
       const changes = batch.map(toChange);
       for (const outcome of applyBatch(table, { operations: batch, changes })) {
         outcomes.push(outcome);
@@ -80,10 +83,30 @@ export function createKernelTable({ table, daemons, now }: TableTools): Table {
     get: (name) => turns(() => reader.get(name)),
     apply: (operations) => turns(() => apply(operations)),
     daemons: () => runningDaemons(daemons),
-    startDaemon: (role, interfaceName, syncId) =>
-      daemons.startDaemon({ role, interface: interfaceName, syncId }),
+    startDaemon: (role, daemon) => startDaemon(daemons, role, daemon),
     stopDaemon: (role) => stopDaemon(daemons, role),
+    timeouts() {
+      const { tcpSeconds, tcpFinSeconds, udpSeconds } = daemons.timeouts();
+      return { tcpS: tcpSeconds, tcpFinS: tcpFinSeconds, udpS: udpSeconds };
+    },
+    setTimeouts: ({ tcpS, tcpFinS, udpS }) =>
+      daemons.setTimeouts({ tcpSeconds: tcpS, tcpFinSeconds: tcpFinS, udpSeconds: udpS }),
   };
+}
+
+/** Operations in order, in pieces that hold the event loop for a few ms at most. */
+function* batchesOf(operations: readonly TableOperation[]): Generator<TableOperation[]> {
+  let batch: TableOperation[] = [];
+  let edits = 0;
+  for (const operation of operations) {
+    batch.push(operation);
+    if (operation.kind === "editService") edits++;
+    if (batch.length < CHANGES_PER_BATCH && edits < SERVICE_EDITS_PER_BATCH) continue;
+    yield batch;
+    batch = [];
+    edits = 0;
+  }
+  if (batch.length > 0) yield batch;
 }
 
 /** Reads rows in pieces, with a pause between two. */
@@ -108,7 +131,7 @@ function createReader(table: Ipvs, pause: () => Promise<void>): Pick<Table, "lis
         for (const service of rows) {
           const name = serviceNameOf(service.key);
           // By key: a row made or removed during the dump can shift another into two datagrams.
-          if (name !== undefined) named.set(formatServiceName(name), { name, service });
+          if (name !== undefined) named.set(serviceKey(name), { name, service });
         }
         await pause();
       }
@@ -126,24 +149,6 @@ function createReader(table: Ipvs, pause: () => Promise<void>): Pick<Table, "lis
   };
 }
 
-function runningDaemons(ipvs: Ipvs): SyncDaemons {
-  const running = ipvs.daemons();
-  const of = (role: "master" | "backup") => {
-    const daemon = running.find((candidate) => candidate.role === role);
-    return daemon === undefined ? null : { interface: daemon.interface, syncId: daemon.syncId };
-  };
-  return { master: of("master"), backup: of("backup") };
-}
-
-/** Stopping what does not run is done. The kernel says ESRCH (stop_sync_thread in ip_vs_sync.c). */
-function stopDaemon(ipvs: Ipvs, role: "master" | "backup"): void {
-  try {
-    ipvs.stopDaemon(role);
-  } catch (error) {
-    if (!(error instanceof KernelRequestError) || error.code !== "ESRCH") throw error;
-  }
-}
-
 /** Applies one batch; never throws for the kernel, whose errors are outcomes. */
 function applyBatch(
   ipvs: Ipvs,
@@ -154,28 +159,27 @@ function applyBatch(
 ): (KernelRequestError | null)[] {
   try {
     const codes = ipvs.change(changes);
-    const first = changes.findIndex((change, index) => convert(change, codes[index]!) !== null);
-    if (first >= 0) retry(ipvs, { changes, codes, first });
+    retryConverted(ipvs, changes, codes);
     return operations.map((operation, index) => outcomeOf(operation, codes[index]!));
   } catch (error) {
     if (!(error instanceof KernelRequestError)) throw error;
     const { code, detail } = error;
-    return operations.map((operation) => fail(operation, { code, detail, cause: error }));
+    return operations.map((operation) => failed(operation, { code, detail, cause: error }));
   }
 }
 
-/** Sends what failed from `first` on again, converted where that helps, and puts the new codes in place. */
-function retry(
+/** Sends what another change can mend as that change, and puts the new codes in place. */
+function retryConverted(
   ipvs: Ipvs,
-  batch: { changes: readonly IpvsChange[]; codes: (string | null)[]; first: number },
+  changes: readonly IpvsChange[],
+  codes: (string | null)[],
 ): void {
-  const { changes, codes, first } = batch;
   const again: { readonly index: number; readonly change: IpvsChange }[] = [];
   for (const [index, change] of changes.entries()) {
-    const code = codes[index]!;
-    if (index < first || code === null) continue;
-    again.push({ index, change: convert(change, code) ?? convertAnew(change, code) });
+    const converted = convert(change, codes[index]!);
+    if (converted !== null) again.push({ index, change: converted });
   }
+  if (again.length === 0) return;
   const answers = ipvs.change(again.map(({ change }) => change));
   for (const [position, { index }] of again.entries()) codes[index] = answers[position]!;
 }
@@ -194,83 +198,4 @@ function convert(change: IpvsChange, code: string | null): IpvsChange | null {
     default:
       return null;
   }
-}
-
-/** A server to be changed in a service that was not there: both are made. */
-function convertAnew(change: IpvsChange, code: string): IpvsChange {
-  if (change.command !== "setDestination" || code !== "ESRCH") return change;
-  return { ...change, command: "newDestination" };
-}
-
-function outcomeOf(operation: TableOperation, code: string | null): KernelRequestError | null {
-  if (code === null) return null;
-  const removal = operation.kind === "removeService" || operation.kind === "removeServer";
-  if (removal && (code === "ESRCH" || code === "ENOENT")) return null;
-  return fail(operation, { code, detail: explain(operation, code) });
-}
-
-function fail(
-  operation: TableOperation,
-  problem: {
-    readonly code: string;
-    readonly detail?: string | undefined;
-    readonly cause?: unknown;
-  },
-): KernelRequestError {
-  const { code, detail, cause } = problem;
-  const request = { operation: describe(operation), code };
-  return new KernelRequestError(detail === undefined ? request : { ...request, detail }, { cause });
-}
-
-function explain(operation: TableOperation, code: string): string | undefined {
-  switch (operation.kind) {
-    case "addService":
-    case "editService": {
-      if (code !== "ENOENT") return undefined;
-      const { scheduler } = operation.service;
-      return `kernel has no scheduler "${scheduler}": load it with \`modprobe ip_vs_${scheduler}\``;
-    }
-    default:
-      return code === "ESRCH" ? "the virtual service is not in the table" : undefined;
-  }
-}
-
-const verbs = {
-  addService: "add virtual service",
-  editService: "change virtual service",
-  removeService: "remove virtual service",
-  addServer: "add real server",
-  editServer: "change real server",
-  removeServer: "remove real server",
-} as const;
-
-function describe(operation: TableOperation): string {
-  const service = formatServiceName(operation.service);
-  const verb = verbs[operation.kind];
-  if (!("server" in operation)) return `${verb} ${service}`;
-  return `${verb} ${formatEndpoint(operation.server)} of ${service}`;
-}
-
-/** Runs tasks one after the other, in the order in which they came. */
-function createTurns(): <Value>(task: () => Promise<Value>) => Promise<Value> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (task) => {
-    const mine = last.then(task);
-    last = mine.catch(() => undefined);
-    return mine;
-  };
-}
-
-/** A function that lets others have a turn when the event loop has been held long enough. */
-function createPause(now: () => number): () => Promise<void> {
-  let sinceMs = now();
-  return async () => {
-    if (now() - sinceMs < HOLD_MS_MAX) return;
-    await eventLoopTurn();
-    sinceMs = now();
-  };
-}
-
-function eventLoopTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
