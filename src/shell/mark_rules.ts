@@ -178,6 +178,9 @@ function remedyFor(failures: Failures): string {
   if (failures.some(({ problem }) => problem.kind === "privileges")) {
     return "run it as root, or with CAP_NET_ADMIN and CAP_NET_RAW";
   }
+  if (failures.some(({ problem }) => problem.kind === "lock")) {
+    return "touch /run/xtables.lock";
+  }
   if (failures.some(({ problem }) => problem.kind === "busy")) {
     return "try again; `lslocks` says which process has /run/xtables.lock";
   }

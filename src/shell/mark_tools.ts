@@ -30,10 +30,11 @@ export interface MarkToolsHost {
 /** Why a tool cannot do it. */
 export interface ToolProblem {
   /**
-   * `missing`: not installed; `privileges`: this process may not; `busy`: it waited in vain; `refused`:
+   * `missing`: not installed; `privileges`: this process may not; `lock`: iptables' lock is not there and
+   * cannot be made, as /run is read-only to a protected service; `busy`: it waited in vain; `refused`:
    * everything else, mostly what the kernel cannot do.
    */
-  readonly kind: "missing" | "privileges" | "busy" | "refused";
+  readonly kind: "missing" | "privileges" | "lock" | "busy" | "refused";
   /** In words: `nft is not installed`, or what the program said, in quotes. */
   readonly text: string;
 }
@@ -115,6 +116,7 @@ function problemOf({ errors, status }: ProgramEnd): ToolProblem {
   if (/Operation not permitted|Permission denied|must be root/.test(errors)) {
     return { kind: "privileges", text };
   }
+  if (errors.includes("can't open lock file")) return { kind: "lock", text };
   return { kind: errors.includes("holding the xtables lock") ? "busy" : "refused", text };
 }
 

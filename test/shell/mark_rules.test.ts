@@ -81,6 +81,17 @@ describe("which tool", () => {
           'nft failed with "Operation not permitted (you must be root)", iptables-legacy failed with "Operation not permitted (you must be root)"',
         remedy: "run it as root, or with CAP_NET_ADMIN and CAP_NET_RAW",
       }],
+      ["a lock that cannot be made", {
+        installed: new Set(["iptables-legacy-restore", "iptables-legacy-save"]),
+        answer: () => ({
+          status: 4,
+          errors: "Fatal: can't open lock file /run/xtables.lock: Read-only file system\n",
+        }),
+      }, {
+        problem:
+          'nft is not installed, iptables-legacy failed with "Fatal: can\'t open lock file /run/xtables.lock: Read-only file system"',
+        remedy: "touch /run/xtables.lock",
+      }],
       ["programs that hang", { answer: () => ({ problem: "did not end within 10 s" }) }, {
         problem: "nft did not end within 10 s, iptables-legacy-restore did not end within 10 s",
         remedy: "try again; `lslocks` says which process has /run/xtables.lock",
