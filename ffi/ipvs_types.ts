@@ -113,9 +113,9 @@ export type IpvsChange =
 export interface IpvsDaemon {
   readonly role: "master" | "backup";
   readonly interface: string;
-  /** 0 to 255; a backup with 0 listens to every master. */
+  /** 0 to 255, which the kernel does not check; a backup with 0 listens to every master. */
   readonly syncId: number;
-  /** Bytes of one sync datagram; default is what the interface's MTU allows. */
+  /** Bytes of one sync datagram, at most 65,507; default is what the interface's MTU allows. The kernel gives a backup 1,024 at least. */
   readonly maxLength?: number;
   /** Multicast group; default 224.0.0.81. */
   readonly group?: Uint8Array;

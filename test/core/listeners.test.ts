@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { servesService, type Socket } from "../../src/core/listeners.ts";
+import type { WatchPoint } from "../../src/core/receiving.ts";
 import { parseServiceName } from "../../src/core/service.ts";
 
 const V4 = "192.168.6.240:80";
@@ -9,6 +10,15 @@ const V6 = "[2001:db8::240]:80";
 function socket(text: string, other: Partial<Socket> = {}): Socket {
   const v6only = text.endsWith("!");
   return { protocol: "tcp", address: text.replace("!", ""), port: 80, v6only, ...other };
+}
+
+/** The socket that a service with direct routing needs. */
+function pointOf(name: string): WatchPoint {
+  const service = parseServiceName(name);
+  if (service === undefined || service.protocol === "fwm") {
+    throw new Error(`"${name}" has no socket of its own`);
+  }
+  return { ...service, place: "the VIP" };
 }
 
 describe("servesService", () => {
@@ -79,8 +89,14 @@ describe("servesService", () => {
     ["nothing", V4, [], false, "nothing listens on tcp port 80"],
   ];
   test.each(cases)("%s", (_what, name, sockets, up, reason) => {
-    const service = parseServiceName(name);
-    if (service === undefined) throw new Error(`"${name}" is not a service`);
-    expect(servesService(sockets, service)).toEqual({ up, reason });
+    expect(servesService(sockets, pointOf(name))).toEqual({ up, reason });
+  });
+
+  test("names the place that is meant: with NAT it is the node's own address", () => {
+    const point = { ...pointOf(V4), address: "192.168.6.4", place: "its own address" } as const;
+    expect(servesService([socket("192.168.6.4")], point))
+      .toEqual({ up: true, reason: "listens on 192.168.6.4" });
+    expect(servesService([socket("192.168.6.240")], point))
+      .toEqual({ up: false, reason: "listens on 192.168.6.240 only, not on its own address" });
   });
 });

@@ -2,6 +2,7 @@
  * What time does to a node that holds the VIP: rivals, handovers, announcements, leaving.
  */
 import { describe, expect, test } from "bun:test";
+import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
 import { announcementsDue } from "../../src/core/tick.ts";
 import { ANNOUNCE_REFRESH_MS, LEAVE_WAIT_MS, LINGER_MS } from "../../src/core/timing.ts";
 import { hold, holding, idOf, modelNode, NOW, VIP } from "../support/cluster_views.ts";
@@ -58,7 +59,7 @@ describe("a holder", () => {
     });
     run.tell({
       kind: "document",
-      document: { services: new Map(), moves: new Map(), nodes: new Map() },
+      document: EMPTY_DOCUMENT,
     });
     expect(touched(run.state, TICK, NOW + 10)).toBe("table record pulse");
     expect(run.state.holds.size + run.state.witnesses.size + run.state.reasons.size).toBe(0);

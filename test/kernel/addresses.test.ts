@@ -1,6 +1,7 @@
 /** Addresses and links against the real kernel: lifetimes, silence about IPv6 duplicates, interfaces that come and go. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
-import { openRoute, type Route } from "../../ffi/mod.ts";
+import { INTERFACE_NAME_BYTES_MAX, openRoute, type Route } from "../../ffi/mod.ts";
+import { ipFromBytes, ipToBytes } from "../../src/core/address.ts";
 import type { Addresses } from "../../src/ports.ts";
 import { createKernelAddresses } from "../../src/shell/kernel_addresses.ts";
 import { GUEST_TIMEOUT_MS, guestLibraries, INSIDE_MAC, layWire, run, until } from "./guest.ts";
@@ -94,6 +95,37 @@ test("put to an interface that is not there says which, and remove from it is do
     "add address 192.0.2.10/32 to nosuch0: ENODEV (no such interface)",
   );
   expect(() => addresses.remove(address)).not.toThrow();
+});
+
+test("putAddress gives an IPv4 address a label, which renewing does not change, and IPv6 has none", () => {
+  using wire = layWire("addr");
+  const index = route.link(wire.inside)?.index ?? 0;
+  const label = `${wire.inside}:vip1`;
+  const lasting = { prefixLength: 32, index, validSeconds: 30, preferredSeconds: 30, flags: 0 };
+  const labelled = { ...lasting, address: ipToBytes("192.0.2.10"), label };
+  const plain = { ...lasting, address: ipToBytes("192.0.2.11") };
+  const six = { ...plain, address: ipToBytes("2001:db8::10"), prefixLength: 128, label };
+  for (const address of [labelled, plain, six]) route.putAddress(address, "add address");
+  const labels = () =>
+    Object.fromEntries(
+      route.addresses().filter((row) => row.index === index)
+        .map((row) => [ipFromBytes(row.address), row.label]),
+    );
+  const expected = { "192.0.2.10": label, "192.0.2.11": wire.inside, "2001:db8::10": undefined };
+  expect(labels()).toMatchObject(expected);
+  expect(run(`ip -o addr show label ${label}`)).toContain("192.0.2.10/32");
+  route.putAddress(
+    { ...labelled, label: `${wire.inside}:vip2`, validSeconds: 60 },
+    "renew address",
+  );
+  expect(labels()).toMatchObject(expected);
+  const long = "x".repeat(INTERFACE_NAME_BYTES_MAX);
+  const another = { ...plain, address: ipToBytes("192.0.2.12") };
+  expect(() => route.putAddress({ ...another, label: `${long}x` }, "add address")).toThrow(
+    "add address: ERANGE",
+  );
+  route.putAddress({ ...another, label: long }, "add address");
+  expect(labels()["192.0.2.12"]).toBe(long);
 });
 
 test("put follows an interface that was made anew under its name", () => {

@@ -4,21 +4,12 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { checkSchema } from "../../src/core/check.ts";
-import type { Service } from "../../src/core/service.ts";
 import { FUNNEL_MS, LEASE_S, LINGER_MS } from "../../src/core/timing.ts";
 import { type NodeOptions, SimCluster } from "./cluster.ts";
+import { service, VIP } from "../support/cluster_views.ts";
 import { World } from "./world.ts";
 
-const VIP = "10.0.0.100";
-const SERVICE: Service = {
-  address: VIP,
-  port: 80,
-  protocol: "tcp",
-  scheduler: "wlc",
-  forwarding: "dr",
-  check: checkSchema.parse({ kind: "http", port: 80 }),
-};
+const SERVICE = service();
 /** Longest time two machines may answer for one VIP once they hear each other, ms: two beats after a partition heals. */
 const OVERLAP_MS_MAX = 250;
 

@@ -8,7 +8,7 @@ import { Agent } from "../../src/agent/agent.ts";
 import type { Ip } from "../../src/core/address.ts";
 import type { NodeId } from "../../src/core/document.ts";
 import type { NodeRecord } from "../../src/core/record.ts";
-import type { Service } from "../../src/core/service.ts";
+import { type Service, vipsOfService } from "../../src/core/service.ts";
 import type { Self } from "../../src/core/state.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
 import type {
@@ -49,6 +49,7 @@ export class SimNode {
   readonly saved = new Map<string, string>();
   boot = 1;
   records: readonly NodeRecord[] = [];
+  vips: readonly Ip[] = [];
   targets: readonly ProbeTarget[] = [];
   run = 0;
 
@@ -67,6 +68,8 @@ export class SimCluster {
   readonly world: World;
   readonly nodes: SimNode[] = [];
   readonly log: string[] = [];
+  /** Machines without an agent, by address, and whether their servers work. */
+  readonly machines = new Map<Ip, boolean>();
   /** Share of pulses that get lost. */
   loss = 0;
   /** Machines that are not plugged in: they reach nobody, and nobody reaches them. */
@@ -145,10 +148,12 @@ export class SimCluster {
   forwardingLoop(service: Service): string | null {
     const visit = (node: SimNode, path: readonly SimNode[]): string | null => {
       if (path.includes(node)) return [...path, node].map((item) => item.name).join(" -> ");
-      if (!node.powered || !node.kernel.accepts(service.address) || !node.kernel.balances()) {
-        return null;
-      }
-      for (const address of node.kernel.choices(service)) {
+      const taken = vipsOfService(service).some((vip) => node.kernel.accepts(vip));
+      if (!node.powered || !taken || !node.kernel.balances()) return null;
+      for (const { address, forwarding } of node.kernel.choices(service)) {
+        // With NAT the packet is for the server's own address, which no table looks at.
+        if (forwarding === "nat") continue;
+        // What goes to a machine without an agent has left the cluster.
         const next = this.nodes.find((item) => item.address === address);
         if (next === undefined || next === node || !this.#connected(node, next)) continue;
         const loop = visit(next, [...path, node]);
@@ -196,6 +201,9 @@ export class SimCluster {
       clock: { now: () => this.world.nowMs, wallMs: () => this.world.wallMs() },
       addresses: node.kernel.addressPort,
       sysctl: node.kernel.sysctl,
+      tunnels: node.kernel.tunnels,
+      marks: node.kernel.marks,
+      modules: node.kernel.modules,
       table: node.kernel.table,
       neighbours: {
         announce: (vip) => void node.announcements.push({ vip, atMs: this.world.nowMs }),
@@ -241,6 +249,7 @@ export class SimCluster {
       priority: 100,
       pulseMs: 100,
       deadMs: 400,
+      syncInterface: "eth0",
       ...node.options,
     };
   }
@@ -312,7 +321,9 @@ export class SimCluster {
     const probe = (target: ProbeTarget): void => {
       if (!node.targets.includes(target)) return;
       const server = this.nodes.find((item) => item.address === target.address);
-      const ok = server !== undefined && this.#connected(node, server) && server.serving;
+      const ok = server === undefined
+        ? this.machines.get(target.address) === true && !this.#isolated.has(node)
+        : this.#connected(node, server) && server.serving;
       node.agent?.probed(target.key, { ok, reason: ok ? "200" : "connection refused", tookMs: 1 });
       this.#whileRunning(node, target.check.intervalMs, () => probe(target));
     };
@@ -334,7 +345,14 @@ export class SimCluster {
   #listeners(node: SimNode): ListenerWatch {
     return {
       list: () =>
-        node.serving ? [{ protocol: "tcp", address: "0.0.0.0", port: 80, v6only: false }] : [],
+        node.serving
+          ? [80, 8_080].map((port) => ({
+            protocol: "tcp" as const,
+            address: "0.0.0.0",
+            port,
+            v6only: false,
+          }))
+          : [],
     };
   }
 }
@@ -366,6 +384,10 @@ function memoryOf(node: SimNode): AgentMemory {
     records: () => [...node.records],
     saveRecords: (records) => {
       node.records = records;
+    },
+    vips: () => node.vips,
+    saveVips: (vips) => {
+      node.vips = vips;
     },
     saveClaims: (claims) => {
       node.claims.clear();

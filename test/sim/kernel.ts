@@ -1,28 +1,40 @@
 /**
- * One simulated machine's kernel: addresses with lifetimes, switches, an IPVS table, sync daemons. It
- * lives on when the agent on it is killed, as a real one does.
+ * One simulated machine's kernel: addresses with lifetimes, switches, an IPVS table with its connections,
+ * sync daemons, marking rules, tunnels. It lives on when the agent on it is killed, as a real one does.
  */
 import { formatEndpoint, type Ip } from "../../src/core/address.ts";
-import { serviceKey, type ServiceName } from "../../src/core/service.ts";
-import {
-  NO_COUNTERS,
-  type ObservedServer,
-  type ObservedService,
-  type SyncDaemons,
-  type TableOperation,
+import type { MarkRule } from "../../src/core/mark_rules.ts";
+import { type ServiceKey, serviceKey, type ServiceName } from "../../src/core/service.ts";
+import type {
+  ObservedServer,
+  ObservedService,
+  SyncDaemons,
+  TableOperation,
+  TableTimeouts,
 } from "../../src/core/table.ts";
 import type {
   Addresses,
   KernelAddress,
   KernelError,
   KernelLink,
+  MarkRules,
+  Modules,
   Sysctl,
   Table,
+  TunnelDevices,
 } from "../../src/ports.ts";
+import { rowAfter } from "../support/row_after.ts";
 import type { World } from "./world.ts";
 
 interface HeldAddress extends KernelAddress {
   readonly expiresMs: number;
+}
+
+/** A client's connection, on the kernel that balances it. */
+export interface SimConnection {
+  readonly key: ServiceKey;
+  /** The server it was given to: `address:port`. */
+  readonly endpoint: string;
 }
 
 /** See the head of this file. */
@@ -38,8 +50,20 @@ export class SimKernel {
     ["net.ipv4.vs.conn_reuse_mode", "1"],
     ["net.ipv4.vs.sync_threshold", "3\t50"],
     ["net.ipv4.vs.sync_refresh_period", "0"],
+    ["net.ipv4.vs.expire_nodest_conn", "0"],
+    ["net.ipv4.vs.expire_quiescent_template", "0"],
+    ["net.ipv4.vs.sloppy_tcp", "0"],
+    ["net.ipv4.ip_forward", "0"],
+    ["net.ipv4.conf.all.send_redirects", "1"],
+    ["net.ipv4.conf.eth0.send_redirects", "1"],
+    ["net.ipv4.conf.tunl0.rp_filter", "0"],
   ]);
   daemons: SyncDaemons = { master: null, backup: null };
+  markRules: readonly MarkRule[] = [];
+  timeouts: TableTimeouts = { tcpS: 900, tcpFinS: 120, udpS: 300 };
+  readonly connections = new Set<SimConnection>();
+  /** Connections whose server was taken out of the table under them, in words. */
+  readonly cut: string[] = [];
 
   constructor(world: World, own: Ip) {
     this.world = world;
@@ -77,11 +101,45 @@ export class SimKernel {
   }
 
   /** Real servers that a new connection to the service may be given to. */
-  choices(service: ServiceName): Ip[] {
+  choices(service: ServiceName): ObservedServer[] {
     const row = this.rows.get(serviceKey(service));
-    return (row?.servers ?? []).filter((server) => server.weight > 0).map((server) =>
-      server.address
-    );
+    return (row?.servers ?? []).filter((server) => server.weight > 0);
+  }
+
+  /** A new connection: to the server with the fewest; null when none gets any. */
+  connect(service: ServiceName): SimConnection | null {
+    const key = serviceKey(service);
+    const count = (server: ObservedServer) => this.#connectionsTo(key, formatEndpoint(server));
+    const [server] = this.choices(service).sort((a, b) => count(a) - count(b));
+    if (server === undefined) return null;
+    const connection = { key, endpoint: formatEndpoint(server) };
+    this.connections.add(connection);
+    return connection;
+  }
+
+  /** Servers a service has, each with its connections: `10.0.0.1:80 3`. */
+  connectionCounts(service: ServiceName): string[] {
+    const key = serviceKey(service);
+    return (this.rows.get(key)?.servers ?? []).map(formatEndpoint).sort()
+      .map((endpoint) => `${endpoint} ${this.#connectionsTo(key, endpoint)}`);
+  }
+
+  #connectionsTo(key: ServiceKey, endpoint: string): number {
+    return [...this.connections].filter((item) => item.key === key && item.endpoint === endpoint)
+      .length;
+  }
+
+  /** The row as it is told now, with its counters. */
+  #told(row: ObservedService): ObservedService {
+    const key = serviceKey(row);
+    const servers = row.servers.map((server) => ({
+      ...server,
+      counters: {
+        ...server.counters,
+        activeConnections: this.#connectionsTo(key, formatEndpoint(server)),
+      },
+    }));
+    return { ...row, servers };
   }
 
   /** The Addresses port. */
@@ -120,39 +178,59 @@ export class SimKernel {
 
   /** The Table port. */
   readonly table: Table = {
-    list: () => Promise.resolve([...this.rows.values()]),
-    get: (service) => Promise.resolve(this.rows.get(serviceKey(service)) ?? null),
+    list: () => Promise.resolve([...this.rows.values()].map((row) => this.#told(row))),
+    get: (service) => {
+      const row = this.rows.get(serviceKey(service));
+      return Promise.resolve(row === undefined ? null : this.#told(row));
+    },
     apply: (operations) => Promise.resolve(operations.map((operation) => this.#apply(operation))),
     daemons: () => this.daemons,
-    startDaemon: (role, interfaceName, syncId) => {
-      this.daemons = { ...this.daemons, [role]: { interface: interfaceName, syncId } };
+    startDaemon: (role, daemon) => {
+      this.daemons = { ...this.daemons, [role]: daemon };
     },
     stopDaemon: (role) => {
       this.daemons = { ...this.daemons, [role]: null };
     },
+    timeouts: () => this.timeouts,
+    setTimeouts: (timeouts) => {
+      this.timeouts = timeouts;
+    },
   };
+
+  /** The MarkRules port. */
+  readonly marks: MarkRules = {
+    apply: (rules) => {
+      this.markRules = rules;
+      return Promise.resolve();
+    },
+    intact: () => Promise.resolve(true),
+    backend: () => Promise.resolve({ tool: "nft" }),
+  };
+
+  /** The TunnelDevices port: tunnels are there. */
+  readonly tunnels: TunnelDevices = { ensure: () => false, listen: () => {}, restore: () => {} };
+
+  /** The Modules port: all that can be loaded is. */
+  readonly modules: Modules = { load: () => Promise.resolve() };
 
   #apply(operation: TableOperation): KernelError | null {
     const key = serviceKey(operation.service);
-    const row = this.rows.get(key);
-    switch (operation.kind) {
-      case "addService":
-      case "editService":
-        this.rows.set(key, { ...operation.service, altered: false, servers: row?.servers ?? [] });
-        return null;
-      case "removeService":
-        this.rows.delete(key);
-        return null;
-    }
-    if (row === undefined) return noSuchRow(key);
-    const others = row.servers.filter((server) =>
-      formatEndpoint(server) !== formatEndpoint(operation.server)
-    );
-    const servers: ObservedServer[] = operation.kind === "removeServer"
-      ? others
-      : [...others, { ...operation.server, counters: NO_COUNTERS }];
-    this.rows.set(key, { ...row, servers });
+    const before = this.rows.get(key) ?? null;
+    if (before === null && "server" in operation) return noSuchRow(key);
+    if (operation.kind === "removeServer") this.#cut(key, formatEndpoint(operation.server));
+    const row = rowAfter(before, operation);
+    if (row === null) this.rows.delete(key);
+    else this.rows.set(key, row);
     return null;
+  }
+
+  /** Connections end with their server, as `expire_nodest_conn` says. */
+  #cut(key: ServiceKey, endpoint: string): void {
+    for (const connection of this.connections) {
+      if (connection.key !== key || connection.endpoint !== endpoint) continue;
+      this.connections.delete(connection);
+      this.cut.push(`${Math.round(this.world.nowMs)} ${key} ${endpoint}`);
+    }
   }
 }
 

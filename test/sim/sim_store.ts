@@ -6,9 +6,14 @@ import {
   type ClusterDocument,
   type Edit,
   EMPTY_DOCUMENT,
+  type Move,
+  type NodeEntry,
   type NodeId,
 } from "../../src/core/document.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import { type ServerEntry, type ServerKey, serverKey } from "../../src/core/server.ts";
+import { type Service, type ServiceKey, serviceKey } from "../../src/core/service.ts";
+import { isSettingName } from "../../src/core/settings.ts";
+import type { VipEntry } from "../../src/core/vip.ts";
 import type { DocumentStore } from "../../src/ports.ts";
 
 interface Entry {
@@ -75,19 +80,34 @@ export class SimStore implements DocumentStore {
   }
 
   #changed(): void {
-    const part = (name: string) =>
-      new Map(
-        [...this.entries].filter(([key, entry]) =>
-          key.startsWith(`${name} `) && entry.value !== null
-        )
-          .map(([key, entry]) => [key.slice(name.length + 1), entry.value]),
-      );
+    const servers = new Map<ServiceKey, Map<ServerKey, ServerEntry>>();
+    for (const [key, entry] of this.#part<ServerEntry>("servers")) {
+      const known = servers.get(entry.service) ?? new Map<ServerKey, ServerEntry>();
+      servers.set(entry.service, known.set(key, entry));
+    }
+    const settings = this.#part<string>("settings");
     this.#current = {
-      services: part("services"),
-      moves: part("moves"),
-      nodes: part("nodes"),
-    } as unknown as ClusterDocument;
+      services: this.#part<Service>("services"),
+      servers,
+      vips: this.#part<VipEntry>("vips"),
+      settings: new Map(
+        [...settings].flatMap(([name, value]) =>
+          isSettingName(name) ? [[name, value] as const] : []
+        ),
+      ),
+      moves: this.#part<Move>("moves"),
+      nodes: this.#part<NodeEntry>("nodes"),
+    };
     this.onChange();
+  }
+
+  #part<Value>(name: string): Map<string, Value> {
+    const beginning = `${name} `;
+    return new Map(
+      [...this.entries]
+        .filter(([key, { value }]) => key.startsWith(beginning) && value !== null)
+        .map(([key, { value }]) => [key.slice(beginning.length), value as Value]),
+    );
   }
 }
 
@@ -97,6 +117,18 @@ function keyed(edit: Edit): [string, unknown] {
       return [`services ${serviceKey(edit.service)}`, edit.service];
     case "removeService":
       return [`services ${edit.key}`, null];
+    case "putServer":
+      return [`servers ${serverKey(edit.server)}`, edit.server];
+    case "removeServer":
+      return [`servers ${edit.key}`, null];
+    case "putVip":
+      return [`vips ${edit.vip.address}`, edit.vip];
+    case "removeVip":
+      return [`vips ${edit.address}`, null];
+    case "putSetting":
+      return [`settings ${edit.name}`, edit.value];
+    case "removeSetting":
+      return [`settings ${edit.name}`, null];
     case "putMove":
       return [`moves ${edit.move.vip}`, edit.move];
     case "putNode":

@@ -4,11 +4,25 @@
  */
 import { formatEndpoint, type Ip } from "../../src/core/address.ts";
 import { checkSchema } from "../../src/core/check.ts";
-import { type Move, type NodeId, vipsOf } from "../../src/core/document.ts";
+import {
+  type ClusterDocument,
+  EMPTY_DOCUMENT,
+  type Move,
+  type NodeId,
+  vipsOf,
+} from "../../src/core/document.ts";
 import { ownRecord } from "../../src/core/own_record.ts";
 import { decideOwnership } from "../../src/core/ownership.ts";
 import { claimsOf } from "../../src/core/pulse_schedule.ts";
-import { type Service, serviceKey } from "../../src/core/service.ts";
+import { type ServerEntry, serverEntrySchema, serverKey } from "../../src/core/server.ts";
+import {
+  type EndpointService,
+  type MarkService,
+  type Service,
+  serviceKey,
+} from "../../src/core/service.ts";
+import type { SettingName } from "../../src/core/settings.ts";
+import { type VipEntry, vipEntrySchema } from "../../src/core/vip.ts";
 import {
   type Hold,
   initialState,
@@ -50,6 +64,9 @@ export interface ModelNode {
 export interface Shared {
   readonly services: readonly Service[];
   readonly moves?: readonly Move[];
+  readonly vips?: readonly VipEntry[];
+  readonly servers?: readonly ServerEntry[];
+  readonly settings?: Readonly<Partial<Record<SettingName, string>>>;
   /** Highest epoch of a VIP that nobody claims any more. */
   readonly epochs?: ReadonlyMap<Ip, number>;
 }
@@ -87,17 +104,57 @@ export function addressOf(index: number): Ip {
   return `10.0.0.${index}`;
 }
 
+/** What services of tests have beside their keys. */
+const plain = {
+  scheduler: "wlc",
+  flags: [],
+  onePacket: false,
+  persistence: null,
+  forwarding: "dr",
+  tunnel: null,
+  serverPort: null,
+  members: true,
+  weight: 1,
+  upper: 0,
+  lower: 0,
+  check: checkSchema.parse({ kind: "http", port: null }),
+} satisfies Partial<EndpointService>;
+
 /** A service on a VIP; what a test cares about is given. */
-export function service(fields: Partial<Service> = {}): Service {
+export function service(fields: Partial<EndpointService> = {}): EndpointService {
+  return { ...plain, address: VIP, port: 80, protocol: "tcp", ...fields };
+}
+
+/** A service of a firewall mark, whose packets troop marks. */
+export function markService(fields: Partial<Omit<MarkService, "protocol">> = {}): MarkService {
   return {
-    address: VIP,
-    port: 80,
-    protocol: "tcp",
-    scheduler: "wlc",
-    forwarding: "dr",
-    check: checkSchema.parse({ kind: "http", port: null }),
+    ...plain,
+    protocol: "fwm",
+    family: 4,
+    mark: 7,
+    vips: [VIP],
+    ports: [{ protocol: "tcp", first: 80, last: 80 }],
+    check: checkSchema.parse({ kind: "http", port: 80 }),
     ...fields,
   };
+}
+
+/** What is said of a VIP; what a test cares about is given. */
+export function vipEntry(fields: Partial<VipEntry> = {}): VipEntry {
+  return vipEntrySchema.parse({ address: VIP, ...fields });
+}
+
+/** What is said of a server of {@link service}; what a test cares about is given. */
+export function serverEntry(
+  target: ServerEntry["target"],
+  fields: Partial<ServerEntry> = {},
+): ServerEntry {
+  return serverEntrySchema.parse({ service: serviceKey(service()), target, ...fields });
+}
+
+/** A machine without an agent as target: index 21 is 10.0.0.21. */
+export function machine(index: number, port = 80): { address: Ip; port: number } {
+  return { address: addressOf(index), port };
 }
 
 /** What a node of the model is. */
@@ -116,6 +173,7 @@ export function selfOf(node: Pick<ModelNode, "index"> & Partial<ModelNode>): Sel
     priority: node.priority ?? 100,
     pulseMs: 100,
     deadMs: 400,
+    syncInterface: LAN,
   };
 }
 
@@ -136,6 +194,24 @@ export function hold(fields: Partial<Hold> = {}): Hold {
   };
 }
 
+/** The document that all nodes share. */
+export function documentOf(shared: Shared): ClusterDocument {
+  const servers = new Map<string, Map<string, ServerEntry>>();
+  for (const entry of shared.servers ?? []) {
+    const known = servers.get(entry.service) ?? new Map<string, ServerEntry>();
+    servers.set(entry.service, known.set(serverKey(entry), entry));
+  }
+  return {
+    ...EMPTY_DOCUMENT,
+    services: new Map(shared.services.map((item) => [serviceKey(item), item])),
+    servers,
+    vips: new Map((shared.vips ?? []).map((entry) => [entry.address, entry])),
+    settings: new Map(Object.entries(shared.settings ?? {}) as [SettingName, string][]),
+    moves: new Map((shared.moves ?? []).map((move) => [move.vip, move])),
+    nodes: new Map(),
+  };
+}
+
 /** What the node knows of itself alone. */
 function aloneState(node: ModelNode, shared: Shared): State {
   const state = initialState(selfOf(node), NOW - 60_000);
@@ -143,11 +219,7 @@ function aloneState(node: ModelNode, shared: Shared): State {
   state.phaseMs = NOW;
   state.lastTickMs = NOW;
   state.bypassed = node.bypassed;
-  state.document = {
-    services: new Map(shared.services.map((item) => [serviceKey(item), item])),
-    moves: new Map((shared.moves ?? []).map((move) => [move.vip, move])),
-    nodes: new Map(),
-  };
+  state.document = documentOf(shared);
   state.vips = vipsOf(state.document);
   for (const vip of state.vips) {
     state.placements.set(vip, { interface: LAN, unfit: node.unfit });

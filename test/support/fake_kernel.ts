@@ -4,19 +4,28 @@
  */
 import { formatEndpoint, type Ip } from "../../src/core/address.ts";
 import { serviceKey } from "../../src/core/service.ts";
-import type { ObservedService, SyncDaemons, TableOperation } from "../../src/core/table.ts";
+import type { MarkRule } from "../../src/core/mark_rules.ts";
+import {
+  type ObservedService,
+  type SyncDaemons,
+  type TableOperation,
+  type TableTimeouts,
+} from "../../src/core/table.ts";
 import type {
   Addresses,
   Clock,
   KernelAddress,
   KernelError,
   KernelLink,
+  MarkRules,
+  Modules,
   Neighbours,
   Sysctl,
   Table,
+  TunnelDevices,
 } from "../../src/ports.ts";
 import { addressOf, LAN, NOW } from "./cluster_views.ts";
-import { NO_COUNTERS } from "./table_rows.ts";
+import { rowAfter } from "./row_after.ts";
 
 /** See the head of this file. */
 export class FakeKernel {
@@ -37,12 +46,21 @@ export class FakeKernel {
     [`net.ipv4.conf.${LAN}.arp_announce`, "0"],
     ["net.ipv4.vs.backup_only", "0"],
     ["net.ipv4.vs.conn_reuse_mode", "1"],
-    ["net.ipv4.vs.conn_reuse_mode", "1"],
     ["net.ipv4.vs.sync_threshold", "3\t50"],
     ["net.ipv4.vs.sync_refresh_period", "0"],
+    ["net.ipv4.vs.expire_nodest_conn", "0"],
+    ["net.ipv4.vs.expire_quiescent_template", "0"],
+    ["net.ipv4.vs.sloppy_tcp", "0"],
   ]);
   readonly rows = new Map<string, ObservedService>();
   running: SyncDaemons = { master: null, backup: null };
+  timeouts: TableTimeouts = { tcpS: 900, tcpFinS: 120, udpS: 300 };
+  /** Marking rules; null while nothing ever made any. */
+  markRules: readonly MarkRule[] | null = null;
+  /** Whether marking rules are still what was made. */
+  marksIntact = true;
+  readonly modulesLoaded: string[] = [];
+  readonly tunnelsUp = new Set<string>();
 
   readonly clock: Clock = { now: () => this.nowMs, wallMs: () => this.nowMs };
 
@@ -139,13 +157,60 @@ export class FakeKernel {
       if (problem !== null) throw problem;
       return this.running;
     },
-    startDaemon: (role, interfaceName, syncId) => {
-      this.#note(`start ${role} on ${interfaceName}`);
-      this.running = { ...this.running, [role]: { interface: interfaceName, syncId } };
+    startDaemon: (role, daemon) => {
+      this.#note(`start ${role} on ${daemon.interface}`);
+      this.running = { ...this.running, [role]: daemon };
     },
     stopDaemon: (role) => {
       this.#note(`stop ${role}`);
       this.running = { ...this.running, [role]: null };
+    },
+    timeouts: () => this.timeouts,
+    setTimeouts: (timeouts) => {
+      this.#note(`timeouts ${timeouts.tcpS} ${timeouts.tcpFinS} ${timeouts.udpS}`);
+      this.timeouts = timeouts;
+    },
+  };
+
+  readonly tunnels: TunnelDevices = {
+    ensure: (name) => {
+      if (this.tunnelsUp.has(name)) return false;
+      this.#note(`tunnel ${name}`);
+      this.tunnelsUp.add(name);
+      return true;
+    },
+    listen: (port, family) => {
+      const name = `gue ${port} ${family}`;
+      if (this.tunnelsUp.has(name)) return;
+      this.#note(name);
+      this.tunnelsUp.add(name);
+    },
+    restore: () => {
+      this.#note("tunnels down");
+      this.tunnelsUp.clear();
+    },
+  };
+
+  readonly marks: MarkRules = {
+    apply: async (rules) => {
+      await null;
+      this.#note(`mark ${rules.length} rules`);
+      this.markRules = rules;
+      this.marksIntact = true;
+    },
+    intact: async () => {
+      await null;
+      this.#note("look at marks");
+      return this.marksIntact;
+    },
+    backend: () => Promise.resolve({ tool: "nft" }),
+  };
+
+  readonly modules: Modules = {
+    load: async (name) => {
+      await null;
+      this.#note(`load ${name}`);
+      this.modulesLoaded.push(name);
     },
   };
 
@@ -163,23 +228,8 @@ export class FakeKernel {
   }
 
   #change(key: string, operation: TableOperation): void {
-    const row = this.rows.get(key);
-    switch (operation.kind) {
-      case "addService":
-      case "editService":
-        this.rows.set(key, { ...operation.service, altered: false, servers: row?.servers ?? [] });
-        return;
-      case "removeService":
-        this.rows.delete(key);
-        return;
-    }
-    if (row === undefined) return;
-    const others = row.servers.filter((other) =>
-      formatEndpoint(other) !== formatEndpoint(operation.server)
-    );
-    const servers = operation.kind === "removeServer"
-      ? others
-      : [...others, { ...operation.server, counters: NO_COUNTERS }];
-    this.rows.set(key, { ...row, servers });
+    const row = rowAfter(this.rows.get(key) ?? null, operation);
+    if (row === null) this.rows.delete(key);
+    else this.rows.set(key, row);
   }
 }

@@ -40,6 +40,7 @@ export function fakeMemory() {
   let claims: ReadonlyMap<Ip, number> = new Map();
   let peers: readonly PeerContact[] = [];
   let records: readonly NodeRecord[] = [];
+  let vips: readonly Ip[] = [];
   return {
     savedSwitches: memorySwitches(),
     owned: memoryRows(),
@@ -54,6 +55,10 @@ export function fakeMemory() {
     records: () => records,
     saveRecords(last: readonly NodeRecord[]) {
       records = last;
+    },
+    vips: () => vips,
+    saveVips(last: readonly Ip[]) {
+      vips = last;
     },
   };
 }

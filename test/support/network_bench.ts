@@ -5,7 +5,15 @@ import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
 import { NetworkLane } from "../../src/agent/network_lane.ts";
 import type { State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
-import { hold, type ModelNode, modelNode, service, viewOf, VIP } from "./cluster_views.ts";
+import {
+  hold,
+  type ModelNode,
+  modelNode,
+  service,
+  type Shared,
+  viewOf,
+  VIP,
+} from "./cluster_views.ts";
 import { FakeKernel } from "./fake_kernel.ts";
 import { keptLog, memorySwitches } from "./fake_memory.ts";
 
@@ -17,12 +25,13 @@ export class NetworkBench {
   readonly state: State;
   readonly lane: NetworkLane;
 
-  constructor(fields: Partial<ModelNode> = {}) {
-    this.state = viewOf([modelNode(1, fields), modelNode(2)], 1, { services: [service()] });
+  constructor(fields: Partial<ModelNode> = {}, shared: Shared = { services: [service()] }) {
+    this.state = viewOf([modelNode(1, fields), modelNode(2)], 1, shared);
     this.state.witnesses.clear();
     this.lane = new NetworkLane({
       addresses: this.kernel.addressPort,
       sysctl: this.kernel.sysctl,
+      tunnels: this.kernel.tunnels,
       neighbours: this.kernel.neighbours,
       troubles: kernelTroubles(this.log),
       tell: (fact) => step(this.state, fact, this.kernel.nowMs),

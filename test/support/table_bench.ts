@@ -7,7 +7,7 @@ import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
 import { type Service, serviceKey } from "../../src/core/service.ts";
 import type { State } from "../../src/core/state.ts";
 import { type Fact, step } from "../../src/core/step.ts";
-import { idOf, LAN, type ModelNode, modelNode, service, viewOf } from "./cluster_views.ts";
+import { idOf, type ModelNode, modelNode, service, type Shared, viewOf } from "./cluster_views.ts";
 import { FakeKernel } from "./fake_kernel.ts";
 import { keptLog, memoryRows } from "./fake_memory.ts";
 
@@ -27,8 +27,12 @@ export class TableBench {
   /** Runs whenever the lane lets others work. */
   onPause: () => void = () => {};
 
-  constructor(fields: Partial<ModelNode> = {}, services: readonly Service[] = [SERVICE]) {
-    this.state = viewOf([modelNode(1, fields), modelNode(2)], 1, { services });
+  constructor(
+    fields: Partial<ModelNode> = {},
+    services: readonly Service[] = [SERVICE],
+    shared: Omit<Shared, "services"> = {},
+  ) {
+    this.state = viewOf([modelNode(1, fields), modelNode(2)], 1, { ...shared, services });
     this.lane = new TableLane({
       table: this.kernel.table,
       clock: this.kernel.clock,
@@ -37,7 +41,6 @@ export class TableBench {
         this.facts.push(fact);
         step(this.state, fact, this.kernel.nowMs);
       },
-      interface: LAN,
       owned: this.owned,
       pause: () => {
         this.onPause();

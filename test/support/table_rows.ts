@@ -1,25 +1,57 @@
 /**
  * Rows of the IPVS table for tests.
  */
-import { NO_COUNTERS, type ObservedService, type TableService } from "../../src/core/table.ts";
+import type { EndpointName } from "../../src/core/service_name.ts";
+import {
+  NO_COUNTERS,
+  NO_TRAFFIC,
+  type ObservedService,
+  type ServerCounters,
+  type TableServer,
+  type TableService,
+  type TableSettings,
+} from "../../src/core/table.ts";
 import { VIP } from "./cluster_views.ts";
 
 export { NO_COUNTERS };
 
 /** A row without servers. */
-export const ROW: TableService = {
+export const ROW: EndpointName & TableSettings & { readonly servers: readonly TableServer[] } = {
   address: VIP,
   port: 80,
   protocol: "tcp",
   scheduler: "wlc",
+  flags: [],
+  onePacket: false,
+  persistence: null,
   servers: [],
 };
+
+/** A server of a row: 10.0.0.INDEX, port 80. */
+export function rowServer(index: number, fields: Partial<TableServer> = {}): TableServer {
+  return {
+    address: `10.0.0.${index}`,
+    port: 80,
+    weight: 1,
+    forwarding: "dr",
+    tunnel: null,
+    upper: 0,
+    lower: 0,
+    ...fields,
+  };
+}
+
+/** Counters of a server that has connections. */
+export function connected(active: number, inactive = 0): ServerCounters {
+  return { ...NO_COUNTERS, activeConnections: active, inactiveConnections: inactive };
+}
 
 /** The row as the kernel reports it. */
 export function observedRow(row: TableService): ObservedService {
   return {
     ...row,
     altered: false,
+    traffic: NO_TRAFFIC,
     servers: row.servers.map((server) => ({ ...server, counters: NO_COUNTERS })),
   };
 }
