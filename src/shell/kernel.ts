@@ -25,6 +25,7 @@ import type {
   Table,
   TunnelDevices,
 } from "../ports.ts";
+import { createConnectionTable } from "./connection_table.ts";
 import { createKernelAddresses } from "./kernel_addresses.ts";
 import { createKernelTable } from "./kernel_table.ts";
 import { createListenerWatch } from "./listener_watch.ts";
@@ -32,6 +33,7 @@ import { createNeighbours, neighbourTools } from "./neighbours.ts";
 import { createMarkRules } from "./mark_rules.ts";
 import { createModules } from "./modules.ts";
 import { createSysctl } from "./sysctl.ts";
+import { createTunnelDevices } from "./tunnel_devices.ts";
 
 /** The kernel's ports, and how to close them. */
 export interface KernelPorts {

@@ -2,6 +2,7 @@
  * The {@link Modules} port: loads kernel modules by modprobe(8).
  */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import type { Modules } from "../ports.ts";
 
 /** Time modprobe may take, ms. */
@@ -12,10 +13,17 @@ const PATH_SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin";
 /** Runs a program; resolves with what it said on standard error, rejects when it fails. */
 export type RunModprobe = (words: readonly string[]) => Promise<void>;
 
-/** Loads modules by `run`, which defaults to the machine's modprobe. */
-export function createModules(run: RunModprobe = runModprobe): Modules {
+/** Whether the kernel has the module already, loaded or built in (sysfs(5), /sys/module). */
+export type HasModule = (name: string) => boolean;
+
+/** Loads modules by `run`, which defaults to the machine's modprobe. An agent without CAP_SYS_MODULE finds them loaded by its unit. */
+export function createModules(
+  run: RunModprobe = runModprobe,
+  has: HasModule = (name) => existsSync(`/sys/module/${name}`),
+): Modules {
   return {
     async load(name) {
+      if (has(name)) return;
       try {
         await run(["-q", "--", name]);
       } catch (error) {
