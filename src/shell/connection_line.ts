@@ -19,7 +19,7 @@ const PORT = "([0-9A-F]{4})";
 /** The name of a protocol is `IP_` and its number where the kernel has none, a state `?` or `ERR!`. */
 const LINE = new RegExp(
   `^([A-Z][A-Za-z0-9_]{0,11}) +${ADDRESS} ${PORT} ${ADDRESS} ${PORT} ${ADDRESS} ${PORT} ` +
-    "([A-Z0-9_?!-]{1,16}) +(\\d{1,10})(?: ([\\w-]{1,15}) (.*))?$",
+    "([A-Z0-9_?!-]{1,31}) +(\\d{1,10})(?: ([\\w-]{1,15}) (.*))?$",
 );
 /** Longest data of a persistence engine (IP_VS_PEDATA_MAXLEN, linux/ip_vs.h). */
 const ENGINE_DATA_MAX = 255;

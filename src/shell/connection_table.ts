@@ -28,13 +28,13 @@ export interface ConnectionTools {
   readonly now: () => number;
 }
 
-const systemTools: ConnectionTools = {
-  pieces: () => readPieces(FILE),
-  now: () => performance.now(),
-};
+/** The kernel's file, or one like it. */
+export function connectionFile(path: string = FILE): ConnectionTools {
+  return { pieces: () => readPieces(path), now: () => performance.now() };
+}
 
 /** Opens the port. A kernel without IPVS is told by each listing, which names the module to load. */
-export function createConnectionTable(tools: ConnectionTools = systemTools): Connections {
+export function createConnectionTable(tools: ConnectionTools = connectionFile()): Connections {
   const turns = createTurns();
   return {
     async list(filter) {

@@ -11,6 +11,8 @@ import {
   type IpvsDestinationSettings,
   type IpvsServiceKey,
   type IpvsServiceSettings,
+  type IpvsStatistics,
+  type IpvsTimeouts,
   KernelRequestError,
 } from "../../ffi/mod.ts";
 
@@ -33,7 +35,15 @@ export interface FakeIpvs extends Ipvs {
   unload(): void;
 }
 
-const counters = {
+/** What a kernel has. */
+export interface FakeKernel {
+  readonly schedulers: readonly string[];
+  readonly engines: readonly string[];
+  /** What every row has counted. */
+  readonly statistics: IpvsStatistics;
+}
+
+const NO_STATISTICS: IpvsStatistics = {
   connections: 0,
   inPackets: 0,
   outPackets: 0,
@@ -48,11 +58,12 @@ const counters = {
   },
 };
 const HASHED = 2;
+const TUNNEL = 2;
 /** Rows a dump gives at a time. */
 const ROWS_PER_DATAGRAM = 3;
 
 function nameOf(key: IpvsServiceKey): string {
-  if (key.kind === "mark") return `mark ${key.mark}`;
+  if (key.kind === "mark") return `mark${key.version} ${key.mark}`;
   return `${key.address.join(".")}:${key.port}/${key.protocol}`;
 }
 
@@ -60,11 +71,18 @@ function serverName(key: IpvsDestinationKey): string {
   return `${key.address.join(".")}:${key.port}`;
 }
 
-/** Makes an empty table of a kernel with these schedulers. */
-export function createFakeIpvs(schedulers: readonly string[] = ["rr", "wlc"]): FakeIpvs {
+function versionOf(key: IpvsServiceKey): 4 | 6 {
+  return key.kind === "mark" ? key.version : key.address.length === 4 ? 4 : 6;
+}
+
+/** Makes an empty table. */
+export function createFakeIpvs(has: Partial<FakeKernel> = {}): FakeIpvs {
+  const kernel = { schedulers: ["rr", "wlc"], engines: [], statistics: NO_STATISTICS, ...has };
+  const { statistics } = kernel;
   const table = new Map<string, Row>();
   const daemons = new Map<string, Required<IpvsDaemon>>();
   const batches: number[] = [];
+  let timeouts: IpvsTimeouts = { tcpSeconds: 900, tcpFinSeconds: 120, udpSeconds: 300 };
   let loaded = true;
 
   function requireModule(operation: string): void {
@@ -78,11 +96,13 @@ export function createFakeIpvs(schedulers: readonly string[] = ["rr", "wlc"]): F
     change(changes) {
       requireModule("change the IPVS table");
       batches.push(changes.length);
-      return changes.map((change) => changeTable(table, { change, schedulers }));
+      return changes.map((change) =>
+        changeTable(table, { change, kernel, synchronized: daemons.size > 0 })
+      );
     },
     *services() {
       requireModule("list IPVS services");
-      const rows = [...table.values()].map(serviceOf);
+      const rows = [...table.values()].map((row) => serviceOf(row, statistics));
       for (let start = 0; start < rows.length; start += ROWS_PER_DATAGRAM) {
         yield rows.slice(start, start + ROWS_PER_DATAGRAM);
       }
@@ -90,17 +110,20 @@ export function createFakeIpvs(schedulers: readonly string[] = ["rr", "wlc"]): F
     service(key) {
       requireModule("get IPVS service");
       const row = table.get(nameOf(key));
-      return row === undefined ? undefined : serviceOf(row);
+      return row === undefined ? undefined : serviceOf(row, statistics);
     },
     *destinations(key) {
       requireModule("list IPVS real servers");
       const servers = [...(table.get(nameOf(key))?.servers.values() ?? [])];
-      if (servers.length > 0) yield servers.map(destinationOf);
+      if (servers.length > 0) yield servers.map((server) => destinationOf(server, statistics));
     },
     daemons: () => [...daemons.values()],
     startDaemon(daemon) {
       if (daemons.has(daemon.role)) {
         throw new KernelRequestError({ operation: "start", code: "EEXIST" });
+      }
+      if ([...table.values()].some(isMixed)) {
+        throw new KernelRequestError({ operation: "start", code: "EINVAL" });
       }
       const group = Uint8Array.of(224, 0, 0, 81);
       daemons.set(daemon.role, { maxLength: 1_472, group, port: 8_848, ttl: 1, ...daemon });
@@ -110,8 +133,14 @@ export function createFakeIpvs(schedulers: readonly string[] = ["rr", "wlc"]): F
       throw new KernelRequestError({ operation: "stop", code: "ESRCH" });
     },
     info: () => ({ version: "1.2.1", connectionTableSize: 4_096 }),
-    timeouts: () => ({ tcpSeconds: 900, tcpFinSeconds: 120, udpSeconds: 300 }),
-    setTimeouts: () => undefined,
+    timeouts: () => timeouts,
+    setTimeouts(wanted) {
+      timeouts = {
+        tcpSeconds: wanted.tcpSeconds || timeouts.tcpSeconds,
+        tcpFinSeconds: wanted.tcpFinSeconds || timeouts.tcpFinSeconds,
+        udpSeconds: wanted.udpSeconds || timeouts.udpSeconds,
+      };
+    },
     refresh: () => undefined,
     close: () => undefined,
     lines: () => [...table.values()].flatMap(linesOf),
@@ -121,15 +150,27 @@ export function createFakeIpvs(schedulers: readonly string[] = ["rr", "wlc"]): F
   };
 }
 
+function isMixed(row: Row): boolean {
+  return [...row.servers.values()].some(({ key }) => key.address.length * 8 !== bitsOf(row.key));
+}
+
+function bitsOf(key: IpvsServiceKey): number {
+  return versionOf(key) === 4 ? 32 : 128;
+}
+
 function changeTable(
   table: Map<string, Row>,
-  { change, schedulers }: { change: IpvsChange; schedulers: readonly string[] },
+  { change, kernel, synchronized }: {
+    change: IpvsChange;
+    kernel: FakeKernel;
+    synchronized: boolean;
+  },
 ): string | null {
   const row = table.get(nameOf(change.service));
   switch (change.command) {
     case "newService":
       if (row !== undefined) return "EEXIST";
-      if (!schedulers.includes(change.settings.scheduler)) return "ENOENT";
+      if (!hasModules(kernel, change.settings)) return "ENOENT";
       table.set(nameOf(change.service), {
         key: change.service,
         settings: change.settings,
@@ -138,19 +179,30 @@ function changeTable(
       return null;
     case "setService":
       if (row === undefined) return "ESRCH";
-      if (!schedulers.includes(change.settings.scheduler)) return "ENOENT";
+      if (!hasModules(kernel, change.settings)) return "ENOENT";
       row.settings = change.settings;
       return null;
     case "deleteService":
       return table.delete(nameOf(change.service)) ? null : "ESRCH";
     default:
-      return row === undefined ? "ESRCH" : changeServer(row, change);
+      return row === undefined ? "ESRCH" : changeServer(row, change, synchronized);
   }
 }
 
 type ServerChange = Extract<IpvsChange, { destination: unknown }>;
 
-function changeServer(row: Row, change: ServerChange): string | null {
+function hasModules(kernel: FakeKernel, { scheduler, engine }: IpvsServiceSettings): boolean {
+  return kernel.schedulers.includes(scheduler) &&
+    (engine === "" || kernel.engines.includes(engine));
+}
+
+function changeServer(row: Row, change: ServerChange, synchronized: boolean): string | null {
+  if (change.command !== "deleteDestination") {
+    const { lowerThreshold, upperThreshold } = change.settings;
+    const mixed = change.destination.address.length * 8 !== bitsOf(row.key);
+    if (mixed && (synchronized || change.settings.forwarding !== TUNNEL)) return "EINVAL";
+    if (lowerThreshold > upperThreshold) return "ERANGE";
+  }
   const name = serverName(change.destination);
   const present = row.servers.get(name);
   switch (change.command) {
@@ -167,20 +219,21 @@ function changeServer(row: Row, change: ServerChange): string | null {
   }
 }
 
-function serviceOf(row: Row) {
+function serviceOf(row: Row, statistics: IpvsStatistics) {
   const settings = { ...row.settings, flags: row.settings.flags | HASHED };
-  return { key: row.key, settings, statistics: counters };
+  return { key: row.key, settings, statistics };
 }
 
 function destinationOf(
   server: { readonly key: IpvsDestinationKey; readonly settings: IpvsDestinationSettings },
+  statistics: IpvsStatistics,
 ): IpvsDestination {
   return {
     ...server,
     activeConnections: 0,
     inactiveConnections: 0,
     persistentConnections: 0,
-    statistics: counters,
+    statistics,
   };
 }
 

@@ -72,6 +72,26 @@ test("put prefers an IPv4 VIP as long as it is valid, an IPv6 VIP never, and tha
   expect(second).toMatchObject({ validSeconds: 2, preferredSeconds: 0, flags: IFA_F_NODAD });
 });
 
+test("put gives an IPv4 address its label, and listAddresses tells only one that was chosen", () => {
+  const route = createFakeRoute([eth0]);
+  const addresses = createKernelAddresses(route);
+  const labelled = { ...vip4, label: "eth0:1" };
+  addresses.put(labelled);
+  addresses.put({ ...vip6, label: "eth0:1" });
+  addresses.put({ ...vip4, address: "192.0.2.11", label: null });
+  const rows = [...route.rows.values()];
+  expect(rows.map(({ label }) => label)).toEqual(["eth0:1", undefined, undefined]);
+  // The kernel labels every other IPv4 address with the interface's name.
+  route.rows.set("192.0.2.11", { ...rows[2]!, label: "eth0" });
+  expect(addresses.listAddresses().map(({ label }) => label)).toEqual([
+    "eth0:1",
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(addresses.listAddresses()[0]).toEqual(labelled);
+});
+
 test("put names the interface that is not there; remove from it is done", () => {
   const addresses = createKernelAddresses(createFakeRoute([]));
   expect(() => addresses.put(vip4)).toThrow(

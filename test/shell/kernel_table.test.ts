@@ -1,25 +1,38 @@
 /** The Table port over a table in a map: what becomes of operations when the world is otherwise than thought. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { ObservedService, TableOperation, TableService } from "../../src/core/table.ts";
+import { formatServiceName } from "../../src/core/service_name.ts";
+import type { ObservedService, SyncDaemon, TableOperation } from "../../src/core/table.ts";
 import { CHANGES_PER_BATCH, createKernelTable } from "../../src/shell/kernel_table.ts";
-import { createFakeIpvs } from "./fake_ipvs.ts";
+import { createFakeIpvs, type FakeKernel } from "./fake_ipvs.ts";
 
-function open() {
-  const ipvs = createFakeIpvs();
+function open(has: Partial<FakeKernel> = {}) {
+  const ipvs = createFakeIpvs(has);
   const table = createKernelTable({ table: ipvs, daemons: ipvs, now: () => performance.now() });
   return { ipvs, table };
 }
 
-const service: TableService = {
+const service = {
   address: "192.0.2.10",
   port: 80,
   protocol: "tcp",
   scheduler: "rr",
+  flags: [],
+  onePacket: false,
+  persistence: null,
   servers: [],
-};
-const server = { address: "10.1.0.1", port: 80, weight: 1, forwarding: "dr" } as const;
+} as const;
+const server = {
+  address: "10.1.0.1",
+  port: 80,
+  weight: 1,
+  forwarding: "dr",
+  tunnel: null,
+  upper: 0,
+  lower: 0,
+} as const;
 const elsewhere = { ...service, port: 81 };
+const mark = { protocol: "fwm", family: 6, mark: 7 } as const;
 
 describe("apply turns an operation into the one that leads to the same row", () => {
   const cases: {
@@ -88,7 +101,7 @@ describe("apply turns an operation into the one that leads to the same row", () 
       const { ipvs, table } = open();
       await table.apply(before);
       expect(await table.apply(operations)).toEqual(operations.map(() => null));
-      expect(ipvs.lines()).toEqual(after);
+      expect(ipvs.lines().sort()).toEqual(after.toSorted());
     });
   }
 });
@@ -108,6 +121,28 @@ describe("apply says what failed and why, and does the rest", () => {
     });
     expect(outcomes[1]).toBeNull();
     expect(ipvs.lines()).toEqual(["192.0.2.10:81/6 rr"]);
+  });
+
+  test("a scheduler or a persistence engine the kernel does not have: ENOENT does not tell which", async () => {
+    const persistence = { timeoutS: 300, prefixLength: null, engine: "sip" } as const;
+    const wanted = { ...service, protocol: "udp", persistence } as const;
+    const { ipvs, table } = open();
+    const [outcome] = await table.apply([{ kind: "addService", service: wanted }]);
+    expect(outcome?.message).toBe(
+      'add virtual service 192.0.2.10:80/udp: ENOENT (kernel has no scheduler "rr" or no persistence engine "sip": load both with `modprobe -a ip_vs_rr ip_vs_pe_sip`)',
+    );
+    expect(ipvs.lines()).toEqual([]);
+  });
+
+  test("thresholds the wrong way round, an address of the other family without a tunnel", async () => {
+    const outcomes = await open().table.apply([
+      { kind: "addService", service },
+      { kind: "addServer", service, server: { ...server, upper: 1, lower: 2 } },
+      { kind: "addServer", service, server: { ...server, address: "2001:db8::1" } },
+    ]);
+    expect(outcomes[0]).toBeNull();
+    expect(outcomes[1]?.message).toContain("the lower threshold must not be above the upper one");
+    expect(outcomes[2]?.message).toContain("only a tunnel leads to the other address family");
   });
 
   test("a server of a service that is not there", async () => {
@@ -153,46 +188,91 @@ test("apply sends batches of bounded size and leaves room for timers between the
   expect(ipvs.lines().length).toBe(1_000);
 });
 
-test("list and get give rows with their servers, and leave out what troop cannot name", async () => {
+test("apply gives others a turn after every edit of a service: the kernel may wait in each", async () => {
   const { ipvs, table } = open();
-  const v6 = { ...service, address: "2001:db8::10" };
-  await table.apply([
-    { kind: "addService", service },
-    { kind: "addServer", service, server },
-    { kind: "addService", service: v6 },
-    { kind: "addServer", service: v6, server: { ...server, address: "2001:db8::1" } },
-    { kind: "addService", service: { ...service, protocol: "udp", port: 53 } },
+  const edits = [80, 81, 82].map((port): TableOperation => ({
+    kind: "editService",
+    service: { ...service, port },
+  }));
+  await table.apply([...edits, { kind: "addServer", service, server }]);
+  // Each edit fails, for there is no such service, and is sent again as an addition.
+  expect(ipvs.batches).toEqual([1, 1, 1, 1, 1, 1, 1]);
+  expect(ipvs.lines().length).toBe(4);
+});
+
+test("list and get give every row with its servers: both families, all protocols, marks", async () => {
+  const { table } = open();
+  const { address: _, port: __, ...settings } = service;
+  const rows = [
+    service,
+    { ...service, address: "2001:db8::10" },
+    { ...service, protocol: "udp", port: 53 },
+    { ...service, protocol: "sctp", port: 5_060 },
+    { ...settings, ...mark },
+    { ...settings, ...mark, family: 4 },
+  ] as const;
+  const v6 = { ...server, address: "2001:db8::1" };
+  await table.apply(rows.flatMap((row): TableOperation[] => [
+    { kind: "addService", service: row },
+    { kind: "addServer", service: row, server: row === rows[1] || row === rows[4] ? v6 : server },
+  ]));
+  const listed = await table.list();
+  expect(listed.map(formatServiceName)).toEqual(rows.map(formatServiceName));
+  expect(listed.map(({ servers }) => servers[0]?.address)).toEqual([
+    "10.1.0.1",
+    "2001:db8::1",
+    "10.1.0.1",
+    "10.1.0.1",
+    "2001:db8::1",
+    "10.1.0.1",
   ]);
-  const settings = { scheduler: "rr", flags: 1, timeoutSeconds: 9, netmask: 0, engine: "" };
-  const key = { kind: "mark", version: 4, mark: 7 } as const;
-  ipvs.change([{ command: "newService", service: key, settings }]);
-  const rows = await table.list();
-  expect(rows.map(({ address, port, protocol }) => `${address} ${port} ${protocol}`)).toEqual([
-    "192.0.2.10 80 tcp",
-    "2001:db8::10 80 tcp",
-    "192.0.2.10 53 udp",
-  ]);
-  expect(rows[0]?.servers[0]).toMatchObject(server);
-  expect(rows[1]?.servers[0]?.address).toBe("2001:db8::1");
-  expect(await table.get(v6)).toEqual(rows[1]!);
+  for (const [index, row] of rows.entries()) expect(await table.get(row)).toEqual(listed[index]!);
   expect(await table.get(elsewhere)).toBeNull();
 });
 
-test("list tells rows that are altered and servers that are forwarded otherwise", async () => {
-  const { ipvs, table } = open();
+test("list tells traffic and rates of rows and servers", async () => {
+  const statistics = {
+    connections: 1,
+    inPackets: 2,
+    outPackets: 3,
+    inBytes: 4,
+    outBytes: 5,
+    rates: {
+      connectionsPerS: 6,
+      inPacketsPerS: 7,
+      outPacketsPerS: 8,
+      inBytesPerS: 9,
+      outBytesPerS: 10,
+    },
+  };
+  const { table } = open({ statistics });
+  await table.apply([{ kind: "addService", service }, { kind: "addServer", service, server }]);
+  const [row] = await table.list();
+  expect(row?.traffic).toEqual(statistics);
+  expect(row?.servers[0]?.counters).toMatchObject(statistics);
+});
+
+test("list tells rows that are altered and servers with methods of others; an edit sets all right", async () => {
+  const { ipvs, table } = open({ engines: ["xyz"] });
   const key = {
     kind: "endpoint",
     protocol: 6,
     address: Uint8Array.of(192, 0, 2, 10),
     port: 80,
   } as const;
-  const settings = { scheduler: "rr", flags: 1, timeoutSeconds: 9, netmask: 0, engine: "" };
+  const settings = {
+    scheduler: "rr",
+    flags: 1,
+    timeoutSeconds: 9,
+    netmask: 0xff00_ff00,
+    engine: "xyz",
+  };
   ipvs.change([{ command: "newService", service: key, settings }, {
     command: "newDestination",
     service: key,
     destination: { address: Uint8Array.of(10, 1, 0, 1), port: 8_080 },
     settings: {
-      forwarding: 0,
+      forwarding: 4,
       weight: 1,
       upperThreshold: 0,
       lowerThreshold: 0,
@@ -200,9 +280,13 @@ test("list tells rows that are altered and servers that are forwarded otherwise"
     },
   }]);
   const [row] = await table.list();
-  expect(row).toMatchObject({ altered: true, servers: [{ forwarding: "other", port: 8_080 }] });
+  expect(row).toMatchObject({
+    altered: true,
+    persistence: { timeoutS: 9, prefixLength: null, engine: null },
+    servers: [{ forwarding: "bypass", port: 8_080 }],
+  });
   await table.apply([{ kind: "editService", service }]);
-  expect((await table.get(service))?.altered).toBe(false);
+  expect(await table.get(service)).toMatchObject({ altered: false, persistence: null });
 });
 
 test("calls made at once run one after the other, and one that fails does not stop the next", async () => {
@@ -254,20 +338,96 @@ test("apply leads to the table that its operations describe, in whatever order t
         one.kind.endsWith("Server") && row === undefined ? "ESRCH" : undefined,
       );
     }
-    const seen = new Map((await table.list()).map((row) => [row.port, weights(row)]));
+    const seen = new Map((await table.list()).map((row) => [portOf(row), weights(row)]));
     expect(seen).toEqual(model);
   }));
 });
+
+function portOf(row: ObservedService): number {
+  return row.protocol === "fwm" ? -1 : row.port;
+}
 
 function weights(row: ObservedService): Map<number, number> {
   return new Map(row.servers.map((one) => [one.port, one.weight]));
 }
 
-test("daemons are told by role, and stopping one that does not run is done", () => {
+const daemon: SyncDaemon = {
+  interface: "eth0",
+  syncId: 42,
+  group: "224.0.0.99",
+  port: 8_849,
+  ttl: 2,
+  maxLength: null,
+};
+
+test("daemons are told by role, with the length the kernel chose, and stopping twice is done", () => {
   const { table } = open();
-  table.startDaemon("master", "eth0", 42);
-  expect(table.daemons()).toEqual({ master: { interface: "eth0", syncId: 42 }, backup: null });
+  table.startDaemon("master", daemon);
+  table.startDaemon("backup", { ...daemon, group: "ff02::81", maxLength: 1_000 });
+  expect(table.daemons()).toEqual({
+    master: { ...daemon, maxLength: 1_472 },
+    backup: { ...daemon, group: "ff02::81", maxLength: 1_000 },
+  });
+  table.stopDaemon("backup");
   table.stopDaemon("backup");
   table.stopDaemon("master");
   expect(table.daemons()).toEqual({ master: null, backup: null });
+});
+
+test("a daemon of a kernel that tells no group, port and hops has those it cannot but have", () => {
+  const { ipvs } = open();
+  const silent = { maxLength: 0, group: new Uint8Array(0), port: 0, ttl: 0 };
+  const daemons = {
+    ...ipvs,
+    daemons: () => [{ role: "master" as const, interface: "eth0", syncId: 42, ...silent }],
+  };
+  const table = createKernelTable({ table: ipvs, daemons, now: () => performance.now() });
+  expect(table.daemons().master).toEqual({
+    interface: "eth0",
+    syncId: 42,
+    group: "224.0.0.81",
+    port: 8_848,
+    ttl: 1,
+    maxLength: null,
+  });
+});
+
+test("timeouts are told and set; 0 leaves one as it is", () => {
+  const { table } = open();
+  expect(table.timeouts()).toEqual({ tcpS: 900, tcpFinS: 120, udpS: 300 });
+  table.setTimeouts({ tcpS: 0, tcpFinS: 30, udpS: 0 });
+  expect(table.timeouts()).toEqual({ tcpS: 900, tcpFinS: 30, udpS: 300 });
+});
+
+describe("a sync daemon and a server of the other family exclude each other", () => {
+  const tunnelled = {
+    ...server,
+    address: "2001:db8::1",
+    forwarding: "tunnel",
+    tunnel: { kind: "ipip", port: 0, checksum: "none" },
+  } as const;
+
+  test("the server is refused with the reason and what to do", async () => {
+    const { table } = open();
+    table.startDaemon("master", daemon);
+    const [, outcome] = await table.apply([
+      { kind: "addService", service },
+      { kind: "addServer", service, server: tunnelled },
+    ]);
+    expect(outcome?.message).toBe(
+      "add real server [2001:db8::1]:80 of 192.0.2.10:80: EINVAL (a sync daemon and a server of the other address family exclude each other in the kernel: use a server of the service's family, or run no sync daemon)",
+    );
+  });
+
+  test("the daemon is refused with the reason", async () => {
+    const { table } = open();
+    const outcomes = await table.apply([
+      { kind: "addService", service },
+      { kind: "addServer", service, server: tunnelled },
+    ]);
+    expect(outcomes).toEqual([null, null]);
+    expect(() => table.startDaemon("master", daemon)).toThrow(
+      "a sync daemon and a server of the other address family exclude each other in the kernel",
+    );
+  });
 });
