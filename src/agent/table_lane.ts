@@ -122,7 +122,7 @@ export class TableLane {
     let batch: TableOperation[] = [];
     await this.#noteOwned(state, lookDue ? observed : null);
     let turnMs = clock.now();
-    for (const operations of this.#plans(state, observed)) {
+    for (const operations of this.#plans(state, observed, lookDue)) {
       batch.push(...operations);
       if (clock.now() - turnMs >= TURN_MS) {
         await pause();
@@ -156,11 +156,16 @@ export class TableLane {
     await owned.delete(owned.keys().filter((key) => !services.has(key) && !seen.has(key)));
   }
 
-  *#plans(state: State, observed: Map<ServiceKey, ObservedService>): Iterable<TableOperation[]> {
+  /** `counted`: the kernel was asked in this very pass. */
+  *#plans(
+    state: State,
+    observed: Map<ServiceKey, ObservedService>,
+    counted: boolean,
+  ): Iterable<TableOperation[]> {
     const { owned } = this.#options;
     const services = servicesHere(state);
     for (const [key, service] of services) {
-      yield planRow(desiredRow(state, service), observed.get(key) ?? null);
+      yield planRow(desiredRow(state, service), observed.get(key) ?? null, counted);
     }
     for (const key of owned.keys()) {
       const row = services.has(key) ? undefined : observed.get(key);

@@ -24,8 +24,17 @@ export interface DesiredRow {
   readonly dropped: ReadonlySet<string>;
 }
 
-/** Operations that make `observed` (null: no such row) what is desired. Empty when it already is. */
-export function planRow(desired: DesiredRow, observed: ObservedService | null): TableOperation[] {
+/**
+ * Operations that make `observed` (null: no such row) what is desired. Empty when it already is.
+ *
+ * `counted`: the kernel has just told this row with its counters. Only then does "no connections" mean that there
+ * are none, and only of a server that got no new ones any more: one that came since would be cut.
+ */
+export function planRow(
+  desired: DesiredRow,
+  observed: ObservedService | null,
+  counted: boolean,
+): TableOperation[] {
   const { service, dropped } = desired;
   const operations: TableOperation[] = [];
   if (observed === null) operations.push({ kind: "addService", service });
@@ -46,7 +55,7 @@ export function planRow(desired: DesiredRow, observed: ObservedService | null): 
   }
   const remove: TableOperation[] = [];
   for (const [endpoint, server] of present) {
-    if (dropped.has(endpoint) || isIdle(server) || !hasOwnMethod(server)) {
+    if (dropped.has(endpoint) || !hasOwnMethod(server) || (counted && isDrained(server))) {
       const { address, port } = server;
       remove.push({ kind: "removeServer", service, server: { address, port } });
     } else if (server.weight > 0) {
@@ -56,8 +65,8 @@ export function planRow(desired: DesiredRow, observed: ObservedService | null): 
   return [...operations, ...raise, ...lower, ...remove];
 }
 
-function isIdle({ counters }: ObservedServer): boolean {
-  return counters.activeConnections === 0 && counters.inactiveConnections === 0;
+function isDrained({ weight, counters }: ObservedServer): boolean {
+  return weight === 0 && counters.activeConnections === 0 && counters.inactiveConnections === 0;
 }
 
 type OwnServer = ObservedServer & { readonly forwarding: TableServer["forwarding"] };
