@@ -9,6 +9,7 @@ import { isExternal, type ServerEntry, serverKey } from "./server.ts";
 import {
   formatPortRange,
   formatServiceName,
+  memberTunnelProblem,
   type PortRange,
   type Service,
   serviceKey,
@@ -91,6 +92,8 @@ export function serverProblem(service: Service, entry: ServerEntry): string | nu
   if (isExternal(entry)) {
     const problem = forwardingProblem(service, { ...entry.target, forwarding });
     if (problem !== null) return problem;
+  } else if (entry.tunnel !== null && memberTunnelProblem(entry.tunnel) !== null) {
+    return memberTunnelProblem(entry.tunnel);
   } else if (
     service.protocol !== "fwm" && service.serverPort !== null &&
     service.serverPort !== service.port && forwarding !== "nat"

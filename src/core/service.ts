@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { type Ip, ipFamily, isUsableVip, parseIp, PORT_MAX } from "./address.ts";
 import { checkChangeSchema, checkSchema } from "./check.ts";
-import { forwardings, tunnelSchema } from "./forwarding.ts";
+import { forwardings, type Tunnel, tunnelSchema } from "./forwarding.ts";
 import {
   persistenceChangeSchema,
   persistenceSchema,
@@ -244,12 +244,26 @@ function settingsProblem(service: Service): string | null {
   if ((service.tunnel !== null) !== (service.forwarding === "tunnel")) {
     return "a tunnel is told exactly when the forwarding method is tunnel";
   }
+  if (service.members && service.tunnel !== null) {
+    const problem = memberTunnelProblem(service.tunnel);
+    if (problem !== null) return problem;
+  }
   if (new Set(service.flags).size < service.flags.length) return "a scheduler flag is named twice";
   if (service.flags.includes("flag-3")) return `scheduler ${service.scheduler} has no flag-3`;
   if (service.flags.length > 0 && service.scheduler !== "sh" && service.scheduler !== "mh") {
     return `scheduler ${service.scheduler} has no flags; sh and mh have`;
   }
   return thresholdProblem(service);
+}
+
+/**
+ * Why members cannot take packets wrapped like this; null when they can. They use the kernel's fallback device, which
+ * drops GRE with a checksum (seen on linux 6.1: its flags must match the packet's, ip_tunnel_lookup in ip_tunnel.c).
+ */
+export function memberTunnelProblem(tunnel: Tunnel): string | null {
+  return tunnel.kind === "gre" && tunnel.checksum !== "none"
+    ? "members take gre without a checksum only; machines without an agent can take it"
+    : null;
 }
 
 /** Why these thresholds cannot be, in words; null when they can (ip_vs_add_dest in ip_vs_ctl.c). */

@@ -33,7 +33,7 @@ import { createNeighbours, neighbourTools } from "./neighbours.ts";
 import { createMarkRules } from "./mark_rules.ts";
 import { createModules } from "./modules.ts";
 import { createSysctl } from "./sysctl.ts";
-import { createTunnelDevices } from "./tunnel_devices.ts";
+import { createTunnelDevices, openTunnelTools } from "./tunnel_devices.ts";
 
 /** The kernel's ports, and how to close them. */
 export interface KernelPorts {
@@ -89,7 +89,7 @@ export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
       listeners: createListenerWatch(diag),
       sysctl: createSysctl(),
       connections: createConnectionTable(),
-      tunnels: createTunnelDevices(libraries),
+      tunnels: createTunnelDevices(keep(openTunnelTools(libraries))),
       marks: createMarkRules(),
       modules: createModules(),
       close,
