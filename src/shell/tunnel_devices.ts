@@ -1,13 +1,13 @@
 /**
- * How this machine takes tunnelled packets as a real server: the kernel's own devices for every tunnel whose other
- * end nobody has named (fallback devices), and UDP ports for generic UDP encapsulation (GUE). What comes out of a GUE
- * port is IP in IP again and needs the device for that.
+ * The {@link TunnelDevices} port: this machine as a real server that takes tunnelled packets from anybody, through the
+ * kernel's own devices for tunnels without a named peer (fallback devices), and through UDP ports for generic UDP
+ * encapsulation (GUE). What comes out of a GUE port is IP in IP again and needs the device for that.
  *
- * Looking whether all is well takes one question to the kernel, so it may be done every second. The first call may
- * take some ms longer, while the kernel loads a module; where that fails, the kernel is not asked again at once,
- * because it would start modprobe each time.
+ * Looking whether all is well takes one question to the kernel, so it may be done every second. The first `ensure` of a
+ * device may take some ms longer, while the kernel loads its module. The module for GUE the kernel does not load by
+ * itself: the first `listen` throws ENOENT and has it loaded, and a later one succeeds. Where a module cannot be
+ * loaded, the kernel is not asked again at once, because it would start modprobe each time.
  */
-import { spawn } from "node:child_process";
 import {
   type Fou,
   type FouPort,
@@ -20,22 +20,8 @@ import {
   type TunnelLink,
   type TunnelLinks,
 } from "../../ffi/mod.ts";
-
-/** How tunnelled packets arrive: IPv4 in IPv4, IPv6 in IPv4, either in IPv6, and GRE over IPv4 and over IPv6. */
-export type TunnelDeviceName = "tunl0" | "sit0" | "ip6tnl0" | "gre0" | "ip6gre0";
-
-/** See the head of this file. Errors throw {@link KernelRequestError}. */
-export interface TunnelDevices {
-  /** Makes the device exist and be up; true when it was changed. */
-  ensure(name: TunnelDeviceName): boolean;
-  /**
-   * Makes the kernel take GUE packets on this UDP port, for this family of outer packets. Already so is done.
-   * ENOENT: the module is missing and modprobe has been started; a later call succeeds if that does.
-   */
-  listen(port: number, family: 4 | 6): void;
-  /** Undoes what this object changed (device down again, ports closed). */
-  restore(): void;
-}
+import type { TunnelDevice } from "../core/receiving.ts";
+import type { Modules, TunnelDevices } from "../ports.ts";
 
 /** What tunnel devices are made by. */
 export interface TunnelTools {
@@ -50,11 +36,8 @@ export interface TunnelTools {
 /** Time between two attempts to load a module, ms: each costs a process, and a missing module stays missing. */
 export const LOAD_RETRY_MS = 30_000;
 
-/** Time modprobe may take, ms. */
-const MODPROBE_MS_MAX = 10_000;
-
 /** The kernel's name for each device's kind. */
-const kinds: Record<TunnelDeviceName, TunnelKind> = {
+const kinds: Record<TunnelDevice, TunnelKind> = {
   tunl0: "ipip",
   sit0: "sit",
   ip6tnl0: "ip6tnl",
@@ -62,25 +45,24 @@ const kinds: Record<TunnelDeviceName, TunnelKind> = {
   ip6gre0: "ip6gre",
 };
 
-/** The tools that reach the kernel, and how to close them. */
-export function openTunnelTools(libraries: Libraries): TunnelTools & { close(): void } {
+/** The port over the kernel, in the network namespace this process is in. */
+export function openTunnelDevices(
+  libraries: Libraries,
+  modules: Modules,
+): TunnelDevices & { close(): void } {
   const links = openTunnelLinks(libraries);
   const fou = openFou(libraries);
+  // Whoever may not load modules, or has no modprobe, reads in the error of the next call what to do.
+  const loadModule = (name: string, loaded: () => void) =>
+    void modules.load(name).then(loaded, () => undefined);
   const close = () => {
     fou.close();
     links.close();
   };
-  return { links, fou, loadModule, now: () => performance.now(), close };
-}
-
-/** Whoever may not load modules, or has no modprobe, reads in the error of the next call what to do. */
-function loadModule(name: string, loaded: () => void): void {
-  const modprobe = spawn("modprobe", [name], { stdio: "ignore", timeout: MODPROBE_MS_MAX });
-  modprobe.on("error", () => undefined);
-  modprobe.on("exit", (status) => {
-    if (status === 0) loaded();
-  });
-  modprobe.unref();
+  return {
+    ...createTunnelDevices({ links, fou, loadModule, now: () => performance.now() }),
+    close,
+  };
 }
 
 /** Tunnel devices and GUE ports of the network namespace the tools were opened in. */
@@ -108,11 +90,11 @@ interface Change {
 }
 
 function createDevices({ links, now }: TunnelTools) {
-  const changes = new Map<TunnelDeviceName, Change>();
+  const changes = new Map<TunnelDevice, Change>();
   const pause = createPause(now);
 
   /** The device, made by this call or by the module that comes with it. */
-  function make(name: TunnelDeviceName): TunnelLink {
+  function make(name: TunnelDevice): TunnelLink {
     const created = pause.guard(name, () => links.create({ name, kind: kinds[name] }));
     const link = links.find(name);
     if (link === undefined) throw failure(name, { code: "ENODEV" });
@@ -120,7 +102,7 @@ function createDevices({ links, now }: TunnelTools) {
     return link;
   }
 
-  function changeOf(name: TunnelDeviceName, index: number): Change {
+  function changeOf(name: TunnelDevice, index: number): Change {
     const known = changes.get(name);
     if (known?.index === index) return known;
     const fresh = { index, created: false, raised: false, protocol: null };
@@ -129,7 +111,7 @@ function createDevices({ links, now }: TunnelTools) {
   }
 
   return {
-    ensure(name: TunnelDeviceName): boolean {
+    ensure(name: TunnelDevice): boolean {
       const found = links.find(name);
       const link = found ?? make(name);
       if (link.kind !== kinds[name]) {
@@ -168,10 +150,10 @@ function createDevices({ links, now }: TunnelTools) {
 
 /** Keeps from asking the kernel for a module it has just failed to load. */
 function createPause(now: () => number) {
-  const failed = new Map<TunnelDeviceName, { readonly error: Error; readonly untilMs: number }>();
+  const failed = new Map<TunnelDevice, { readonly error: Error; readonly untilMs: number }>();
   return {
     /** What `make` returns; throws the error of the last attempt while it is too soon for the next. */
-    guard<Value>(name: TunnelDeviceName, make: () => Value): Value {
+    guard<Value>(name: TunnelDevice, make: () => Value): Value {
       const last = failed.get(name);
       if (last !== undefined && now() < last.untilMs) throw last.error;
       try {
@@ -249,7 +231,7 @@ function isUnknownKind(error: unknown): error is KernelRequestError {
 }
 
 function failure(
-  name: TunnelDeviceName,
+  name: TunnelDevice,
   error: { readonly code: string; readonly detail?: string },
   options?: ErrorOptions,
 ): KernelRequestError {

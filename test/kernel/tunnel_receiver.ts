@@ -4,16 +4,14 @@
  * JSON document per line. Arguments: the VIPs. Ends when its input does.
  */
 import { KernelRequestError } from "../../ffi/mod.ts";
-import {
-  createTunnelDevices,
-  openTunnelTools,
-  type TunnelDeviceName,
-} from "../../src/shell/tunnel_devices.ts";
+import type { TunnelDevice } from "../../src/core/receiving.ts";
+import { createModules } from "../../src/shell/modules.ts";
+import { openTunnelDevices } from "../../src/shell/tunnel_devices.ts";
 import { guestLibraries } from "./guest.ts";
 
 /** What the process is told. */
 export type ReceiverCommand =
-  | { readonly ensure: TunnelDeviceName }
+  | { readonly ensure: TunnelDevice }
   | { readonly listen: number; readonly family: 4 | 6 }
   | { readonly restore: true };
 
@@ -32,8 +30,7 @@ function tell(line: ReceiverLine): void {
 }
 
 async function serve(vips: readonly string[]): Promise<void> {
-  const tools = openTunnelTools(await guestLibraries());
-  const devices = createTunnelDevices(tools);
+  const devices = openTunnelDevices(await guestLibraries(), createModules());
   const obey = (command: ReceiverCommand) => {
     if ("ensure" in command) return devices.ensure(command.ensure);
     if ("listen" in command) devices.listen(command.listen, command.family);
@@ -56,7 +53,7 @@ async function serve(vips: readonly string[]): Promise<void> {
       tell({ error: error.message });
     }
   }
-  tools.close();
+  devices.close();
   process.exit(0);
 }
 

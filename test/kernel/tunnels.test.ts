@@ -6,8 +6,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type Fou, type Libraries, openFou, openTunnelLinks } from "../../ffi/mod.ts";
+import { createModules } from "../../src/shell/modules.ts";
+import { openTunnelDevices } from "../../src/shell/tunnel_devices.ts";
 import { formatEndpoint } from "../../src/core/address.ts";
-import type { TunnelDeviceName } from "../../src/shell/tunnel_devices.ts";
+import type { TunnelDevice } from "../../src/core/receiving.ts";
 import {
   GUEST_TIMEOUT_MS,
   guestLibraries,
@@ -36,7 +38,7 @@ beforeAll(async () => {
 
 /** A tunnel, as `ipvsadm` says it and as the receiver must be prepared for it. */
 interface Case {
-  readonly device: TunnelDeviceName;
+  readonly device: TunnelDevice;
   readonly type: "ipip" | "gre" | "gue";
   readonly outer: 4 | 6;
   readonly inner: 4 | 6;
@@ -248,14 +250,26 @@ describe("GUE ports", () => {
     expect(() => fou.delete(six)).toThrow("EINVAL");
   });
 
-  test("a module that went and came back is found again, after one ENOENT at most", () => {
+  test("a module that went is loaded by the first listen, and then found again", async () => {
     // Not on a machine where somebody may need the module.
     if (process.env["TROOP_LAB"] !== "uml") return;
     expect(fou.ports()).toEqual([]);
     run("rmmod fou");
     expect(() => fou.ports()).toThrow("ENOENT");
     expect(() => fou.ports()).toThrow("kernel has no FOU: load it with `modprobe fou`");
-    run("modprobe fou");
+    const devices = openTunnelDevices(libraries, createModules());
+    expect(() => devices.listen(GUE_PORT, 4)).toThrow("ENOENT");
+    await until("the module has come", () => {
+      try {
+        devices.listen(GUE_PORT, 4);
+        return true;
+      } catch {
+        return undefined;
+      }
+    });
+    expect(fou.ports()).toMatchObject([{ port: GUE_PORT, version: 4 }]);
+    devices.restore();
+    devices.close();
     expect(fou.ports()).toEqual([]);
   });
 });

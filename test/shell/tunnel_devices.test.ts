@@ -1,13 +1,10 @@
 /** Tunnel devices over a namespace in maps. With real packets: test/kernel/tunnels.test.ts. */
 import { describe, expect, test } from "bun:test";
-import {
-  createTunnelDevices,
-  LOAD_RETRY_MS,
-  type TunnelDeviceName,
-} from "../../src/shell/tunnel_devices.ts";
+import { type TunnelDevice, tunnelDevices } from "../../src/core/receiving.ts";
+import { createTunnelDevices, LOAD_RETRY_MS } from "../../src/shell/tunnel_devices.ts";
 import { createFakeTunnels, type FakeTunnels } from "./fake_tunnels.ts";
 
-const names: TunnelDeviceName[] = ["tunl0", "sit0", "ip6tnl0", "gre0", "ip6gre0"];
+const names: readonly TunnelDevice[] = tunnelDevices;
 
 /** What is there, as `tunl0 up`, and the GUE ports. */
 function shown({ devices, guePorts }: FakeTunnels): string[] {
