@@ -7,9 +7,8 @@ import type { Ip } from "../core/address.ts";
 import type { Config } from "../core/config.ts";
 import type { Home } from "../core/home.ts";
 import type { HostFacts } from "../core/host.ts";
-import type { Service, ServiceName } from "../core/service.ts";
 import type { Status } from "../core/status.ts";
-import type { Finding } from "../ports.ts";
+import type { Finding, Operations } from "../ports.ts";
 
 /** A stream of text for a person or a program. */
 export interface Output {
@@ -33,12 +32,8 @@ export interface HelloMember {
 }
 
 /** A running agent. Every call rejects with a Refusal when it cannot be reached or refuses. */
-export interface RunningAgent {
+export interface RunningAgent extends Omit<Operations, "status" | "counters"> {
   status(): Promise<Status>;
-  addService(service: Service): Promise<string>;
-  removeService(service: ServiceName): Promise<string>;
-  moveVip(vip: Ip, nodeName: string): Promise<string>;
-  leave(): Promise<string>;
 }
 
 /** What `init` and `join` write: everything that has a default may be missing. */

@@ -4,14 +4,18 @@
 import { Command, CommanderError } from "commander";
 import { Refusal } from "../core/refusal.ts";
 import type { CliContext } from "./context.ts";
+import { addConnections } from "./connections.ts";
 import { addDoctor } from "./doctor.ts";
 import { addInit } from "./init.ts";
 import { addJoin } from "./join.ts";
 import { addLeave } from "./leave.ts";
 import { addRun } from "./run.ts";
+import { addServer } from "./server.ts";
 import { addService } from "./service.ts";
 import { addExamples, type AddVerb, EXIT_OK, reportError, type Session, usage } from "./session.ts";
+import { addSettings } from "./settings.ts";
 import { addStatus } from "./status.ts";
+import { addTable } from "./table.ts";
 import { addToken } from "./token.ts";
 import { addVersion } from "./version.ts";
 import { addVip } from "./vip.ts";
@@ -23,7 +27,11 @@ const verbs: readonly AddVerb[] = [
   addRun,
   addStatus,
   addService,
+  addServer,
   addVip,
+  addSettings,
+  addTable,
+  addConnections,
   addToken,
   addDoctor,
   addLeave,

@@ -1,137 +1,76 @@
 /**
- * The words of `troop service` made into a service. Everything wrong with them is refused before any agent is
- * contacted, with what would be right.
+ * The options `troop service add` and `troop service set` share, and those that undo one.
  */
-import { isUsableVip } from "../core/address.ts";
-import {
-  type Check,
-  CHECK_INTERVAL_MS_MAX,
-  CHECK_INTERVAL_MS_MIN,
-  EXPECT_LENGTH_MAX,
-  NO_CHECK,
-  parseCheck,
-  TCP_CHECK,
-} from "../core/check.ts";
-import { formatDuration, parseDuration } from "../core/duration.ts";
-import {
-  formatServiceName,
-  forwardings,
-  parseServiceName,
-  schedulers,
-  type Service,
-  type ServiceName,
-} from "../core/service.ts";
-import { usage } from "./session.ts";
+import type { Command } from "commander";
+import { CHECK_INTERVAL_MS_MAX, CHECK_INTERVAL_MS_MIN } from "../core/check.ts";
+import { formatDuration } from "../core/duration.ts";
+import { forwardings } from "../core/forwarding.ts";
+import { flagNamesOf, PERSISTENCE_S_DEFAULT } from "../core/scheduling.ts";
+import { schedulers } from "../core/service.ts";
 
-/** Options of `troop service add`, as typed. */
-export interface ServiceOptions {
-  readonly scheduler: string;
-  readonly forward: string;
-  readonly check?: string;
-  readonly expect?: string;
-  readonly interval?: string;
-  readonly timeout?: string;
+/** Whether an option's standard is worth a word: only where one applies. */
+export type OptionVerb = "add" | "set";
+
+/** Adds them to a verb. */
+export function addServiceOptions(command: Command, verb: OptionVerb): Command {
+  const standard = (text: string) => verb === "add" ? ` (default: ${text})` : "";
+  const range = `${formatDuration(CHECK_INTERVAL_MS_MIN)} to ${
+    formatDuration(CHECK_INTERVAL_MS_MAX)
+  }`;
+  command
+    .option(
+      "--scheduler <name>",
+      `how connections are spread:\n${schedulers.join(", ")}${standard("wlc")}`,
+    )
+    .option(
+      "--flags <list>",
+      `flags of the scheduler:\n${[...flagNamesOf("sh"), ...flagNamesOf("mh")].join(", ")}`,
+    )
+    .option(
+      "--check <url>",
+      "http://[HOST][:PORT]/PATH, https://..., tcp://[:PORT] or none" +
+        (verb === "add" ? "\n(default: tcp:// for TCP, none for others)" : ""),
+    )
+    .option("--expect <regex>", "text the page must contain (http, https; RE2 syntax)")
+    .option("--interval <time>", `time between two checks, ${range}${standard("1s")}`)
+    .option(
+      "--timeout <time>",
+      `time after which a check has failed${standard("the interval")}`,
+    )
+    .option(
+      "--forward <method>",
+      `how packets reach a server: ${forwardings.join(", ")}${standard("dr")}`,
+    )
+    .option("--tunnel <kind>", "ipip, gue:PORT or gre, with ,csum or ,remcsum behind it")
+    .option("--server-port <n>", "port on the members, where it is another one (nat)")
+    .option(
+      "--persistent [seconds]",
+      `keep a client with its server for so long (alone: ${PERSISTENCE_S_DEFAULT})`,
+    )
+    .option("--netmask <mask>", "clients of one network are one: 24, 255.255.255.0, 64")
+    .option("--weight <n>", `weight of a server that names none${standard("1")}`)
+    .option("--upper <n>", "connections above which a server gets no new ones; 0: none")
+    .option("--lower <n>", "connections below which it gets new ones again")
+    .option("--ops", "one-packet scheduling: every datagram for itself (UDP)")
+    .option("--pe <name>", "persistence engine: sip (by Call-ID), none")
+    .option("--vip <list>", "VIPs of a mark service; the holder of the first balances")
+    .option(
+      "--ports <list>",
+      "ports troop marks for a mark service: tcp/80,udp/5000-5100;\nnone: somebody else makes the rules",
+    );
+  return verb === "set" ? addUndoing(command) : command.option(
+    "--no-members",
+    "only servers entered with `troop server add`",
+  );
 }
 
-/** Reads a service's name; `verb` begins the refusal. */
-export function readServiceName(text: string, verb: string): ServiceName {
-  const name = parseServiceName(text);
-  if (name === undefined) {
-    throw usage(
-      `${verb} ${text}`,
-      `"${text}" is not VIP:PORT`,
-      "write for example 192.0.2.100:80, 192.0.2.100:53/udp or [2001:db8::100]:80",
-    );
-  }
-  return name;
-}
-
-/** Reads the whole service. Throws a usage Refusal. */
-export function readService(text: string, options: ServiceOptions): Service {
-  const name = readServiceName(text, "add service");
-  const attempted = `add service ${formatServiceName(name)}`;
-  if (!isUsableVip(name.address)) {
-    throw usage(
-      attempted,
-      `"${name.address}" cannot be a VIP`,
-      "choose a free address of the LAN, not a loopback, link-local, multicast or broadcast one",
-    );
-  }
-  return {
-    ...name,
-    scheduler: oneOf({ attempted, what: "scheduler", value: options.scheduler }, schedulers),
-    forwarding: oneOf(
-      { attempted, what: "forwarding method", value: options.forward },
-      forwardings,
-    ),
-    check: readCheck(name, attempted, options),
-  };
-}
-
-function oneOf<Value extends string>(
-  { attempted, what, value }: { attempted: string; what: string; value: string },
-  accepted: readonly Value[],
-): Value {
-  const found = accepted.find((item) => item === value);
-  if (found === undefined) {
-    throw usage(attempted, `${what} "${value}" is not known`, `use one of ${accepted.join(", ")}`);
-  }
-  return found;
-}
-
-function readCheck(name: ServiceName, attempted: string, options: ServiceOptions): Check {
-  const intervalMs = readTime(attempted, "--interval", options.interval);
-  const timeoutMs = readTime(attempted, "--timeout", options.timeout) ?? intervalMs;
-  const check = readCheckText(name, attempted, options);
-  if (check.kind === "none" && intervalMs !== undefined) {
-    throw usage(attempted, "there is no check to repeat", "give --check, or leave --interval out");
-  }
-  return {
-    ...check,
-    intervalMs: intervalMs ?? check.intervalMs,
-    timeoutMs: timeoutMs ?? check.timeoutMs,
-  };
-}
-
-function readCheckText(name: ServiceName, attempted: string, options: ServiceOptions): Check {
-  const { expect } = options;
-  if (expect !== undefined && !/^https?:/.test(options.check ?? "")) {
-    throw usage(
-      attempted,
-      "--expect needs a page to look at",
-      "give --check http://:PORT/PATH or https://HOST/PATH with it",
-    );
-  }
-  if (expect !== undefined && expect.length > EXPECT_LENGTH_MAX) {
-    throw usage(
-      attempted,
-      `--expect has ${expect.length} characters`,
-      `use at most ${EXPECT_LENGTH_MAX}`,
-    );
-  }
-  if (options.check === undefined) return name.protocol === "tcp" ? TCP_CHECK : NO_CHECK;
-  const check = parseCheck(options.check, expect === undefined ? {} : { expect });
-  if (typeof check !== "string") return check;
-  // parseCheck's words hold problem and, behind a colon or not, the accepted forms.
-  throw usage(attempted, check, "see `troop service add --help`");
-}
-
-function readTime(attempted: string, option: string, text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const ms = parseDuration(text);
-  if (ms === undefined) {
-    throw usage(
-      attempted,
-      `${option} "${text}" is not a time`,
-      "write for example 500ms, 1s or 2m",
-    );
-  }
-  if (ms < CHECK_INTERVAL_MS_MIN || ms > CHECK_INTERVAL_MS_MAX) {
-    throw usage(
-      attempted,
-      `${option} "${text}" is out of range`,
-      `use ${formatDuration(CHECK_INTERVAL_MS_MIN)} to ${formatDuration(CHECK_INTERVAL_MS_MAX)}`,
-    );
-  }
-  return ms;
+function addUndoing(command: Command): Command {
+  return command
+    .option("--members", "members of the cluster are candidates again")
+    .option("--no-members", "only servers entered with `troop server add`")
+    .option("--no-persistent", "every connection is spread anew")
+    .option("--no-flags", "no scheduler flags")
+    .option("--no-ops", "connections, not single datagrams")
+    .option("--no-expect", "any page with a status of 2xx is enough")
+    .option("--no-server-port", "members have the service's own port");
 }

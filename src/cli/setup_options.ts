@@ -9,6 +9,7 @@ import { nameSchema } from "../core/document.ts";
 import { choosePlace, describeLinks, type HostFacts, nodeNameFrom } from "../core/host.ts";
 import { NAME_LENGTH_MAX, NODE_PATHS_MAX } from "../core/limits.ts";
 import { usage } from "./session.ts";
+import { readNumber } from "./words.ts";
 
 /** The options, as typed. */
 export interface SetupOptions {
@@ -151,20 +152,6 @@ function readPriority(attempted: string, text: string | undefined): Pick<NodeSet
   return {
     priority: readNumber(attempted, { option: "--priority", text, min: 0, max: PRIORITY_MAX }),
   };
-}
-
-function readNumber(
-  attempted: string,
-  { option, text, min, max }: {
-    readonly option: string;
-    readonly text: string;
-    readonly min: number;
-    readonly max: number;
-  },
-): number {
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : NaN;
-  if (value >= min && value <= max) return value;
-  throw usage(attempted, `${option} "${text}" is not a number from ${min} to ${max}`, "correct it");
 }
 
 function readHttp(attempted: string, text: string | undefined): Pick<NodeSetup, "http"> {

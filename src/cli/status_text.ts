@@ -1,19 +1,11 @@
 /**
  * The status document as a person reads it: nodes, VIPs, services with their servers, and what is wrong.
  */
-import { formatEndpoint } from "../core/address.ts";
 import { formatDuration } from "../core/duration.ts";
-import { formatServiceName } from "../core/service.ts";
-import type { Status, StatusNode, StatusServer, StatusService } from "../core/status.ts";
-import {
-  type Cell,
-  printable,
-  type Row,
-  tableText,
-  type TextStyle,
-  type Tone,
-  toned,
-} from "./table_text.ts";
+import type { Status, StatusNode, StatusService } from "../core/status.ts";
+import { servicesText } from "./services_text.ts";
+import { type Cell, printable, tableText, type TextStyle, type Tone, toned } from "./table_text.ts";
+import { vipsText } from "./vips_text.ts";
 
 /** Writes the whole status. */
 export function statusText(status: Status, style: TextStyle): string {
@@ -24,7 +16,7 @@ export function statusText(status: Status, style: TextStyle): string {
   return [
     printable(head.trimEnd()) + "\n",
     nodesText(status, style),
-    status.vips.length > 0 ? vipsText(status, style) : "",
+    status.vips.length > 0 ? vipsText(status.vips, style) : "",
     servicesText(status.services, style),
     hints.map((hint) => `${toned("!", "bad", style)} ${printable(hint)}\n`).join(""),
   ].filter((part) => part !== "").join("\n");
@@ -62,61 +54,6 @@ function rolesText({ director, realServer }: StatusNode): string {
   return director ? "director" : realServer ? "server" : "none";
 }
 
-function vipsText({ vips }: Status, style: TextStyle): string {
-  return tableText({
-    heading: ["VIP", "HOLDER", "INTERFACE", "EPOCH", "WHY"],
-    rows: vips.map((vip) => [
-      vip.address,
-      vip.holder === null ? { text: "NOBODY", tone: "bad" } : { text: vip.holder, tone: "good" },
-      vip.interface,
-      String(vip.epoch),
-      vip.reason,
-    ]),
-    rightAligned: [3],
-  }, style);
-}
-
-/** Writes services with their servers; a line that says how to add one when there is none. */
-export function servicesText(services: readonly StatusService[], style: TextStyle): string {
-  if (services.length === 0) {
-    return "no services yet; add one with `troop service add VIP:PORT`\n";
-  }
-  return tableText({
-    heading: ["SERVICE / SERVER", "NODE", "STATE", "WEIGHT", "ACTIVE", "INACT", "WHY"],
-    rows: services.flatMap((service) => [
-      serviceRow(service),
-      ...service.servers.map(serverRow),
-    ]),
-    rightAligned: [3, 4, 5],
-  }, style);
-}
-
-function serviceRow(service: StatusService): Row {
-  const total = service.servers.length;
-  const up = service.servers.filter((server) => server.up).length;
-  const { scheduler, forwarding, check } = service;
-  return {
-    line: [
-      { text: formatServiceName(service), tone: "heading" },
-      up > 0 ? { text: `${up} of ${total} up`, tone: "good" } : { text: "DOWN", tone: "bad" },
-      `${scheduler} ${forwarding}`,
-      `check ${check}`,
-    ],
-  };
-}
-
-function serverRow(server: StatusServer): Cell[] {
-  return [
-    `  ${formatEndpoint(server)}`,
-    server.node,
-    server.up ? { text: "up", tone: "good" } : { text: "DOWN", tone: "bad" },
-    String(server.weight),
-    String(server.activeConnections),
-    String(server.inactiveConnections),
-    server.reason,
-  ];
-}
-
 /** What a person should look at, worst first; empty when all is well. */
 export function statusHints(status: Status): string[] {
   return [
@@ -132,13 +69,16 @@ export function statusHints(status: Status): string[] {
   ];
 }
 
-function serviceHints(service: StatusService): string[] {
-  const name = formatServiceName(service);
-  if (service.servers.length === 0) {
-    return [`service ${name} has no servers: no node of the cluster is a real server`];
+function serviceHints({ name, servers, members }: StatusService): string[] {
+  const candidates = servers.filter(({ draining }) => !draining);
+  const [first] = candidates;
+  if (first === undefined) {
+    return [
+      members
+        ? `service ${name} has no servers: no node of the cluster is a real server`
+        : `service ${name} has no servers; enter one with \`troop server add ${name} ADDRESS\``,
+    ];
   }
-  const down = service.servers.filter((server) => !server.up);
-  if (down.length < service.servers.length) return [];
-  const [first] = down;
-  return [`service ${name} has no server up; ${first?.node}: ${first?.reason}`];
+  if (candidates.some(({ up }) => up)) return [];
+  return [`service ${name} has no server up; ${first.node || first.address}: ${first.reason}`];
 }

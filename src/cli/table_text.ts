@@ -44,7 +44,11 @@ export function tableText(
   const head = heading.map((text): Cell => ({ text, tone: "heading" }));
   const lines: Row[] = [head, ...rows];
   const widths = heading.map((_, column) =>
-    Math.max(...lines.map((row) => "line" in row ? 0 : textWidth(plainText(row[column]))))
+    // Not Math.max(...): a hundred thousand arguments are too many for a call.
+    lines.reduce(
+      (widest, row) => "line" in row ? widest : Math.max(widest, textWidth(plainText(row[column]))),
+      0,
+    )
   );
   return lines.map((row) =>
     "line" in row ? lineText(row.line, style) : rowText(row, { widths, rightAligned }, style)

@@ -1,19 +1,28 @@
 /**
- * The admin API: what changes a cluster. It is served on the Unix socket only, whose file mode is its guard.
+ * The admin API: everything operators ask and order. It is served on the Unix socket only, whose file mode is its guard.
  */
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
+import type { ConnectionFilter } from "../core/connection.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Operations } from "../ports.ts";
 import {
   addServiceSchema,
   ADMIN_BODY_BYTES_MAX,
   ADMIN_PREFIX,
+  connectionsSchema,
   moveVipSchema,
+  removeServerSchema,
   removeServiceSchema,
+  removeVipSchema,
+  serverSchema,
+  setServiceSchema,
+  settingSchema,
+  vipOrderSchema,
   wireRefusal,
 } from "./admin_wire.ts";
+import { answerJson } from "./json_pieces.ts";
 
 /** What the API works on. */
 export interface AdminOptions {
@@ -30,23 +39,84 @@ export function adminApp({ operations, onFault }: AdminOptions): Hono {
     onError: (context) =>
       refuse(context, usage(context, `the body has more than ${ADMIN_BODY_BYTES_MAX} bytes`), 413),
   }));
-  app.get("/status", (context) => context.json(operations.status()));
-  app.post("/services", async (context) => {
-    const { service } = await body(context, addServiceSchema);
-    return done(context, await operations.addService(service));
-  });
-  app.post("/services/remove", async (context) => {
-    const name = await body(context, removeServiceSchema);
-    return done(context, await operations.removeService(name));
-  });
-  app.post("/vips/move", async (context) => {
-    const { vip, node } = await body(context, moveVipSchema);
-    return done(context, await operations.moveVip(vip, node));
-  });
+  addQuestions(app, operations);
+  addServiceOrders(app, operations);
+  addServerOrders(app, operations);
+  addVipOrders(app, operations);
+  order(app, "/settings", settingSchema, ({ name, value }) => operations.setSetting(name, value));
   app.post("/leave", async (context) => done(context, await operations.leave()));
   app.notFound((context) => refuse(context, usage(context, "there is no such route"), 404));
   app.onError((error, context) => answerError(context, error, onFault));
   return app;
+}
+
+function addQuestions(app: Hono, operations: Operations): void {
+  app.get("/status", (context) => answerJson(context, operations.status()));
+  app.get("/table", async (context) => answerJson(context, { rows: await operations.table() }));
+  app.post("/connections", async (context) => {
+    const { limit, service, server, serverPort } = await body(context, connectionsSchema);
+    const filter: ConnectionFilter = {
+      limit,
+      ...(service === undefined ? {} : { service }),
+      ...(server === undefined ? {} : { server }),
+      ...(serverPort === undefined ? {} : { serverPort }),
+    };
+    return answerJson(context, await operations.connections(filter));
+  });
+}
+
+function addServiceOrders(app: Hono, operations: Operations): void {
+  order(app, "/services", addServiceSchema, ({ service }) => operations.addService(service));
+  order(
+    app,
+    "/services/set",
+    setServiceSchema,
+    ({ service, change }) => operations.setService(service, change),
+  );
+  order(
+    app,
+    "/services/remove",
+    removeServiceSchema,
+    ({ service }) => operations.removeService(service),
+  );
+}
+
+function addServerOrders(app: Hono, operations: Operations): void {
+  order(
+    app,
+    "/servers",
+    serverSchema,
+    ({ service, server, settings }) => operations.addServer(service, server, settings),
+  );
+  order(
+    app,
+    "/servers/set",
+    serverSchema,
+    ({ service, server, settings }) => operations.setServer(service, server, settings),
+  );
+  order(
+    app,
+    "/servers/remove",
+    removeServerSchema,
+    ({ service, server, now }) => operations.removeServer(service, server, now),
+  );
+}
+
+function addVipOrders(app: Hono, operations: Operations): void {
+  order(app, "/vips", vipOrderSchema, ({ vip, settings }) => operations.addVip(vip, settings));
+  order(app, "/vips/set", vipOrderSchema, ({ vip, settings }) => operations.setVip(vip, settings));
+  order(app, "/vips/remove", removeVipSchema, ({ vip }) => operations.removeVip(vip));
+  order(app, "/vips/move", moveVipSchema, ({ vip, node }) => operations.moveVip(vip, node));
+}
+
+/** A route that changes something and answers with a line for the person who asked. */
+function order<Schema extends z.ZodType>(
+  app: Hono,
+  path: string,
+  schema: Schema,
+  work: (order: z.infer<Schema>) => Promise<string>,
+): void {
+  app.post(path, async (context) => done(context, await work(await body(context, schema))));
 }
 
 function done(context: Context, message: string): Response {

@@ -2,48 +2,117 @@
  * The command line's side of the admin API: asks the running agent over its Unix socket.
  */
 import { z } from "zod";
-import type { Ip } from "../core/address.ts";
 import { callOf, type Home, SOCKET_PATH_BYTES_MAX } from "../core/home.ts";
+import type { ConnectionListing } from "../core/connection.ts";
+import { formatServerRef } from "../core/order.ts";
 import { Refusal } from "../core/refusal.ts";
-import { formatServiceName, type Service, type ServiceName } from "../core/service.ts";
+import { formatServiceName, nameOf } from "../core/service.ts";
 import { type Status, statusSchema } from "../core/status.ts";
-import { ADMIN_PREFIX, doneSchema, refusedSchema } from "./admin_wire.ts";
+import type { ObservedService } from "../core/table.ts";
+import type { Operations } from "../ports.ts";
+import {
+  ADMIN_PREFIX,
+  connectionListingSchema,
+  doneSchema,
+  refusedSchema,
+  tableSchema,
+} from "./admin_wire.ts";
 
 /** Longest wait for an answer, ms: a move or a leave hands over with pauses of some seconds. */
 const ANSWER_MS_MAX = 60_000;
 
 /** A running agent as the command line sees it. Every call rejects with a {@link Refusal}. */
-export interface AdminClient {
+export interface AdminClient extends Omit<Operations, "status" | "counters"> {
   status(): Promise<Status>;
-  addService(service: Service): Promise<string>;
-  removeService(service: ServiceName): Promise<string>;
-  moveVip(vip: Ip, nodeName: string): Promise<string>;
-  leave(): Promise<string>;
 }
+
+/** Sends an order and returns the line that answers it. */
+type Order = (attempted: string, path: string, body: unknown) => Promise<string>;
 
 /** The client of the agent of this home. Nothing is contacted before the first call. */
 export function adminClient(home: Home): AdminClient {
   const ask = (attempted: string, path: string, body?: unknown) =>
     request(home, { attempted, path, ...(body === undefined ? {} : { body }) });
-  const order = async (attempted: string, path: string, body: unknown) =>
+  // As it came: a newer agent may tell more than this program knows, and --json hands it on.
+  const known = <Schema extends z.ZodType>(attempted: string, schema: Schema, raw: unknown) => {
+    read(home, { attempted, schema, raw });
+    return raw;
+  };
+  const order: Order = async (attempted, path, body) =>
     read(home, { attempted, schema: doneSchema, raw: await ask(attempted, path, body) }).message;
   return {
-    status: async () => {
-      const raw = await ask("status", "/status");
-      read(home, { attempted: "status", schema: statusSchema, raw });
-      // As it came: a newer agent may tell more than this program knows, and --json hands it on.
-      return raw as Status;
+    status: async () => known("status", statusSchema, await ask("status", "/status")) as Status,
+    table: async () => {
+      const attempted = "read the table";
+      const raw = known(attempted, tableSchema, await ask(attempted, "/table"));
+      return (raw as { readonly rows: ObservedService[] }).rows;
     },
+    connections: async (filter) => {
+      const attempted = "list connections";
+      const raw = await ask(attempted, "/connections", filter);
+      return known(attempted, connectionListingSchema, raw) as ConnectionListing;
+    },
+    ...serviceOrders(order),
+    ...serverOrders(order),
+    ...vipOrders(order),
+    setSetting: (name, value) =>
+      order(value === null ? `reset ${name}` : `set ${name} to ${value}`, "/settings", {
+        name,
+        value,
+      }),
+    leave: () => order("leave", "/leave", {}),
+  };
+}
+
+function serviceOrders(
+  order: Order,
+): Pick<AdminClient, "addService" | "setService" | "removeService"> {
+  return {
     addService: (service) =>
       order(`add service ${formatServiceName(service)}`, "/services", { service }),
-    removeService: ({ address, port, protocol }) =>
+    setService: (name, change) =>
+      order(`change service ${formatServiceName(name)}`, "/services/set", {
+        service: nameOf(name),
+        change,
+      }),
+    removeService: (name) =>
+      order(`remove service ${formatServiceName(name)}`, "/services/remove", {
+        service: nameOf(name),
+      }),
+  };
+}
+
+function serverOrders(order: Order): Pick<AdminClient, "addServer" | "setServer" | "removeServer"> {
+  return {
+    addServer: (name, server, settings) =>
+      order(`add server ${formatServerRef(server)} to ${formatServiceName(name)}`, "/servers", {
+        service: nameOf(name),
+        server,
+        settings,
+      }),
+    setServer: (name, server, settings) =>
       order(
-        `remove service ${formatServiceName({ address, port, protocol })}`,
-        "/services/remove",
-        { address, port, protocol },
+        `change server ${formatServerRef(server)} of ${formatServiceName(name)}`,
+        "/servers/set",
+        { service: nameOf(name), server, settings },
       ),
+    removeServer: (name, server, now) =>
+      order(
+        `remove server ${formatServerRef(server)} from ${formatServiceName(name)}`,
+        "/servers/remove",
+        { service: nameOf(name), server, now },
+      ),
+  };
+}
+
+function vipOrders(
+  order: Order,
+): Pick<AdminClient, "addVip" | "setVip" | "removeVip" | "moveVip"> {
+  return {
+    addVip: (vip, settings) => order(`add VIP ${vip}`, "/vips", { vip, settings }),
+    setVip: (vip, settings) => order(`change VIP ${vip}`, "/vips/set", { vip, settings }),
+    removeVip: (vip) => order(`remove VIP ${vip}`, "/vips/remove", { vip }),
     moveVip: (vip, node) => order(`move VIP ${vip} to ${node}`, "/vips/move", { vip, node }),
-    leave: () => order("leave", "/leave", {}),
   };
 }
 

@@ -1,31 +1,128 @@
 /**
- * What goes over the admin socket: routes and bodies, shared by the agent's side and the command line's side.
+ * What goes over the admin socket: routes, bodies and answers, shared by the agent's side and the command line's side.
+ *
+ * Names of services, servers and VIPs are in bodies and not in paths, because they have characters a path has to escape.
  */
 import { z } from "zod";
-import { parseIp } from "../core/address.ts";
+import { type Ip, parseIp, PORT_MAX } from "../core/address.ts";
 import { nameSchema } from "../core/document.ts";
-import { Refusal } from "../core/refusal.ts";
-import { protocols, serviceSchema } from "../core/service.ts";
+import { serverChangeSchema, serverRefSchema, vipChangeSchema } from "../core/order.ts";
+import type { Refusal } from "../core/refusal.ts";
+import {
+  serviceChangeSchema,
+  serviceNameSchema,
+  serviceSchema,
+  vipSchema,
+} from "../core/service.ts";
+import { settingNames } from "../core/settings.ts";
 
 /** Prefix of every admin route; the number changes when a body changes its meaning. */
 export const ADMIN_PREFIX = "/admin/v1";
-/** Largest accepted body: the largest service, with room. */
-export const ADMIN_BODY_BYTES_MAX = 16_384;
+/**
+ * Largest accepted body. The largest order is a service whose check has the longest path, host and expression, each
+ * character written in six: 30 KB. A VIP that prefers 256 nodes with the longest names has 17 KB.
+ */
+export const ADMIN_BODY_BYTES_MAX = 65_536;
+/** Most connections of one answer: some 25 MB of JSON. Counting goes on beyond it. */
+export const CONNECTIONS_LIMIT_MAX = 100_000;
+
+const addressSchema: z.ZodType<Ip> = z.string().refine((text) => parseIp(text) === text, {
+  message: "is not a canonical address",
+});
 
 /** Body of `POST /services`. */
 export const addServiceSchema = z.strictObject({ service: serviceSchema });
+/** Body of `POST /services/set`. */
+export const setServiceSchema = z.strictObject({
+  service: serviceNameSchema,
+  change: serviceChangeSchema,
+});
+/** Body of `POST /services/remove`. */
+export const removeServiceSchema = z.strictObject({ service: serviceNameSchema });
 
-/** Body of `POST /services/remove`. A body and not a path, because an endpoint has characters a path has to escape. */
-export const removeServiceSchema = z.strictObject({
-  address: serviceSchema.shape.address,
-  port: serviceSchema.shape.port,
-  protocol: z.enum(protocols),
+const serverOf = { service: serviceNameSchema, server: serverRefSchema };
+/** Body of `POST /servers` and `POST /servers/set`. */
+export const serverSchema = z.strictObject({ ...serverOf, settings: serverChangeSchema });
+/** Body of `POST /servers/remove`. */
+export const removeServerSchema = z.strictObject({ ...serverOf, now: z.boolean() });
+
+/** Body of `POST /vips` and `POST /vips/set`. */
+export const vipOrderSchema = z.strictObject({ vip: vipSchema, settings: vipChangeSchema });
+/** Body of `POST /vips/remove`. */
+export const removeVipSchema = z.strictObject({ vip: addressSchema });
+/** Body of `POST /vips/move`. */
+export const moveVipSchema = z.strictObject({ vip: addressSchema, node: nameSchema });
+
+/** Body of `POST /settings`. A null value: back to the standard. What a setting takes, core/settings.ts says. */
+export const settingSchema = z.strictObject({
+  name: z.enum(settingNames),
+  value: z.string().min(1).max(64).nullable(),
 });
 
-/** Body of `POST /vips/move`. */
-export const moveVipSchema = z.strictObject({
-  vip: z.string().refine((text) => parseIp(text) === text, "is not a canonical address"),
-  node: nameSchema,
+/** Body of `POST /connections`: a question, whose parts would have to be escaped in a path. */
+export const connectionsSchema = z.strictObject({
+  service: serviceNameSchema.optional(),
+  server: addressSchema.optional(),
+  serverPort: z.int().min(0).max(PORT_MAX).optional(),
+  limit: z.int().min(0).max(CONNECTIONS_LIMIT_MAX),
+});
+
+const count = z.number();
+const rates = z.looseObject({
+  connectionsPerS: count,
+  inPacketsPerS: count,
+  outPacketsPerS: count,
+  inBytesPerS: count,
+  outBytesPerS: count,
+});
+const traffic = {
+  connections: count,
+  inPackets: count,
+  outPackets: count,
+  inBytes: count,
+  outBytes: count,
+  rates,
+};
+const row = z.looseObject({
+  protocol: z.string(),
+  scheduler: z.string(),
+  flags: z.array(z.string()),
+  persistence: z.looseObject({ timeoutS: count }).nullable(),
+  traffic: z.looseObject(traffic),
+  servers: z.array(z.looseObject({
+    address: z.string(),
+    port: count,
+    weight: count,
+    forwarding: z.string(),
+    tunnel: z.looseObject({ kind: z.string() }).nullable(),
+    counters: z.looseObject({
+      activeConnections: count,
+      inactiveConnections: count,
+      persistentConnections: count,
+      ...traffic,
+    }),
+  })),
+});
+/** Answer of `GET /table`, as far as it is printed. */
+export const tableSchema = z.object({ rows: z.array(row) });
+
+/** Answer of `POST /connections`. */
+export const connectionListingSchema = z.object({
+  connections: z.array(z.object({
+    protocol: z.string(),
+    client: z.string(),
+    clientPort: count,
+    virtual: z.string(),
+    virtualPort: count,
+    server: z.string(),
+    serverPort: count,
+    state: z.string(),
+    expiresS: count,
+    engine: z.string(),
+    engineData: z.string(),
+  })),
+  matched: count,
+  total: count,
 });
 
 /** Answer of everything that was done: a line for the person who asked. */

@@ -122,13 +122,12 @@ function serverFamilies(): MetricFamily[] {
     type: "gauge",
     labels: ["service", "server", "node"],
     samples: ({ status }) =>
-      status.services.flatMap((service) => {
-        const key = formatServiceName(service);
-        return service.servers.map((server): Sample => [
-          [key, formatEndpoint(server), server.node],
+      status.services.flatMap(({ name: service, servers }) =>
+        servers.map((server): Sample => [
+          [service, formatEndpoint(server), server.node],
           value(server),
-        ]);
-      }),
+        ])
+      ),
   });
   const perService = (
     name: string,
@@ -139,8 +138,7 @@ function serverFamilies(): MetricFamily[] {
     help,
     type: "gauge",
     labels: ["service"],
-    samples: ({ status }) =>
-      status.services.map((service) => [[formatServiceName(service)], value(service)]),
+    samples: ({ status }) => status.services.map((service) => [[service.name], value(service)]),
   });
   return [
     perService(

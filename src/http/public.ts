@@ -6,6 +6,7 @@ import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { statusJsonSchema } from "../core/status_schema.ts";
 import type { Operations } from "../ports.ts";
+import { answerJson } from "./json_pieces.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
 
 /** What the endpoint shows. */
@@ -28,7 +29,7 @@ export function publicApp({ operations, health, onFault }: PublicOptions): Hono 
     await next();
   });
   app.get("/", (context) => index(context, operations));
-  app.get("/api/v1/status", (context) => context.json(operations.status()));
+  app.get("/api/v1/status", (context) => answerJson(context, operations.status()));
   app.get("/api/v1/schema", (context) => context.json(statusJsonSchema()));
   app.get("/healthz", (context) => {
     const problem = health();

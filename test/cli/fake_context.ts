@@ -6,7 +6,13 @@ import { type Config, configSchema } from "../../src/core/config.ts";
 import { type Home, homeIn, SYSTEM_HOME } from "../../src/core/home.ts";
 import type { HostFacts } from "../../src/core/host.ts";
 import { Refusal } from "../../src/core/refusal.ts";
-import type { CliContext, ConfigDraft, HelloAnswer, Output } from "../../src/cli/context.ts";
+import type {
+  CliContext,
+  ConfigDraft,
+  HelloAnswer,
+  Output,
+  RunningAgent,
+} from "../../src/cli/context.ts";
 import { runCli } from "../../src/cli/program.ts";
 import type { Endpoint } from "../../src/core/address.ts";
 import { FakeOperations } from "../http/fake_operations.ts";
@@ -122,11 +128,22 @@ export class FakeWorld {
   }
 }
 
-function bind(operations: FakeOperations) {
+/** The calls of a running agent, which may be taken from it one by one. */
+function bind(operations: FakeOperations): Omit<RunningAgent, "status"> {
   return {
-    addService: operations.addService.bind(operations),
-    removeService: operations.removeService.bind(operations),
-    moveVip: operations.moveVip.bind(operations),
-    leave: operations.leave.bind(operations),
+    table: () => operations.table(),
+    connections: (filter) => operations.connections(filter),
+    addService: (service) => operations.addService(service),
+    setService: (name, change) => operations.setService(name, change),
+    removeService: (name) => operations.removeService(name),
+    addServer: (name, server, settings) => operations.addServer(name, server, settings),
+    setServer: (name, server, change) => operations.setServer(name, server, change),
+    removeServer: (name, server, now) => operations.removeServer(name, server, now),
+    addVip: (vip, settings) => operations.addVip(vip, settings),
+    setVip: (vip, change) => operations.setVip(vip, change),
+    removeVip: (vip) => operations.removeVip(vip),
+    moveVip: (vip, node) => operations.moveVip(vip, node),
+    setSetting: (name, value) => operations.setSetting(name, value),
+    leave: () => operations.leave(),
   };
 }

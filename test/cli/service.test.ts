@@ -1,7 +1,7 @@
 /** `troop service`: words become a service, and wrong words are refused before anybody is contacted. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { checkSchema } from "../../src/core/check.ts";
-import { schedulers } from "../../src/core/service.ts";
+import { schedulers, serviceSchema } from "../../src/core/service.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 let world: FakeWorld;
@@ -58,33 +58,150 @@ describe("troop service add", () => {
       { port: 443 },
       { kind: "https", port: null, host: "www.example.org" },
     ],
+    ["SCTP without a check", ["192.0.2.100:36412/sctp"], { port: 36412, protocol: "sctp" }, {
+      kind: "none",
+      port: null,
+    }],
+    [
+      "every port, persistent and without a check",
+      ["192.0.2.100:0", "--persistent"],
+      { port: 0, persistence: { timeoutS: 360, prefixLength: null, engine: null } },
+      { kind: "none", port: null },
+    ],
+    [
+      "persistence with its time, netmask and engine",
+      ["192.0.2.100:5060/udp", "--persistent", "5m", "--netmask", "255.255.255.0", "--pe", "sip"],
+      {
+        port: 5060,
+        protocol: "udp",
+        persistence: { timeoutS: 300, prefixLength: 24, engine: "sip" },
+      },
+      { kind: "none", port: null },
+    ],
+    [
+      "bare seconds and an IPv6 prefix length",
+      ["[2001:db8::100]:80", "--persistent", "90", "--netmask", "64"],
+      {
+        address: "2001:db8::100",
+        persistence: { timeoutS: 90, prefixLength: 64, engine: null },
+      },
+      { kind: "tcp", port: null },
+    ],
+    [
+      "flags by their names, in the kernel's order, each once",
+      ["192.0.2.100:80", "--scheduler", "sh", "--flags", "sh-port,sh-fallback,sh-port"],
+      { scheduler: "sh", flags: ["flag-1", "flag-2"] },
+      { kind: "tcp", port: null },
+    ],
+    ["one-packet scheduling", ["192.0.2.100:53/udp", "--ops"], {
+      port: 53,
+      protocol: "udp",
+      onePacket: true,
+    }, { kind: "none", port: null }],
+    [
+      "NAT with another port on the servers",
+      ["192.0.2.100:80", "--forward", "nat", "--server-port", "8080"],
+      { forwarding: "nat", serverPort: 8080 },
+      { kind: "tcp", port: null },
+    ],
+    ["a tunnel by the method", ["192.0.2.100:80", "--forward", "tunnel"], {
+      forwarding: "tunnel",
+      tunnel: { kind: "ipip", port: 0, checksum: "none" },
+    }, { kind: "tcp", port: null }],
+    ["a tunnel by its kind alone", ["192.0.2.100:80", "--tunnel", "gue:6080,remcsum"], {
+      forwarding: "tunnel",
+      tunnel: { kind: "gue", port: 6080, checksum: "remcsum" },
+    }, { kind: "tcp", port: null }],
+    [
+      "weight and thresholds, for servers entered by hand only",
+      ["192.0.2.100:80", "--weight", "3", "--upper", "100", "--lower", "80", "--no-members"],
+      { weight: 3, upper: 100, lower: 80, members: false },
+      { kind: "tcp", port: null },
+    ],
   ])("adds %s", async (_, argv, fields, check) => {
     const { code, err } = await world.call("service", "add", ...argv);
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect([...world.operations.services.values()]).toEqual([{
-      address: "192.0.2.100",
-      port: 80,
-      protocol: "tcp",
-      scheduler: "wlc",
-      forwarding: "dr",
-      ...fields,
-      check: checkSchema.parse(check),
-    } as never]);
+    expect([...world.operations.services.values()]).toEqual([
+      serviceSchema.parse({
+        address: "192.0.2.100",
+        port: 80,
+        protocol: "tcp",
+        scheduler: "wlc",
+        forwarding: "dr",
+        ...fields,
+        check: checkSchema.parse(check),
+      }),
+    ]);
+  });
+
+  test.each([
+    [
+      "somebody else's mark, without a check",
+      ["fwmark:7", "--vip", "192.0.2.100"],
+      { mark: 7, ports: [] },
+      { kind: "none", port: null },
+    ],
+    [
+      "ports that troop marks, checked by the first one",
+      ["fwmark:7", "--vip", "192.0.2.100,192.0.2.101", "--ports", "tcp/80,tcp/443,udp/5000-5100"],
+      {
+        mark: 7,
+        vips: ["192.0.2.100", "192.0.2.101"],
+        ports: [
+          { protocol: "tcp", first: 80, last: 80 },
+          { protocol: "tcp", first: 443, last: 443 },
+          { protocol: "udp", first: 5000, last: 5100 },
+        ],
+      },
+      { kind: "tcp", port: 80 },
+    ],
+    [
+      "UDP first, without a check",
+      ["fwmark:7", "--vip", "192.0.2.100", "--ports", "udp/53,tcp/53"],
+      {
+        mark: 7,
+        ports: [
+          { protocol: "udp", first: 53, last: 53 },
+          { protocol: "tcp", first: 53, last: 53 },
+        ],
+      },
+      { kind: "none", port: null },
+    ],
+    [
+      "an IPv6 mark with a check of a page",
+      ["fwmark6:4294967295", "--vip", "2001:DB8::100", "--check", "http://:80/"],
+      { family: 6, mark: 4_294_967_295, vips: ["2001:db8::100"] },
+      { kind: "http", port: 80 },
+    ],
+  ])("adds a mark service: %s", async (_, argv, fields, check) => {
+    const { code, err } = await world.call("service", "add", ...argv);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect([...world.operations.services.values()]).toEqual([
+      serviceSchema.parse({
+        protocol: "fwm",
+        family: 4,
+        vips: ["192.0.2.100"],
+        scheduler: "wlc",
+        forwarding: "dr",
+        ...fields,
+        check: checkSchema.parse(check),
+      }),
+    ]);
   });
 
   const VIP = "192.0.2.100:80";
   test.each([
     [
       ["192.0.2.300:80"],
-      'add service 192.0.2.300:80: "192.0.2.300:80" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp or [2001:db8::100]:80',
+      'add service 192.0.2.300:80: "192.0.2.300:80" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp, [2001:db8::100]:80 or fwmark:1',
     ],
     [
       ["192.0.2.100"],
-      'add service 192.0.2.100: "192.0.2.100" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp or [2001:db8::100]:80',
+      'add service 192.0.2.100: "192.0.2.100" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp, [2001:db8::100]:80 or fwmark:1',
     ],
     [
-      ["192.0.2.100:80/sctp"],
-      'add service 192.0.2.100:80/sctp: "192.0.2.100:80/sctp" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp or [2001:db8::100]:80',
+      ["192.0.2.100:80/dccp"],
+      'add service 192.0.2.100:80/dccp: "192.0.2.100:80/dccp" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp, [2001:db8::100]:80 or fwmark:1',
     ],
     [
       ["127.0.0.1:80"],
@@ -99,8 +216,8 @@ describe("troop service add", () => {
       `add service ${VIP}: scheduler "xyz" is not known; use one of ${schedulers.join(", ")}`,
     ],
     [
-      [VIP, "--forward", "nat"],
-      `add service ${VIP}: forwarding method "nat" is not known; use one of dr`,
+      [VIP, "--forward", "bypass"],
+      `add service ${VIP}: forwarding method "bypass" is not known; use one of dr, nat, tunnel`,
     ],
     [
       [VIP, "--check", "ftp://x"],
@@ -125,6 +242,118 @@ describe("troop service add", () => {
     [
       [VIP, "--timeout", "2h"],
       `add service ${VIP}: --timeout "2h" is out of range; use 100 ms to 1 h`,
+    ],
+    [
+      ["192.0.2.100:0"],
+      "add service 192.0.2.100:0: port 0 takes every port, which needs persistence; give --persistent with it",
+    ],
+    [
+      ["192.0.2.100:0", "--persistent", "--check", "tcp://"],
+      "add service 192.0.2.100:0: the check must name a port (tcp://:80), for the service has none of its own; see `troop service add --help`",
+    ],
+    [
+      [VIP, "--persistent", "soon"],
+      `add service ${VIP}: --persistent "soon" is not a time in whole seconds; write for example 300, 30s or 5m`,
+    ],
+    [
+      [VIP, "--persistent", "0"],
+      `add service ${VIP}: --persistent "0" is out of range; use 1 to 2678400 seconds`,
+    ],
+    [
+      [VIP, "--netmask", "24"],
+      `add service ${VIP}: --netmask needs persistence; give --persistent with it`,
+    ],
+    [
+      [VIP, "--pe", "sip"],
+      `add service ${VIP}: --pe needs persistence; give --persistent with it`,
+    ],
+    [
+      [VIP, "--persistent", "--pe", "sip"],
+      `add service ${VIP}: the persistence engine sip reads UDP only; see \`troop service add --help\``,
+    ],
+    [
+      [VIP, "--persistent", "--netmask", "255.0.255.0"],
+      `add service ${VIP}: --netmask "255.0.255.0" is no IPv4 netmask; write 1 to 32, or for example 255.255.255.0`,
+    ],
+    [
+      [VIP, "--persistent", "--netmask", "64"],
+      `add service ${VIP}: --netmask "64" is no IPv4 netmask; write 1 to 32, or for example 255.255.255.0`,
+    ],
+    [
+      ["[2001:db8::100]:80", "--persistent", "--netmask", "255.255.255.0"],
+      'add service [2001:db8::100]:80: --netmask "255.255.255.0" is no IPv6 netmask; write 1 to 128',
+    ],
+    [
+      [VIP, "--flags", "sh-port"],
+      `add service ${VIP}: scheduler wlc has no flag "sh-port"; only sh and mh have flags`,
+    ],
+    [
+      [VIP, "--scheduler", "mh", "--flags", "sh-port"],
+      `add service ${VIP}: scheduler mh has no flag "sh-port"; it has mh-fallback, mh-port`,
+    ],
+    [
+      [VIP, "--ops"],
+      `add service ${VIP}: one-packet scheduling is for UDP and mark services; see \`troop service add --help\``,
+    ],
+    [
+      [VIP, "--forward", "nat", "--tunnel", "ipip"],
+      `add service ${VIP}: --tunnel does not go with --forward nat; leave one of them out`,
+    ],
+    [
+      [VIP, "--tunnel", "vxlan"],
+      `add service ${VIP}: "vxlan" is not a tunnel: write ipip, gue:PORT or gre, with ,csum, ,nocsum or ,remcsum behind it; for example --tunnel gue:6080 or --tunnel gre,csum`,
+    ],
+    [
+      [VIP, "--server-port", "8080"],
+      `add service ${VIP}: only nat can change the port: with direct routing and tunnels the server must listen on the service's own; see \`troop service add --help\``,
+    ],
+    [
+      [VIP, "--server-port", "0"],
+      `add service ${VIP}: --server-port "0" is not a number from 1 to 65535; correct it`,
+    ],
+    [
+      [VIP, "--weight", "65536"],
+      `add service ${VIP}: --weight "65536" is not a number from 0 to 65535; correct it`,
+    ],
+    [
+      [VIP, "--upper", "10", "--lower", "20"],
+      `add service ${VIP}: the lower threshold must not be above the upper one; see \`troop service add --help\``,
+    ],
+    [
+      [VIP, "--vip", "192.0.2.100"],
+      `add service ${VIP}: --vip is for mark services: this one has both in its name; leave it out, or name the service fwmark:N`,
+    ],
+    [
+      ["fwmark:0", "--vip", "192.0.2.100"],
+      'add service fwmark:0: "fwmark:0" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp, [2001:db8::100]:80 or fwmark:1',
+    ],
+    [
+      ["fwmark:1"],
+      "add service fwmark:1: a mark says nothing about where its packets arrive; give the VIPs with --vip",
+    ],
+    [
+      ["fwmark:1", "--vip", "2001:db8::100"],
+      "add service fwmark:1: 2001:db8::100 is no IPv4 address; for IPv6 write fwmark6:N; the two families are two services",
+    ],
+    [
+      ["fwmark6:1", "--vip", "192.0.2.100"],
+      "add service fwmark6:1: 192.0.2.100 is no IPv6 address; for IPv4 write fwmark:N; the two families are two services",
+    ],
+    [
+      ["fwmark:1", "--vip", "192.0.2.100,"],
+      'add service fwmark:1: --vip "192.0.2.100," is not a list; write the items with commas between',
+    ],
+    [
+      ["fwmark:1", "--vip", "192.0.2.100", "--ports", "80"],
+      'add service fwmark:1: --ports "80" is not PROTOCOL/PORT; write for example tcp/80,tcp/443,udp/5000-5100, or none',
+    ],
+    [
+      ["fwmark:1", "--vip", "192.0.2.100", "--ports", "tcp/90-80"],
+      'add service fwmark:1: --ports "tcp/90-80" is not PROTOCOL/PORT; write for example tcp/80,tcp/443,udp/5000-5100, or none',
+    ],
+    [
+      ["fwmark:1", "--vip", "192.0.2.100", "--check", "tcp://"],
+      "add service fwmark:1: the check must name a port (tcp://:80), for the service has none of its own; see `troop service add --help`",
     ],
     [
       ["192.0.2.100:53/udp", "--interval", "1s"],
@@ -177,7 +406,7 @@ describe("troop service remove and list", () => {
     [
       ["remove", "x"],
       2,
-      'remove service x: "x" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp or [2001:db8::100]:80',
+      'remove service x: "x" is not VIP:PORT; write for example 192.0.2.100:80, 192.0.2.100:53/udp, [2001:db8::100]:80 or fwmark:1',
     ],
     [
       ["remove", "192.0.2.9:80"],

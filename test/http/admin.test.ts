@@ -7,6 +7,7 @@ import { ADMIN_BODY_BYTES_MAX } from "../../src/http/admin_wire.ts";
 import { FakeOperations } from "./fake_operations.ts";
 
 const check = { kind: "tcp", port: null };
+const name = { address: "192.0.2.100", port: 80, protocol: "tcp" };
 const service = {
   address: "192.0.2.100",
   port: 80,
@@ -45,7 +46,7 @@ describe("adminApp", () => {
     await post("/services", { service });
     await post("/vips/move", { vip: "192.0.2.100", node: "n2" });
     expect(operations.holders.get("192.0.2.100")).toBe("n2");
-    await post("/services/remove", { address: "192.0.2.100", port: 80, protocol: "tcp" });
+    await post("/services/remove", { service: name });
     expect(operations.services.size).toBe(0);
     expect(await (await post("/leave", {})).json()).toEqual({ message: "n1 left cluster troop" });
     expect(operations.left).toBe(true);

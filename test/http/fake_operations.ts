@@ -1,58 +1,56 @@
 /**
  * A cluster in a box: operations that hold state, so that what was added is listed and what was moved has moved.
  */
-import { formatCheck } from "../../src/core/check.ts";
+import type { Ip } from "../../src/core/address.ts";
+import type { Connection, ConnectionFilter, ConnectionListing } from "../../src/core/connection.ts";
+import {
+  formatServerRef,
+  type ServerChange,
+  type ServerRef,
+  type VipChange,
+} from "../../src/core/order.ts";
 import { Refusal } from "../../src/core/refusal.ts";
-import { formatServiceName, type Service, serviceKey } from "../../src/core/service.ts";
+import {
+  formatServiceName,
+  type Service,
+  type ServiceChange,
+  serviceKey,
+  type ServiceName,
+  vipsOfService,
+} from "../../src/core/service.ts";
+import { changeService } from "../../src/core/service_change.ts";
+import type { SettingName } from "../../src/core/settings.ts";
 import type { Status, StatusNode, StatusServer } from "../../src/core/status.ts";
-import type { ServerCounters } from "../../src/core/table.ts";
+import type { ObservedService } from "../../src/core/table.ts";
 import type { Counters, Operations } from "../../src/ports.ts";
+import {
+  clusterStatus,
+  type FakeCluster,
+  fakeNode,
+  type FakeServer,
+  kernelRows,
+  statusServer,
+} from "./fake_status.ts";
 
-/** Numbers a test can tell apart. */
-const KERNEL: ServerCounters = {
-  activeConnections: 12,
-  inactiveConnections: 345,
-  persistentConnections: 0,
-  connections: 6_789,
-  inPackets: 11,
-  outPackets: 22,
-  inBytes: 33,
-  outBytes: 44,
-};
-
-/** A node of the fake cluster. */
-export function fakeNode(
-  name: string,
-  address: string,
-  change: Partial<StatusNode> = {},
-): StatusNode {
-  return {
-    name,
-    id: name.padEnd(16, "0"),
-    address,
-    state: "alive",
-    reason: "heard 85 ms ago",
-    director: true,
-    realServer: true,
-    priority: 100,
-    version: "0.1.0",
-    unfit: null,
-    lastHeardMs: 85,
-    leaving: false,
-    ...change,
-  };
-}
+export { fakeNode } from "./fake_status.ts";
 
 /** See the head of this file. */
-export class FakeOperations implements Operations {
+export class FakeOperations implements FakeCluster, Operations {
   readonly nodes: StatusNode[] = [
     fakeNode("n1", "192.0.2.11", { lastHeardMs: null, reason: "this node" }),
     fakeNode("n2", "192.0.2.12"),
   ];
   readonly services = new Map<string, Service>();
+  /** What was said of servers, by service and name. */
+  readonly servers = new Map<string, Map<string, FakeServer>>();
+  readonly vips = new Map<Ip, VipChange>();
+  readonly settings = new Map<SettingName, string>();
   readonly holders = new Map<string, string>();
   /** Servers that are down, by `service node`, with the reason. */
   readonly down = new Map<string, string>();
+  /** Servers only the kernel has, by service. */
+  readonly draining = new Map<string, StatusServer[]>();
+  readonly kernelConnections: Connection[] = [];
   epoch = 0;
   left = false;
   /** Thrown by the next call, for faults of the program. */
@@ -61,47 +59,26 @@ export class FakeOperations implements Operations {
 
   status(): Status {
     this.#maybeFail();
-    const vips = [...new Set([...this.services.values()].map((service) => service.address))];
-    return {
-      cluster: "troop",
-      node: "n1",
-      time: "2026-01-02T12:00:01.123Z",
-      version: "0.1.0",
-      nodes: this.nodes,
-      vips: vips.map((address) => ({
-        address,
-        interface: "eth0",
-        holder: this.holders.get(address) ?? null,
-        epoch: this.epoch,
-        reason: this.holders.has(address) ? "the live incumbent stays" : "no node is fit",
-      })),
-      services: [...this.services.values()].map((service) => ({
-        address: service.address,
-        port: service.port,
-        protocol: service.protocol,
-        scheduler: service.scheduler,
-        forwarding: service.forwarding,
-        check: formatCheck(service.check),
-        servers: this.nodes.filter((node) => node.realServer).map((node) =>
-          this.#server(service, node)
-        ),
-      })),
-    };
+    return clusterStatus(this);
   }
 
-  #server(service: Service, node: StatusNode): StatusServer {
-    const reason = this.down.get(`${formatServiceName(service)} ${node.name}`);
+  async table(): Promise<ObservedService[]> {
+    this.#maybeFail();
+    return kernelRows(this);
+  }
+
+  async connections(filter: ConnectionFilter): Promise<ConnectionListing> {
+    const { service, server, serverPort, limit } = filter;
+    const matching = this.kernelConnections.filter((item) =>
+      (service === undefined || service.protocol === "fwm" ||
+        (item.virtual === service.address && item.virtualPort === service.port)) &&
+      (server === undefined || item.server === server) &&
+      (serverPort === undefined || item.serverPort === serverPort)
+    );
     return {
-      node: node.name,
-      address: node.address,
-      port: service.port,
-      weight: reason === undefined ? 1 : 0,
-      up: reason === undefined,
-      reason: reason ?? "200 in 3 ms",
-      own: reason ?? "200 in 3 ms",
-      holder: "",
-      activeConnections: KERNEL.activeConnections,
-      inactiveConnections: KERNEL.inactiveConnections,
+      connections: matching.slice(0, limit),
+      matched: matching.length,
+      total: this.kernelConnections.length,
     };
   }
 
@@ -118,20 +95,7 @@ export class FakeOperations implements Operations {
       pulsesDropped: new Map([["seal", 4], ["replay", 1]]),
       kernelErrors: new Map([["add address", 2]]),
       checks: [{ service: "192.0.2.100:80", server: "192.0.2.11:80", up: true, tookMs: 3 }],
-      table: [...this.services.values()].map((service) => ({
-        address: service.address,
-        port: service.port,
-        protocol: service.protocol,
-        scheduler: service.scheduler,
-        altered: false,
-        servers: this.nodes.map((node) => ({
-          address: node.address,
-          port: service.port,
-          weight: 1,
-          forwarding: "dr",
-          counters: KERNEL,
-        })),
-      })),
+      table: kernelRows(this),
     };
   }
 
@@ -146,22 +110,139 @@ export class FakeOperations implements Operations {
       });
     }
     this.services.set(key, service);
-    if (!this.holders.has(service.address)) {
-      this.holders.set(service.address, "n1");
-      this.epoch++;
-    }
+    for (const vip of vipsOfService(service)) this.#hold(vip);
     return `service ${formatServiceName(service)} added`;
   }
 
-  async removeService(name: Parameters<Operations["removeService"]>[0]): Promise<string> {
-    if (!this.services.delete(serviceKey(name))) {
+  #hold(vip: Ip): void {
+    if (this.holders.has(vip)) return;
+    this.holders.set(vip, "n1");
+    this.epoch++;
+  }
+
+  #find(attempted: string, name: ServiceName): Service {
+    const service = this.services.get(serviceKey(name));
+    if (service !== undefined) return service;
+    throw new Refusal({
+      attempted,
+      problem: "there is no such service",
+      remedy: "see them with `troop service list`",
+    });
+  }
+
+  async setService(name: ServiceName, change: ServiceChange): Promise<string> {
+    const attempted = `change service ${formatServiceName(name)}`;
+    const changed = changeService(this.#find(attempted, name), change);
+    if (typeof changed === "string") {
+      throw new Refusal({ attempted, problem: changed, remedy: "correct it" });
+    }
+    this.services.set(serviceKey(name), changed);
+    return `service ${formatServiceName(name)} changed`;
+  }
+
+  async removeService(name: ServiceName): Promise<string> {
+    this.#find(`remove service ${formatServiceName(name)}`, name);
+    this.services.delete(serviceKey(name));
+    this.servers.delete(formatServiceName(name));
+    return `service ${formatServiceName(name)} removed`;
+  }
+
+  #serversOf(name: ServiceName): Map<string, FakeServer> {
+    const key = formatServiceName(name);
+    const servers = this.servers.get(key) ?? new Map<string, FakeServer>();
+    this.servers.set(key, servers);
+    return servers;
+  }
+
+  async addServer(name: ServiceName, ref: ServerRef, change: ServerChange): Promise<string> {
+    const server = formatServerRef(ref);
+    const attempted = `add server ${server} to ${formatServiceName(name)}`;
+    this.#find(attempted, name);
+    const servers = this.#serversOf(name);
+    if (servers.has(server)) {
       throw new Refusal({
-        attempted: `remove service ${formatServiceName(name)}`,
-        problem: "there is no such service",
-        remedy: "see them with `troop service list`",
+        attempted,
+        problem: "it is there already",
+        remedy: "change it with `troop server set`",
       });
     }
-    return `service ${formatServiceName(name)} removed`;
+    servers.set(server, { ref, change });
+    return `server ${server} added to ${formatServiceName(name)}`;
+  }
+
+  async setServer(name: ServiceName, ref: ServerRef, change: ServerChange): Promise<string> {
+    const server = formatServerRef(ref);
+    const known = this.#known(`change server ${server} of`, name, server);
+    known.change = { ...known.change, ...change };
+    return `server ${server} of ${formatServiceName(name)} changed`;
+  }
+
+  async removeServer(name: ServiceName, ref: ServerRef, now: boolean): Promise<string> {
+    const server = formatServerRef(ref);
+    const known = this.#known(`remove server ${server} from`, name, server);
+    const service = this.#find("remove server", name);
+    this.#serversOf(name).delete(server);
+    if (!now && "address" in ref) {
+      const port = ref.port ?? (service.protocol === "fwm" ? 0 : service.port);
+      const gone = statusServer(this, service, { node: "", address: ref.address, port }, known);
+      const key = formatServiceName(name);
+      this.draining.set(key, [
+        ...this.draining.get(key) ?? [],
+        {
+          ...gone,
+          weight: 0,
+          up: false,
+          draining: true,
+          reason: "removed; stays until its 357 connections end",
+        },
+      ]);
+    }
+    return `server ${server} removed from ${formatServiceName(name)}`;
+  }
+
+  #known(begin: string, name: ServiceName, server: string): FakeServer {
+    const attempted = `${begin} ${formatServiceName(name)}`;
+    this.#find(attempted, name);
+    const known = this.#serversOf(name).get(server);
+    if (known !== undefined) return known;
+    throw new Refusal({
+      attempted,
+      problem: "nothing was said of it",
+      remedy: "see servers with `troop server list`",
+    });
+  }
+
+  async addVip(vip: Ip, settings: VipChange): Promise<string> {
+    if (this.vips.has(vip)) {
+      throw new Refusal({
+        attempted: `add VIP ${vip}`,
+        problem: "it is there already",
+        remedy: "change it with `troop vip set`",
+      });
+    }
+    this.vips.set(vip, settings);
+    this.#hold(vip);
+    return `VIP ${vip} added`;
+  }
+
+  async setVip(vip: Ip, change: VipChange): Promise<string> {
+    this.vips.set(vip, { ...this.vips.get(vip), ...change });
+    return `VIP ${vip} changed`;
+  }
+
+  async removeVip(vip: Ip): Promise<string> {
+    if (this.vips.delete(vip)) return `VIP ${vip} removed`;
+    throw new Refusal({
+      attempted: `remove VIP ${vip}`,
+      problem: "nothing is said of it",
+      remedy: "see VIPs with `troop vip list`",
+    });
+  }
+
+  async setSetting(name: SettingName, value: string | null): Promise<string> {
+    if (value === null) this.settings.delete(name);
+    else this.settings.set(name, value);
+    return value === null ? `${name} reset` : `${name} set to ${value}`;
   }
 
   async moveVip(vip: string, nodeName: string): Promise<string> {

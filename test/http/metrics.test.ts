@@ -1,6 +1,7 @@
 /** The metrics as Prometheus reads them. */
 import { describe, expect, test } from "bun:test";
 import { NO_CHECK } from "../../src/core/check.ts";
+import { serviceSchema } from "../../src/core/service.ts";
 import { metricFamilies, type MetricSource } from "../../src/http/metric_families.ts";
 import { metricsText } from "../../src/http/metrics.ts";
 import { fakeNode, FakeOperations } from "./fake_operations.ts";
@@ -41,14 +42,16 @@ async function source(): Promise<MetricSource> {
   const operations = new FakeOperations();
   operations.nodes.push(fakeNode("n3", "192.0.2.13", { state: "dead", unfit: "no carrier" }));
   operations.down.set("192.0.2.100:80 n3", "dead");
-  await operations.addService({
-    address: "192.0.2.100",
-    port: 80,
-    protocol: "tcp",
-    scheduler: "wlc",
-    forwarding: "dr",
-    check: NO_CHECK,
-  });
+  await operations.addService(
+    serviceSchema.parse({
+      address: "192.0.2.100",
+      port: 80,
+      protocol: "tcp",
+      scheduler: "wlc",
+      forwarding: "dr",
+      check: NO_CHECK,
+    }),
+  );
   return { status: operations.status(), counters: operations.counters() };
 }
 

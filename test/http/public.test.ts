@@ -2,6 +2,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Hono } from "hono";
 import { NO_CHECK } from "../../src/core/check.ts";
+import { serviceSchema } from "../../src/core/service.ts";
 import { statusSchema } from "../../src/core/status.ts";
 import { statusJsonSchema } from "../../src/core/status_schema.ts";
 import { publicApp } from "../../src/http/public.ts";
@@ -15,14 +16,16 @@ beforeEach(async () => {
   operations = new FakeOperations();
   problem = null;
   app = publicApp({ operations, health: () => problem });
-  await operations.addService({
-    address: "192.0.2.100",
-    port: 80,
-    protocol: "tcp",
-    scheduler: "wlc",
-    forwarding: "dr",
-    check: NO_CHECK,
-  });
+  await operations.addService(
+    serviceSchema.parse({
+      address: "192.0.2.100",
+      port: 80,
+      protocol: "tcp",
+      scheduler: "wlc",
+      forwarding: "dr",
+      check: NO_CHECK,
+    }),
+  );
 });
 
 describe("publicApp", () => {

@@ -1,0 +1,76 @@
+/**
+ * Large JSON answers in pieces, so that writing one holds the event loop for a fraction of a millisecond at a time:
+ * a table of 11,000 rows is 10 MB, and pulses have to go out meanwhile.
+ *
+ * What goes over the wire is one ordinary JSON document. One that breaks off is no JSON, so nobody takes half an
+ * answer for a whole one.
+ */
+import type { Context } from "hono";
+
+/** Characters of one piece: some 0.2 ms of work as measured. */
+const PIECE_CHARS = 32_768;
+/** How deep lists are looked for: document, services, service, servers. What lies deeper is small. */
+const DEPTH_MAX = 4;
+
+/** Writes a value as JSON.stringify does, in pieces of about {@link PIECE_CHARS}. */
+export function* jsonPieces(value: unknown): Generator<string, void, undefined> {
+  let piece = "";
+  for (const text of fragments(value, DEPTH_MAX)) {
+    piece += text;
+    if (piece.length < PIECE_CHARS) continue;
+    yield piece;
+    piece = "";
+  }
+  if (piece !== "") yield piece;
+}
+
+function* fragments(value: unknown, depth: number): Generator<string, void, undefined> {
+  if (depth === 0 || typeof value !== "object" || value === null) {
+    yield JSON.stringify(value) ?? "null";
+    return;
+  }
+  if (Array.isArray(value)) {
+    yield "[";
+    for (const [index, item] of value.entries()) {
+      if (index > 0) yield ",";
+      yield* fragments(item, depth - 1);
+    }
+    yield "]";
+    return;
+  }
+  let separator = "{";
+  for (const [key, item] of Object.entries(value)) {
+    if (item === undefined) continue;
+    yield `${separator}${JSON.stringify(key)}:`;
+    yield* fragments(item, depth - 1);
+    separator = ",";
+  }
+  yield separator === "{" ? "{}" : "}";
+}
+
+/** Answers with a value: at once when it is one piece, else piece by piece, with a turn of the event loop before each. */
+export function answerJson(context: Context, value: unknown): Response {
+  const headers = { "Content-Type": "application/json" };
+  const pieces = jsonPieces(value);
+  const first = pieces.next();
+  const second = pieces.next();
+  const start = first.value ?? "";
+  if (second.done) return context.body(start, 200, headers);
+  return context.body(streamOf([start, second.value], pieces), 200, headers);
+}
+
+function streamOf(
+  begun: readonly string[],
+  rest: Iterator<string, void, undefined>,
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  const ready = [...begun];
+  return new ReadableStream<Uint8Array>({
+    async pull(controller) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      const piece = ready.shift() ?? rest.next().value;
+      if (piece === undefined) controller.close();
+      else controller.enqueue(encoder.encode(piece));
+    },
+  }, { highWaterMark: 0 });
+}
