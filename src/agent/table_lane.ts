@@ -272,7 +272,7 @@ export class TableLane {
       const before = this.#timeoutsBefore;
       troubles.attempt("restore timeouts", () => table.setTimeouts(before));
     }
-    const own = daemonOf(state);
+    const own = { ...daemonOf(state), maxLength: null };
     for (const role of ["master", "backup"] as const) {
       troubles.attempt(`stop sync ${role}`, () => {
         const present = table.daemons()[role];

@@ -15,7 +15,8 @@ export function desiredDaemons(state: State): SyncDaemons {
   const held = state.vips.filter((vip) => state.holds.get(vip)?.phase === "holding").length;
   return {
     master: held > 0 ? daemon : null,
-    backup: held < state.vips.length ? daemon : null,
+    // The length is what a master sends; a backup takes all, and the kernel raises a small one to 1,024.
+    backup: held < state.vips.length ? { ...daemon, maxLength: null } : null,
   };
 }
 

@@ -21,6 +21,7 @@ import { ownVerdict, poolOf, type PoolServer } from "./pool.ts";
 import { isExternal } from "./server.ts";
 import { nameOf, type Service, serviceKey, vipOfService } from "./service.ts";
 import type { State } from "./state.ts";
+import { leaderOf } from "./vip.ts";
 
 /**
  * The only node whose server gets new connections of the VIP from this node's table; null for everybody.
@@ -42,12 +43,15 @@ export function soleServer(state: State, vip: Ip): NodeId | null {
 
 /** Whether a live holder is handing the VIP over to this node, or will soon. */
 function isSuccessor(state: State, vip: Ip): boolean {
-  const members = presentMembers(state, vip);
-  const target = moveTarget(state, vip) ?? failbackTarget(state, vip, members);
+  // Orders and preferences are about the VIP that leads a group; the others go with it.
+  const leader = leaderOf(vip, state.document.vips);
+  const members = presentMembers(state, leader);
+  const target = moveTarget(state, leader) ?? failbackTarget(state, leader, members);
   const holder = incumbentOf(members);
   if (holder === undefined || !(holder.leaving || target === state.self.id)) return false;
   const others = members.filter((member) => member.id !== holder.id);
-  return rankCandidates(state, { members: others, vip, first: target })[0]?.id === state.self.id;
+  return rankCandidates(state, { members: others, vip: leader, first: target })[0]?.id ===
+    state.self.id;
 }
 
 /** The row of a service. A server without new connections stays with weight 0. */
@@ -102,7 +106,9 @@ export function weightsOf(
   // know that yet, and would get its packet back. A successor that is down is no reason to serve nobody.
   const strict = pool.some((server) => isSole(server) && (sole === selfId || gets(server)));
   return new Map(pool.map((server) => {
-    const chosen = strict ? isSole(server) && gets(server) : server.up;
-    return [server, chosen ? server.weight : 0];
+    if (!strict) return [server, server.up ? server.weight : 0];
+    if (!isSole(server) || !gets(server)) return [server, 0];
+    // A drained node that is alone serves what still reaches it: nobody else would.
+    return [server, sole === selfId ? Math.max(1, server.weight) : server.weight];
   }));
 }

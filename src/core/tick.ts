@@ -23,6 +23,7 @@ import {
   WITNESS_ASK_MS,
   WITNESS_STALE_MS,
 } from "./timing.ts";
+import { leaderOf } from "./vip.ts";
 
 /** Time a starting node listens before it decides anything, beyond the dead time: one round trip to learn boots. */
 const START_EXTRA_MS = 100;
@@ -108,7 +109,8 @@ function dropUnwanted(state: State): void {
 /** Remembers since when a VIP held here could go back to a node that is preferred. */
 function noteFailback(state: State, vip: Ip, now: number): void {
   const held = state.holds.get(vip)?.phase === "holding";
-  const to = held ? failbackTarget(state, vip, presentMembers(state, vip)) : null;
+  const leads = leaderOf(vip, state.document.vips) === vip;
+  const to = held && leads ? failbackTarget(state, vip, presentMembers(state, vip)) : null;
   if (to === null) state.failbacks.delete(vip);
   else if (state.failbacks.get(vip)?.to !== to) state.failbacks.set(vip, { to, sinceMs: now });
 }

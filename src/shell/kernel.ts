@@ -33,7 +33,7 @@ import { createNeighbours, neighbourTools } from "./neighbours.ts";
 import { createMarkRules } from "./mark_rules.ts";
 import { createModules } from "./modules.ts";
 import { createSysctl } from "./sysctl.ts";
-import { createTunnelDevices, openTunnelTools } from "./tunnel_devices.ts";
+import { openTunnelDevices } from "./tunnel_devices.ts";
 
 /** The kernel's ports, and how to close them. */
 export interface KernelPorts {
@@ -76,6 +76,7 @@ export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
   };
   const close = () => handles.splice(0).reverse().forEach((handle) => handle.close());
   try {
+    const modules = createModules();
     const route = keep(openRoute(libraries));
     const diag = keep(openInetDiag(libraries));
     // Two handles: a dump that yields to the event loop must not mix with a daemon's request.
@@ -89,9 +90,9 @@ export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
       listeners: createListenerWatch(diag),
       sysctl: createSysctl(),
       connections: createConnectionTable(),
-      tunnels: createTunnelDevices(keep(openTunnelTools(libraries))),
+      tunnels: keep(openTunnelDevices(libraries, modules)),
       marks: createMarkRules(),
-      modules: createModules(),
+      modules,
       close,
     };
   } catch (error) {
