@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { incumbentOf, type Member, rankCandidates, spreadHash } from "../../src/core/ownership.ts";
-import { idOf, VIP } from "../support/cluster_views.ts";
+import { idOf, service, viewOf, VIP, modelNode } from "../support/cluster_views.ts";
 
 function member(index: number, fields: Partial<Member> = {}): Member {
   return {
@@ -20,6 +20,13 @@ function member(index: number, fields: Partial<Member> = {}): Member {
   };
 }
 
+/** A cluster whose operators prefer nobody. */
+const STATE = viewOf([modelNode(1)], 1, { services: [service()] });
+
+function rank(members: readonly Member[], vip: string, first: string | null): Member[] {
+  return rankCandidates(STATE, { members, vip, first });
+}
+
 const names = (members: readonly Member[]) => members.map((item) => item.name);
 
 describe("rankCandidates", () => {
@@ -32,16 +39,16 @@ describe("rankCandidates", () => {
     ];
     const byHash = [member(2), member(3)]
       .sort((a, b) => spreadHash(b.id + VIP) - spreadHash(a.id + VIP));
-    expect(names(rankCandidates(members, VIP, null))).toEqual(["n4", ...names(byHash), "n1"]);
-    expect(names(rankCandidates(members, VIP, idOf(1)))).toEqual(["n1", "n4", ...names(byHash)]);
+    expect(names(rank(members, VIP, null))).toEqual(["n4", ...names(byHash), "n1"]);
+    expect(names(rank(members, VIP, idOf(1)))).toEqual(["n1", "n4", ...names(byHash)]);
   });
 
   test("is the same whatever the order in which members became known", () => {
     fc.assert(fc.property(fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: 6 }), (order) => {
       const members = order.map((index) => member(index, { priority: index % 2 }));
       const sorted = members.toSorted((a, b) => a.id < b.id ? -1 : 1);
-      expect(names(rankCandidates(members, VIP, null)))
-        .toEqual(names(rankCandidates(sorted, VIP, null)));
+      expect(names(rank(members, VIP, null)))
+        .toEqual(names(rank(sorted, VIP, null)));
     }));
   });
 
@@ -52,12 +59,12 @@ describe("rankCandidates", () => {
     ["that starts", { starting: true }],
   ];
   test.each(unable)("leaves out a member %s, even as the target of a move", (_what, fields) => {
-    expect(rankCandidates([member(1, { ...fields, priority: 255 })], VIP, idOf(1))).toEqual([]);
+    expect(rank([member(1, { ...fields, priority: 255 })], VIP, idOf(1))).toEqual([]);
   });
 
   const vips = Array.from({ length: 56 }, (_, index) => `192.0.2.${index + 100}`);
   const first = (members: readonly Member[], vip: string) =>
-    rankCandidates(members, vip, null)[0]?.id as string;
+    rank(members, vip, null)[0]?.id as string;
   // As real ids are: the starts of hashes. Taken from SHA-256 of the numbers, so that the test stays the same.
   const realistic = (count: number) =>
     Array.from({ length: count }, (_, index) => ({

@@ -4,7 +4,20 @@
 import fc from "fast-check";
 import type { Ip } from "../../src/core/address.ts";
 import type { Hold } from "../../src/core/state.ts";
-import { type ModelNode, modelNode, VIP } from "./cluster_views.ts";
+import { IPIP } from "../../src/core/forwarding.ts";
+import { serviceKey } from "../../src/core/service.ts";
+import {
+  idOf,
+  machine,
+  markService,
+  type ModelNode,
+  modelNode,
+  serverEntry,
+  service,
+  type Shared,
+  VIP,
+  vipEntry,
+} from "./cluster_views.ts";
 
 /** VIPs of clusters that have more than one. */
 export const VIPS: readonly Ip[] = [VIP, "10.0.0.101", "10.0.0.102"];
@@ -56,6 +69,62 @@ export function arbitraryCluster(vips: readonly Ip[] = [VIP]): fc.Arbitrary<Mode
   return fc.integer({ min: 1, max: 5 }).chain((count) =>
     fc.tuple(...Array.from({ length: count }, (_, index) => node(index + 1, vips)))
   );
+}
+
+const method = fc.constantFrom(
+  { forwarding: "dr", tunnel: null } as const,
+  { forwarding: "nat", tunnel: null } as const,
+  { forwarding: "tunnel", tunnel: IPIP } as const,
+);
+
+/**
+ * What all nodes share: a service on every VIP, one for a mark of all of them, machines without an agent, members
+ * with a weight of their own, groups, preferences and a move.
+ */
+export function arbitraryShared(vips: readonly Ip[]): fc.Arbitrary<Shared> {
+  const node = fc.integer({ min: 1, max: 5 });
+  const weight = fc.constantFrom(null, 0, 2);
+  const services = fc.tuple(
+    fc.tuple(
+      ...vips.map((address) =>
+        fc.tuple(method, fc.boolean()).map(([how, members]) =>
+          service({ address, ...how, members })
+        )
+      ),
+    ),
+    method.map((how) => markService({ vips: [...vips], ...how })),
+  ).map(([list, marked]) => [...list, marked]);
+  const group = fc.constantFrom(null, "a", "a");
+  const entries = fc.tuple(
+    ...vips.map((address) =>
+      fc.tuple(group, fc.array(node, { maxLength: 2 }), fc.constantFrom(null, 0)).map((
+        [name, prefer, failbackS],
+      ) => vipEntry({ address, group: name, prefer: [...new Set(prefer)].map(idOf), failbackS }))
+    ),
+  );
+  const move = fc.record({
+    vip: fc.constantFrom(...vips),
+    to: node.map(idOf),
+    fromEpoch: fc.integer({ min: 0, max: 4 }),
+  });
+  return fc.record({
+    services,
+    vips: entries,
+    moves: fc.array(move, { maxLength: 1 }),
+    drained: fc.array(fc.tuple(node, weight), { maxLength: 2 }),
+    outside: fc.boolean(),
+  }).map(({ drained, outside, ...shared }) => ({
+    ...shared,
+    servers: shared.services.flatMap((item) => {
+      const key = { service: serviceKey(item) };
+      return [
+        ...drained.map(([index, value]) =>
+          serverEntry({ node: idOf(index) }, { ...key, weight: value })
+        ),
+        ...(outside ? [serverEntry(machine(21), key)] : []),
+      ];
+    }),
+  }));
 }
 
 /** The nodes that take part. */

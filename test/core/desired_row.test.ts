@@ -1,0 +1,432 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { desiredRow, soleServer, weightsOf } from "../../src/core/desired_row.ts";
+import { poolOf } from "../../src/core/pool.ts";
+import type { Service } from "../../src/core/service.ts";
+import type { Hold, State } from "../../src/core/state.ts";
+import { arbitraryCluster, arbitraryShared, present, VIPS } from "../support/arbitrary_cluster.ts";
+import {
+  addressOf,
+  holding,
+  idOf,
+  machine,
+  markService,
+  type ModelNode,
+  modelNode,
+  serverEntry,
+  service,
+  type Shared,
+  viewOf,
+  VIP,
+  vipEntry,
+} from "../support/cluster_views.ts";
+import { rowServer } from "../support/table_rows.ts";
+
+const SERVICE = service();
+const SHARED = { services: [SERVICE] };
+
+/** Weights by the number of the node. */
+function weights(state: State, of: Service = SERVICE): Record<string, number> {
+  return Object.fromEntries(
+    desiredRow(state, of).service.servers.map((
+      { address, weight },
+    ) => [address.slice(7), weight]),
+  );
+}
+
+/** Nodes to which the node's table forwards packets that still carry the VIP. */
+function forwardsTo(state: State, of: Service): number[] {
+  // Where IPVS is bypassed a packet is delivered, not forwarded.
+  if (state.bypassed && state.holds.size === 0) return [];
+  return desiredRow(state, of).service.servers
+    .filter(({ weight, forwarding }) => weight > 0 && forwarding !== "nat")
+    .map(({ address }) => Number(address.slice(7)))
+    .filter((index) => idOf(index) !== state.self.id);
+}
+
+describe("of any cluster in which everybody sees the same", () => {
+  const services = VIPS.map((address) => service({ address }));
+  const cluster = arbitraryCluster(VIPS);
+
+  test("no connection runs in a circle, whatever is said of services, servers and VIPs", () => {
+    fc.assert(fc.property(cluster, arbitraryShared(VIPS), (model, shared) => {
+      const nodes = present(model);
+      const states = new Map(nodes.map(({ index }) => [index, viewOf(model, index, shared)]));
+      for (const item of shared.services) {
+        const next = (index: number): number[] => {
+          const state = states.get(index);
+          return state === undefined ? [] : forwardsTo(state, item);
+        };
+        for (const { index } of nodes) expect(reaches(next, index, index)).toBe(false);
+      }
+    }));
+  });
+
+  test("who is ready to take over a VIP of a group is ready to take over all of them", () => {
+    const vips = VIPS.map((address) => vipEntry({ address, group: "all" }));
+    fc.assert(fc.property(cluster, fc.integer({ min: 1, max: 5 }), (model, to) => {
+      const moved = { vip: VIP, to: idOf(to), fromEpoch: 4 };
+      // As the leader is, so are the others.
+      const together = model.map((node) => {
+        const lead = node.holds.get(VIP);
+        const holds = lead === undefined ? [] : VIPS.map((vip) => [vip, lead] as const);
+        return { ...node, holds: new Map(holds) };
+      });
+      const epochs = new Map(VIPS.map((vip) => [vip, 4]));
+      for (const { index } of present(together)) {
+        const state = viewOf(together, index, { services, vips, moves: [moved], epochs });
+        const soles = VIPS.map((vip) => soleServer(state, vip));
+        expect(new Set(soles).size).toBe(1);
+      }
+    }));
+  });
+
+  test("no connection can run in a circle between two tables", () => {
+    fc.assert(fc.property(cluster, (model) => {
+      const nodes = present(model);
+      const states = new Map(nodes.map(({ index }) => [index, viewOf(model, index, { services })]));
+      for (const item of services) {
+        const next = (index: number): number[] => {
+          const state = states.get(index);
+          // Where IPVS is bypassed a packet is delivered, not forwarded; dead nodes get none.
+          if (state === undefined || (state.bypassed && state.holds.size === 0)) return [];
+          const row = desiredRow(state, item).service.servers;
+          return row.filter(({ weight, address }) => weight > 0 && address !== addressOf(index))
+            .map(({ address }) => Number(address.slice(7)));
+        };
+        for (const { index } of nodes) expect(reaches(next, index, index)).toBe(false);
+      }
+    }));
+  });
+
+  test("weights are 0 or 1, and who is not there gets none", () => {
+    fc.assert(fc.property(cluster, (model) => {
+      for (const { index } of present(model)) {
+        const state = viewOf(model, index, { services });
+        for (const item of services) {
+          for (const { address, weight } of desiredRow(state, item).service.servers) {
+            expect([0, 1]).toContain(weight);
+            const server = model.find((node) => addressOf(node.index) === address) as ModelNode;
+            const other = server.index !== index;
+            const may = server.serving &&
+              (!other || (server.life !== "dead" && server.phase === "running"));
+            if (!may) expect(weight).toBe(0);
+          }
+        }
+      }
+    }));
+  });
+
+  test("every real server that has not left is in the row, by name, with a weight of its own", () => {
+    fc.assert(fc.property(cluster, (model) => {
+      for (const { index } of present(model)) {
+        const expected = model.filter((node) => node.realServer && node.life !== "left");
+        expect(
+          desiredRow(viewOf(model, index, { services }), SERVICE).service.servers.map((s) =>
+            s.address
+          ),
+        )
+          .toEqual(expected.map((node) => addressOf(node.index)));
+      }
+    }));
+  });
+});
+
+/** Whether a path of at least one step leads from `from` to `to`. */
+function reaches(next: (index: number) => number[], from: number, to: number): boolean {
+  const seen = new Set<number>();
+  const visit = (index: number): boolean =>
+    next(index).some((other) => {
+      if (other === to) return true;
+      if (seen.has(other)) return false;
+      seen.add(other);
+      return visit(other);
+    });
+  return visit(from);
+}
+
+describe("soleServer", () => {
+  const other = "10.0.0.101";
+  const both = { services: [SERVICE, service({ address: other })] };
+  const cases: [what: string, model: ModelNode[], sole: number | null][] = [
+    ["a holder without a rival spreads over everybody", [
+      modelNode(1, { holds: holding(1), bypassed: false }),
+      modelNode(2),
+    ], null],
+    ["a holder with a rival serves alone", [
+      modelNode(1, { holds: holding(2), bypassed: false }),
+      modelNode(2, { holds: holding(1) }),
+    ], 1],
+    ["a holder whose rival is dead spreads over everybody", [
+      modelNode(1, { holds: holding(1), bypassed: false }),
+      modelNode(2, { holds: holding(2), life: "dead" }),
+    ], null],
+    ["a holder that leaves gives everything to its successor", [
+      modelNode(1, { holds: holding(1), phase: "leaving", bypassed: false }),
+      modelNode(2),
+    ], 2],
+    ["the successor of a holder that leaves is ready to serve alone", [
+      modelNode(1),
+      modelNode(2, { holds: holding(1), phase: "leaving" }),
+    ], 1],
+    ["another standby is not", [
+      modelNode(1),
+      modelNode(2, { holds: holding(1), phase: "leaving" }),
+      modelNode(3, { priority: 200 }),
+    ], null],
+    ["a node that has just let go serves alone", [
+      modelNode(1, { holds: holding(1, "settling"), bypassed: false }),
+      modelNode(2, { holds: holding(2) }),
+    ], 1],
+    ["and finishes alone", [
+      modelNode(1, { holds: holding(1, "lingering"), bypassed: false }),
+      modelNode(2, { holds: holding(2) }),
+    ], 1],
+    ["a standby that is bypassed keeps the whole table warm", [
+      modelNode(1),
+      modelNode(2, { holds: holding(1) }),
+    ], null],
+    ["a standby whose IPVS works serves alone", [
+      modelNode(1, { bypassed: false }),
+      modelNode(2, { holds: holding(1) }),
+    ], 1],
+    ["a holder of another VIP serves this one alone", [
+      modelNode(1, { holds: holding(1, "holding", other), bypassed: true }),
+      modelNode(2, { holds: holding(1) }),
+    ], 1],
+  ];
+  test.each(cases)("%s", (_what, model, sole) => {
+    expect(soleServer(viewOf(model, 1, both), VIP)).toBe(sole === null ? null : idOf(sole));
+  });
+
+  test("the target of a move is ready to serve alone", () => {
+    const model = [modelNode(1), modelNode(2, { holds: holding(4) })];
+    const moves = [{ vip: VIP, to: idOf(1), fromEpoch: 4 }];
+    expect(soleServer(viewOf(model, 1, { ...SHARED, moves }), VIP)).toBe(idOf(1));
+    expect(soleServer(viewOf(model, 1, SHARED), VIP)).toBeNull();
+  });
+
+  test("the target of a move is ready for every VIP of the group, though the order names the first", () => {
+    const held = new Map([...holding(4), ...holding(2, "holding", other)]);
+    const model = [modelNode(1), modelNode(2, { holds: held })];
+    const vips = [VIP, other].map((address) => vipEntry({ address, group: "web" }));
+    const moves = [{ vip: VIP, to: idOf(1), fromEpoch: 4 }];
+    expect(soleServer(viewOf(model, 1, { ...both, moves, vips }), other)).toBe(idOf(1));
+    expect(soleServer(viewOf(model, 1, { ...both, moves }), other)).toBeNull();
+    const holder = viewOf(model, 2, { ...both, moves, vips });
+    holder.holds.set(other, { ...holder.holds.get(VIP), successor: idOf(1) } as Hold);
+    expect([VIP, other].map((vip) => soleServer(holder, vip))).toEqual([idOf(1), idOf(1)]);
+  });
+
+  test("the node to which a VIP goes back is ready to serve alone", () => {
+    const model = [modelNode(1), modelNode(2, { holds: holding(4) })];
+    const vips = [vipEntry({ prefer: [idOf(1)], failbackS: 30 })];
+    expect(soleServer(viewOf(model, 1, { ...SHARED, vips }), VIP)).toBe(idOf(1));
+    const stays = [vipEntry({ prefer: [idOf(1)] })];
+    expect(soleServer(viewOf(model, 1, { ...SHARED, vips: stays }), VIP)).toBeNull();
+  });
+
+  test("of two claimers the one whose claim stands decides who is the successor", () => {
+    const leaving = modelNode(2, { holds: holding(3), phase: "leaving" });
+    const staying = modelNode(3, { holds: holding(4) });
+    expect(soleServer(viewOf([modelNode(1), leaving, staying], 1, SHARED), VIP)).toBeNull();
+    const other = [modelNode(1), { ...leaving, holds: holding(5) }, staying];
+    expect(soleServer(viewOf(other, 1, SHARED), VIP)).toBe(idOf(1));
+  });
+});
+
+describe("weightsOf", () => {
+  test("a holder gives new connections to every server that works", () => {
+    const model = [
+      modelNode(1, { holds: holding(1) }),
+      modelNode(2),
+      modelNode(3, { serving: false }),
+      modelNode(4, { realServer: false }),
+    ];
+    expect(weights(viewOf(model, 1, SHARED))).toEqual({ 1: 1, 2: 1, 3: 0 });
+  });
+
+  test("a server alone with its service down gives nobody anything: whoever sends here does not know", () => {
+    const model = [
+      modelNode(1, { holds: holding(1, "lingering"), serving: false }),
+      modelNode(2, { holds: holding(2) }),
+    ];
+    expect(weights(viewOf(model, 1, SHARED))).toEqual({ 1: 0, 2: 0 });
+  });
+
+  test("a successor whose server is down is no reason to serve nobody", () => {
+    const model = [
+      modelNode(1, { holds: holding(1), phase: "leaving" }),
+      modelNode(2, { serving: false }),
+      modelNode(3, { priority: 90 }),
+    ];
+    expect(weights(viewOf(model, 1, SHARED))).toEqual({ 1: 0, 2: 0, 3: 1 });
+  });
+
+  test("a successor that is no real server is no reason to serve nobody", () => {
+    const model = [
+      modelNode(1, { holds: holding(1), phase: "leaving" }),
+      modelNode(2, { realServer: false }),
+      modelNode(3, { director: false }),
+    ];
+    expect(weights(viewOf(model, 1, SHARED))).toEqual({ 1: 0, 3: 1 });
+  });
+
+  test("a leaving node still serves what reaches it alone", () => {
+    const model = [
+      modelNode(1, { holds: holding(1, "lingering"), phase: "leaving" }),
+      modelNode(2, { holds: holding(2) }),
+    ];
+    expect(weights(viewOf(model, 1, SHARED))).toEqual({ 1: 1, 2: 0 });
+    expect(weights(viewOf(model, 2, SHARED))).toEqual({ 1: 0, 2: 1 });
+  });
+
+  test("a server has the weight of the service, and a member the one that is said of it", () => {
+    const heavy = service({ weight: 5 });
+    const servers = [serverEntry({ node: idOf(2) }, { weight: 3 })];
+    const model = [modelNode(1, { holds: holding(1) }), modelNode(2)];
+    expect(weights(viewOf(model, 1, { services: [heavy], servers }), heavy))
+      .toEqual({ 1: 5, 2: 3 });
+  });
+
+  describe("of a member that is drained", () => {
+    const drained = { ...SHARED, servers: [serverEntry({ node: idOf(1) }, { weight: 0 })] };
+
+    test("are 0 while others serve", () => {
+      const model = [modelNode(1, { holds: holding(1) }), modelNode(2)];
+      expect(weights(viewOf(model, 1, drained))).toEqual({ 1: 0, 2: 1 });
+    });
+
+    test("are not 0 while it alone serves what reaches it", () => {
+      const model = [
+        modelNode(1, { holds: holding(1, "lingering") }),
+        modelNode(2, { holds: holding(2) }),
+      ];
+      expect(weights(viewOf(model, 1, drained))).toEqual({ 1: 1, 2: 0 });
+      expect(weights(viewOf(model, 2, drained))).toEqual({ 1: 0, 2: 1 });
+    });
+
+    test("are 0 as a successor's, which is no reason to serve nobody", () => {
+      const model = [modelNode(1), modelNode(2, { holds: holding(1), phase: "leaving" })];
+      expect(weights(viewOf(model, 2, { ...drained, services: [SERVICE] }))).toEqual({
+        1: 0,
+        2: 0,
+      });
+      const three = [...model, modelNode(3, { priority: 90 })];
+      expect(weights(viewOf(three, 2, drained))).toEqual({ 1: 0, 2: 0, 3: 1 });
+    });
+  });
+
+  test("names every candidate of the pool", () => {
+    const state = viewOf([modelNode(1), modelNode(2)], 1, SHARED);
+    const pool = poolOf(state, SERVICE);
+    expect([...weightsOf(state, SERVICE, pool).keys()]).toEqual(pool);
+    expect(pool.map(({ node }) => node)).toEqual([idOf(1), idOf(2)]);
+  });
+});
+
+describe("a machine without an agent", () => {
+  const servers = [serverEntry(machine(21), { weight: 3 })];
+  const unchecked = service({ check: { ...SERVICE.check, kind: "none" } });
+  const shared = (fields: Partial<Shared> = {}) => ({ services: [unchecked], servers, ...fields });
+
+  test("gets new connections like everybody", () => {
+    const model = [modelNode(1, { holds: holding(1) }), modelNode(2)];
+    expect(weights(viewOf(model, 1, shared()), unchecked)).toEqual({ 1: 1, 2: 1, 21: 3 });
+  });
+
+  test("gets none from a node that serves alone", () => {
+    const model = [
+      modelNode(1, { holds: holding(1, "lingering") }),
+      modelNode(2, { holds: holding(2) }),
+    ];
+    expect(weights(viewOf(model, 1, shared()), unchecked)).toEqual({ 1: 1, 2: 0, 21: 0 });
+  });
+
+  const outside = service({ ...unchecked, members: false });
+  const alone: [what: string, model: ModelNode[]][] = [
+    ["of the holder", [modelNode(1, { holds: holding(1) }), modelNode(2)]],
+    ["of a holder that leaves", [
+      modelNode(1, { holds: holding(1), phase: "leaving" }),
+      modelNode(2),
+    ]],
+    ["of a standby", [modelNode(1), modelNode(2, { holds: holding(1) })]],
+    ["of a node that has just let go", [
+      modelNode(1, { holds: holding(1, "lingering") }),
+      modelNode(2, { holds: holding(2) }),
+    ]],
+  ];
+  test.each(alone)(
+    "gets everything by the table %s where members are no servers",
+    (_what, model) => {
+      const state = viewOf(model, 1, shared({ services: [outside] }));
+      expect(weights(state, outside)).toEqual({ 21: 3 });
+    },
+  );
+
+  test("that is removed at once is dropped, and in no row any more", () => {
+    const off = [serverEntry(machine(21), { off: true }), serverEntry(machine(22))];
+    const state = viewOf([modelNode(1, { holds: holding(1) })], 1, shared({ servers: off }));
+    const row = desiredRow(state, unchecked);
+    expect(row.service.servers.map(({ address }) => address)).toEqual(["10.0.0.22", "10.0.0.1"]);
+    expect(row.dropped).toEqual(new Set(["10.0.0.21:80"]));
+  });
+});
+
+describe("desiredRow", () => {
+  test("has what the service says and what is said of a server", () => {
+    const item = service({
+      scheduler: "mh",
+      flags: ["flag-1"],
+      persistence: { timeoutS: 60, prefixLength: 24, engine: null },
+      forwarding: "nat",
+      serverPort: 8_080,
+      upper: 10,
+      lower: 5,
+    });
+    const tunnel = { kind: "gre", port: 0, checksum: "csum" } as const;
+    const servers = [
+      serverEntry({ node: idOf(2) }, { forwarding: "tunnel", tunnel, upper: 20, lower: 0 }),
+    ];
+    const model = [modelNode(1, { holds: holding(1) }), modelNode(2)];
+    const { service: row } = desiredRow(viewOf(model, 1, { services: [item], servers }), item);
+    expect(row).toMatchObject({
+      scheduler: "mh",
+      flags: ["flag-1"],
+      persistence: { timeoutS: 60, prefixLength: 24, engine: null },
+      onePacket: false,
+    });
+    const nat = { port: 8_080, forwarding: "nat", upper: 10, lower: 5 } as const;
+    expect(row.servers).toEqual([
+      rowServer(1, nat),
+      rowServer(2, { port: 8_080, forwarding: "tunnel", tunnel, upper: 20, lower: 0 }),
+    ]);
+  });
+
+  test("of a mark service is known by the mark, and keeps the client's port", () => {
+    const item = markService({ onePacket: true });
+    const state = viewOf([modelNode(1, { holds: holding(1) })], 1, { services: [item] });
+    const { service: row } = desiredRow(state, item);
+    expect(row).toMatchObject({ protocol: "fwm", family: 4, mark: 7, onePacket: true });
+    expect(row).not.toHaveProperty("vips");
+    expect(row.servers).toEqual([rowServer(1, { port: 0 })]);
+  });
+
+  test("is the service with a server on the service's port", () => {
+    const item = service({ port: 8_080, scheduler: "rr" });
+    const state = viewOf([modelNode(1, { holds: holding(1) })], 1, { services: [item] });
+    expect(desiredRow(state, item)).toEqual({
+      service: {
+        address: VIP,
+        port: 8_080,
+        protocol: "tcp",
+        scheduler: "rr",
+        flags: [],
+        onePacket: false,
+        persistence: null,
+        servers: [rowServer(1, { port: 8_080 })],
+      },
+      dropped: new Set(),
+    });
+  });
+});
