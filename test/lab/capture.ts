@@ -9,6 +9,8 @@ import { LabProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
 
 const START_LIMIT_MS = 10_000;
+/** Of each frame so much is kept: Ethernet, IPv6, UDP, GUE with options, IPv6 and TCP without options fit. */
+const SNAP_BYTES = "160";
 const FILE_HEADER_BYTES = 24;
 const RECORD_HEADER_BYTES = 16;
 const ETHERNET_HEADER_BYTES = 14;
@@ -58,9 +60,9 @@ export class Capture {
     const file = join(host.folder, `${host.name}-${interfaceName}.pcap`);
     const process = host.start([
       "tcpdump",
-      ...["-i", interfaceName, "-n", "-U", "--immediate-mode", "-Z", "root", "-s", "128"],
+      ...["-i", interfaceName, "-n", "-U", "--immediate-mode", "-Z", "root", "-s", SNAP_BYTES],
       ...["-w", file, filter],
-    ], { label: "tcpdump" });
+    ], { label: `tcpdump-${interfaceName}` });
     await waitFor(() => process.tail(5).includes("listening on"), {
       what: `tcpdump listens on ${host.name}`,
       limitMs: START_LIMIT_MS,
@@ -70,16 +72,34 @@ export class Capture {
 
   /** Ends the capture and returns its ARP and TCP packets in order. */
   async stop(): Promise<(ArpPacket | TcpPacket)[]> {
+    return readCapture(await this.end());
+  }
+
+  /** Ends the capture and returns its file. */
+  async end(): Promise<Uint8Array> {
     await this.#process.end("SIGINT");
-    return readCapture(readFileSync(this.file));
+    return readFileSync(this.file);
   }
 }
 
 /** The ARP and TCP packets in a pcap file. Throws when it is not one. */
 export function readCapture(bytes: Uint8Array): (ArpPacket | TcpPacket)[] {
+  return framesOf(bytes).flatMap(({ at, frame }) => readFrame(frame, at) ?? []);
+}
+
+/** A frame of a capture. */
+export interface Frame {
+  /** Wall clock, ms. */
+  readonly at: number;
+  /** From the Ethernet header on; may end early, as the capture keeps the beginnings of frames only. */
+  readonly frame: DataView;
+}
+
+/** The frames in a pcap file, in order. Throws when it is not one. */
+export function framesOf(bytes: Uint8Array): Frame[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(0, true) !== 0xa1b2c3d4) throw new Error("read capture: not a pcap file");
-  const packets: (ArpPacket | TcpPacket)[] = [];
+  const frames: Frame[] = [];
   let offset = FILE_HEADER_BYTES;
   while (offset + RECORD_HEADER_BYTES <= bytes.length) {
     const at = view.getUint32(offset, true) * 1000 + view.getUint32(offset + 4, true) / 1000;
@@ -87,11 +107,10 @@ export function readCapture(bytes: Uint8Array): (ArpPacket | TcpPacket)[] {
     const start = offset + RECORD_HEADER_BYTES;
     // A frame cut short is the end of a file still being written when tcpdump ended.
     if (start + length > bytes.length) break;
-    const packet = readFrame(new DataView(bytes.buffer, bytes.byteOffset + start, length), at);
-    if (packet !== undefined) packets.push(packet);
+    frames.push({ at, frame: new DataView(bytes.buffer, bytes.byteOffset + start, length) });
     offset = start + length;
   }
-  return packets;
+  return frames;
 }
 
 function readFrame(frame: DataView, at: number): ArpPacket | TcpPacket | undefined {

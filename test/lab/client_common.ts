@@ -1,5 +1,5 @@
 /**
- * What the client programs of the lab share: arguments and time.
+ * What the client programs of the lab share: arguments, addresses in URLs, and time.
  */
 
 /** The value of `--name VALUE` on this program's command line. Throws when it is missing. */
@@ -13,4 +13,9 @@ export function argument(name: string): string {
 /** Wall clock in ms since 1970 with fraction: comparable between the processes of one machine. */
 export function wallMs(): number {
   return performance.timeOrigin + performance.now();
+}
+
+/** An address as it stands in a URL or before `:PORT`: IPv6 in brackets (RFC 3986). */
+export function inBrackets(address: string): string {
+  return address.includes(":") ? `[${address}]` : address;
 }

@@ -19,22 +19,29 @@ export interface ConnectionCount {
   readonly alive: number;
 }
 
+/** What is connected to, and how often each connection is used. */
+export interface ConnectionsOptions {
+  /** Of either family. */
+  readonly address: string;
+  /** Default 80. */
+  readonly port?: number;
+  readonly count: number;
+  readonly everyMs?: number;
+}
+
 /** Open connections at work. */
 export class Connections {
   readonly lines: ConnectionLine[] = [];
   #process: LabProcess | null = null;
 
   /** Opens `count` connections; resolves when each has its first answer. */
-  static async start(
-    host: Host,
-    options: { readonly address: string; readonly count: number; readonly everyMs?: number },
-  ): Promise<Connections> {
+  static async start(host: Host, options: ConnectionsOptions): Promise<Connections> {
     const connections = new Connections();
     const program = join(import.meta.dir, "connections_client.ts");
     connections.#process = host.start([
       process.execPath,
       program,
-      ...["--address", options.address, "--port", "80"],
+      ...["--address", options.address, "--port", String(options.port ?? 80)],
       ...["--count", String(options.count), "--every", String(options.everyMs ?? EVERY_MS)],
     ], {
       label: "connections",

@@ -5,7 +5,7 @@
  * it dies, and, after SIGTERM, how each of them fared ({@link ConnectionLine}).
  */
 import type { Socket } from "bun";
-import { argument, wallMs } from "./client_common.ts";
+import { argument, inBrackets, wallMs } from "./client_common.ts";
 
 /** News of one connection. */
 export interface ConnectionLine {
@@ -34,7 +34,7 @@ const address = argument("address");
 const port = Number(argument("port"));
 const count = Number(argument("count"));
 const everyMs = Number(argument("every"));
-const text = `GET /index.html HTTP/1.1\r\nHost: ${address}\r\n\r\n`;
+const text = `GET /index.html HTTP/1.1\r\nHost: ${inBrackets(address)}\r\n\r\n`;
 const connections: Connection[] = Array.from({ length: count }, (_, number) => ({
   number,
   socket: null,

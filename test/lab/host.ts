@@ -5,13 +5,26 @@
 import { join } from "node:path";
 import { LabProcess, type Outcome, run, runAnyway, type StartOptions } from "./process.ts";
 
-/** The networks of the lab, by name: the public one has the clients, the private one only the nodes. */
+/**
+ * The networks of the lab, by name: the public one has the clients, the private one only the nodes and
+ * their servers, and the outside one lies behind a router. IPv6 prefixes are those for documentation
+ * (RFC 3849) and for local use (RFC 4193).
+ */
 export const networks = {
-  public: { interface: "eth0", prefix: "192.168.6" },
-  private: { interface: "eth1", prefix: "10.6.0" },
+  public: { interface: "eth0", prefix: "192.168.6.", prefix6: "2001:db8:6::" },
+  private: { interface: "eth1", prefix: "10.6.0.", prefix6: "fd00:6::" },
+  outside: { interface: "eth2", prefix: "172.30.6.", prefix6: "2001:db8:66::" },
 } as const;
 /** See {@link networks}. */
 export type Network = keyof typeof networks;
+/** Version of the Internet Protocol. */
+export type Family = "ipv4" | "ipv6";
+
+/** The address with a number on a network; the decimal digits are read as hexadecimal in IPv6: 21 is ::21. */
+export function addressIn(network: Network, number: number, family: Family = "ipv4"): string {
+  const { prefix, prefix6 } = networks[network];
+  return `${family === "ipv4" ? prefix : prefix6}${number}`;
+}
 
 /** What a machine is made of. */
 export interface HostOptions {
@@ -19,6 +32,10 @@ export interface HostOptions {
   /** Last byte of its addresses on every network. */
   readonly number: number;
   readonly networks: readonly Network[];
+  /** Where its default routes lead, one address of each family at most; default: nowhere. */
+  readonly gateways?: readonly string[];
+  /** Whether it passes packets on between its networks; default: no. */
+  readonly router?: boolean;
   /** Folder for logs. */
   readonly folder: string;
 }
@@ -28,6 +45,8 @@ export class Host {
   readonly name: string;
   readonly number: number;
   readonly networks: readonly Network[];
+  readonly gateways: readonly string[];
+  readonly router: boolean;
   readonly folder: string;
   #gone = false;
 
@@ -35,6 +54,8 @@ export class Host {
     this.name = options.name;
     this.number = options.number;
     this.networks = options.networks;
+    this.gateways = options.gateways ?? [];
+    this.router = options.router ?? false;
     this.folder = options.folder;
   }
 
@@ -49,19 +70,20 @@ export class Host {
     return this.name;
   }
 
-  /** Its address on the public network. */
+  /** Its IPv4 address on the first of its networks, which is the public one where it has that. */
   get address(): string {
-    return this.addressOn("public");
+    return this.addressOn(this.networks[0] ?? "public");
   }
 
-  addressOn(network: Network): string {
-    return `${networks[network].prefix}.${this.number}`;
+  addressOn(network: Network, family: Family = "ipv4"): string {
+    return addressIn(network, this.number, family);
   }
 
   /** Its link-layer address on a network: locally administered, ends with its number. */
   macOn(network: Network): string {
     const last = this.number.toString(16).padStart(2, "0");
-    return `02:00:00:00:${network === "public" ? "00" : "01"}:${last}`;
+    const order = Object.keys(networks).indexOf(network);
+    return `02:00:00:00:0${order}:${last}`;
   }
 
   /** The command as it must be run to run on this machine. */

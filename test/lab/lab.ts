@@ -17,6 +17,9 @@ export interface HostPlan {
   readonly name: string;
   readonly number: number;
   readonly networks?: readonly Network[];
+  /** Where its default routes lead; the address need not exist yet. */
+  readonly gateways?: readonly string[];
+  readonly router?: boolean;
 }
 
 /** How a cable fails: `silent` keeps the carrier (a dead switch far away), `carrier` takes it away. */
@@ -28,7 +31,10 @@ export class Lab implements AsyncDisposable {
   readonly folder: string;
   /** A folder in memory for what the machines write: homes of agents, prefixes of web servers. */
   readonly scratch: string;
-  /** The switch itself, for captures: its interfaces `public` and `private` see every frame. */
+  /**
+   * The switch itself, for captures: its interfaces `public`, `private` and `outside` see every frame of
+   * a network, and {@link cableOf} those on one machine's cable.
+   */
   readonly switch: Host;
   readonly #hosts: Map<string, Host>;
 
@@ -131,16 +137,20 @@ export class Lab implements AsyncDisposable {
   }
 }
 
-/** The switch's ends of a machine's cables. */
+/** The switch's end of a machine's cable to a network, by the name of the interface. */
+export function cableOf(host: Host, network: Network = "public"): string {
+  return `${host.name}-${network}`;
+}
+
 function ports(host: Host, wanted: readonly Network[] = host.networks): string[] {
-  return wanted.map((network) => `${host.name}-${network}`);
+  return wanted.map((network) => cableOf(host, network));
 }
 
 /** One `ip -batch` for all: in the guest a process costs a tenth of a second, a line in a batch nothing. */
 function buildScript(hosts: readonly Host[]): string {
   const cables = hosts.flatMap((host) =>
     host.networks.map((network) =>
-      `link add ${host.name}-${network} netns ${SWITCH} type veth ` +
+      `link add ${cableOf(host, network)} netns ${SWITCH} type veth ` +
       `peer name ${networks[network].interface} netns ${host.name}`
     )
   );
@@ -165,7 +175,7 @@ function switchLines(hosts: readonly Host[]): string[] {
     `link set ${network} up`,
   ]);
   const members = hosts.flatMap((host) =>
-    host.networks.map((network) => `link set ${host.name}-${network} master ${network} up`)
+    host.networks.map((network) => `link set ${cableOf(host, network)} master ${network} up`)
   );
   return [...bridges, ...members];
 }
@@ -182,6 +192,7 @@ function switchesScript(host: Host): string {
     "ipv4/conf/default/promote_secondaries": 1,
     "ipv6/conf/default/accept_dad": 0,
     "ipv6/conf/default/accept_ra": 0,
+    ...(host.router ? { "ipv4/ip_forward": 1, "ipv6/conf/all/forwarding": 1 } : {}),
   };
   const writes = Object.entries(switches).map(([name, value]) =>
     `echo ${value} >/proc/sys/net/${name}`
@@ -195,9 +206,11 @@ function hostScript(host: Host): string {
     return [
       `link set ${name} address ${host.macOn(network)} up`,
       `addr add ${host.addressOn(network)}/24 brd + dev ${name}`,
+      `addr add ${host.addressOn(network, "ipv6")}/64 dev ${name}`,
     ];
   });
-  return batch(["-n", host.name], ["link set lo up", ...cables]);
+  const routes = host.gateways.map((gateway) => `route add default via ${gateway}`);
+  return batch(["-n", host.name], ["link set lo up", ...cables, ...routes]);
 }
 
 /** First all processes, then the namespaces: nobody sees the cables of the others vanish. */

@@ -21,10 +21,20 @@ const END_LIMIT_MS = 15_000;
 /** Failed requests told one by one. */
 const MOMENTS_SHOWN_MAX = 60;
 
+/** The client programs, by what they ask for: a page by HTTP, or a TXT record by DNS over UDP. */
+const programs = {
+  http: { file: "load_client.ts", port: 80 },
+  dns: { file: "dns_client.ts", port: 53 },
+} as const;
+
 /** What is requested. */
 export interface LoadOptions {
+  /** Of either family. */
   readonly address: string;
+  /** Default: the protocol's own. */
   readonly port?: number;
+  /** Default `http`. */
+  readonly protocol?: keyof typeof programs;
   readonly everyMs?: number;
   readonly timeoutMs?: number;
 }
@@ -56,12 +66,12 @@ export class Load {
   static async start(host: Host, options: LoadOptions): Promise<Load> {
     const load = new Load();
     load.#record = join(host.folder, `${host.name}-load.jsonl`);
-    const program = join(import.meta.dir, "load_client.ts");
+    const program = programs[options.protocol ?? "http"];
     load.#process = host.start([
       process.execPath,
-      program,
+      join(import.meta.dir, program.file),
       ...["--address", options.address],
-      ...["--port", String(options.port ?? 80)],
+      ...["--port", String(options.port ?? program.port)],
       ...["--every", String(options.everyMs ?? EVERY_MS)],
       ...["--timeout", String(options.timeoutMs ?? TIMEOUT_MS)],
     ], { label: "load", onLine: (line) => load.#read(JSON.parse(line) as RequestLine) });

@@ -7,7 +7,7 @@
  * Sockets of `Bun.connect` instead of `fetch`: a request costs a third of the CPU, and the guest has one CPU.
  */
 import type { Socket } from "bun";
-import { argument, wallMs } from "./client_common.ts";
+import { argument, inBrackets, wallMs } from "./client_common.ts";
 
 /** The fate of one request. */
 export interface RequestLine {
@@ -34,7 +34,9 @@ const address = argument("address");
 const port = Number(argument("port"));
 const everyMs = Number(argument("every"));
 const timeoutMs = Number(argument("timeout"));
-const text = `GET /index.html HTTP/1.1\r\nHost: ${address}\r\nConnection: close\r\n\r\n`;
+const text = `GET /index.html HTTP/1.1\r\nHost: ${
+  inBrackets(address)
+}\r\nConnection: close\r\n\r\n`;
 const pending = new Set<Request>();
 let stopping = false;
 

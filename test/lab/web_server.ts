@@ -1,6 +1,6 @@
 /**
- * nginx from Debian as a real server of the lab: on every address of its machine, port 80, one page
- * that names the machine.
+ * nginx from Debian as a real server of the lab: on every address of its machine, both families, one
+ * page that names the machine.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -11,12 +11,19 @@ import { waitFor } from "./wait.ts";
 
 const START_LIMIT_MS = 10_000;
 
-/** Starts nginx on a machine and waits until it answers. End it by `end("SIGKILL")` or `end("SIGTERM")`. */
-export async function startWebServer(lab: Lab, host: Host): Promise<LabProcess> {
+/**
+ * Starts nginx on a machine, port 80 or the ports given, and waits until it answers. End it by
+ * `end("SIGKILL")` or `end("SIGTERM")`.
+ */
+export async function startWebServer(
+  lab: Lab,
+  host: Host,
+  ports: readonly number[] = [80],
+): Promise<LabProcess> {
   const prefix = join(lab.scratch, `nginx-${host.name}`);
   mkdirSync(join(prefix, "html"), { recursive: true });
   writeFileSync(join(prefix, "html/index.html"), page(host.name));
-  writeFileSync(join(prefix, "nginx.conf"), configuration(prefix));
+  writeFileSync(join(prefix, "nginx.conf"), configuration(prefix, ports));
   const server = host.start([
     "nginx",
     "-p",
@@ -28,7 +35,7 @@ export async function startWebServer(lab: Lab, host: Host): Promise<LabProcess> 
   ], {
     label: "nginx",
   });
-  await waitFor(() => host.run("curl", "-sf", `http://${host.address}/index.html`), {
+  await waitFor(() => host.run("curl", "-sf", `http://${host.address}:${ports[0]}/index.html`), {
     what: `nginx on ${host.name} answers`,
     limitMs: START_LIMIT_MS,
   });
@@ -39,7 +46,8 @@ function page(name: string): string {
   return `<!DOCTYPE html>\n<html><body>Test Page of ${name}</body></html>\n`;
 }
 
-function configuration(prefix: string): string {
+function configuration(prefix: string, ports: readonly number[]): string {
+  const listen = ports.map((port) => `listen ${port} reuseport; listen [::]:${port};`);
   return `
 daemon off;
 worker_processes 1;
@@ -57,8 +65,7 @@ http {
   keepalive_requests 1000000;
   keepalive_timeout 600s;
   server {
-    listen 80 reuseport;
-    listen [::]:80;
+    ${listen.join("\n    ")}
     root ${prefix}/html;
   }
 }
