@@ -65,7 +65,10 @@ export class Load {
   /** Starts requests; resolves when the first answer is there. */
   static async start(host: Host, options: LoadOptions): Promise<Load> {
     const load = new Load();
-    load.#record = join(host.folder, `${host.name}-load.jsonl`);
+    load.#record = join(
+      host.folder,
+      `${host.name}-load-${options.address.replaceAll(":", "-")}.jsonl`,
+    );
     const program = programs[options.protocol ?? "http"];
     load.#process = host.start([
       process.execPath,
