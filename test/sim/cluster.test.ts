@@ -1,84 +1,21 @@
 /**
- * The basic faults, on whole simulated clusters. After every event two things are asked of the kernels:
- * no new connection can run in a circle, and never do two machines answer for a VIP longer than allowed.
+ * The basic faults, on whole simulated clusters; see sim_run.ts for what is asked after every event.
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { FUNNEL_MS, LEASE_S, LINGER_MS } from "../../src/core/timing.ts";
-import { type NodeOptions, SimCluster } from "./cluster.ts";
-import { service, VIP } from "../support/cluster_views.ts";
-import { World } from "./world.ts";
-
-const SERVICE = service();
-/** Longest time two machines may answer for one VIP once they hear each other, ms: two beats after a partition heals. */
-const OVERLAP_MS_MAX = 250;
-
-interface Run {
-  readonly world: World;
-  readonly cluster: SimCluster;
-  /** Lets time pass and checks the invariants after every event. */
-  readonly pass: (durationMs: number) => Promise<void>;
-  /** Longest stretch in which nobody answered for the VIP since the last call. */
-  readonly silence: () => number;
-}
-
-function begin(options: readonly NodeOptions[], seed = 1, overlapMsMax = OVERLAP_MS_MAX): Run {
-  const world = new World(seed);
-  const cluster = new SimCluster(world, options);
-  let overlapFromMs: number | null = null;
-  let silentFromMs: number | null = null;
-  let silenceMs = 0;
-  const check = () => {
-    const loop = cluster.forwardingLoop(SERVICE);
-    if (loop !== null) {
-      throw new Error(
-        `at ${world.nowMs} ms a connection can run ${loop}\n${cluster.log.join("\n")}`,
-      );
-    }
-    const answering = cluster.answering(VIP);
-    overlapFromMs = answering.length > 1 ? overlapFromMs ?? world.nowMs : null;
-    if (overlapFromMs !== null && world.nowMs - overlapFromMs > overlapMsMax) {
-      throw new Error(
-        `at ${world.nowMs} ms ${answering} answer for the VIP\n${cluster.log.join("\n")}`,
-      );
-    }
-    silentFromMs = answering.length === 0 ? silentFromMs ?? world.nowMs : null;
-    if (silentFromMs !== null) silenceMs = Math.max(silenceMs, world.nowMs - silentFromMs);
-  };
-  return {
-    world,
-    cluster,
-    pass: (durationMs) => world.run(durationMs, check),
-    silence: () => {
-      const result = silenceMs;
-      silenceMs = 0;
-      silentFromMs = null;
-      return result;
-    },
-  };
-}
-
-/** Like OVERLAP_MS_MAX when agents die too: a kernel answers for a dead agent until the lease ends. */
-const LEASE_OVERLAP_MS_MAX = LEASE_S * 1_000 + OVERLAP_MS_MAX;
-
-async function serving(
-  options: readonly NodeOptions[] = [{ priority: 110 }, {}],
-  seed = 1,
-  overlapMsMax = OVERLAP_MS_MAX,
-): Promise<Run> {
-  const run = begin(options, seed, overlapMsMax);
-  run.cluster.start();
-  await run.pass(1_000);
-  await run.cluster.node("n1").store.edit([{ kind: "putService", service: SERVICE }]);
-  await run.pass(4_000);
-  run.silence();
-  return run;
-}
-
-function weights(run: Run, name: string): Record<string, number> {
-  const row = run.cluster.node(name).kernel.rows.get("tcp/10.0.0.100:80");
-  return Object.fromEntries((row?.servers ?? []).map((server) => [server.address, server.weight]));
-}
+import { VIP } from "../support/cluster_views.ts";
+import {
+  begin,
+  broken,
+  faults,
+  LEASE_OVERLAP_MS_MAX,
+  RUNS,
+  SERVICE,
+  serving,
+  strike,
+  weights,
+} from "./sim_run.ts";
 
 describe("a cluster of two", () => {
   test("has one holder and every server in its pool after both start together", async () => {
@@ -243,7 +180,7 @@ describe("a cluster of two", () => {
   });
 
   test("a node alone holds the VIP, and one that joins late becomes its standby", async () => {
-    const run = begin([{}, {}]);
+    const run = begin({ nodes: [{}, {}] });
     run.cluster.start(["n1"]);
     await run.pass(1_000);
     await run.cluster.node("n1").store.edit([{ kind: "putService", service: SERVICE }]);
@@ -257,7 +194,7 @@ describe("a cluster of two", () => {
   });
 
   test("no takeover happens when one pulse in ten is lost", async () => {
-    const run = await serving([{}, {}], 7);
+    const run = await serving({ nodes: [{}, {}], seed: 7 });
     const [holder] = run.cluster.holders(VIP);
     run.cluster.loss = 0.1;
     await run.pass(60_000);
@@ -266,80 +203,22 @@ describe("a cluster of two", () => {
 });
 
 describe("any small cluster", () => {
-  const fault = fc.record({
-    kind: fc.constantFrom("kill", "crash", "isolate", "pause", "web", "leave"),
-    node: fc.integer({ min: 1, max: 3 }),
-    lastsMs: fc.integer({ min: 50, max: 6_000 }),
-  });
-
   test(
     "has one holder again soon after the last fault, and never a loop or two answers",
     async () => {
       await fc.assert(
-        fc.asyncProperty(
-          fc.array(fault, { minLength: 1, maxLength: 5 }),
-          fc.integer({ min: 1, max: 1e6 }),
-          async (faults, seed) => {
-            const run = await serving([{}, {}, {}], seed, LEASE_OVERLAP_MS_MAX);
-            for (const { kind, node, lastsMs } of faults) {
-              await strike(run, {
-                kind,
-                name: `n${node}`,
-                lastsMs,
-              });
-            }
-            await run.pass(9_000);
-            const holders = run.cluster.holders(VIP);
-            if (holders.length !== 1) {
-              throw new Error(
-                `${holders} hold the VIP\n${run.cluster.log.join("\n")}`,
-              );
-            }
-            expect(run.cluster.answering(VIP)).toEqual(holders);
-          },
-        ),
-        { numRuns: Number(process.env.SIM_RUNS ?? 60) },
+        fc.asyncProperty(faults, fc.integer({ min: 1, max: 1e6 }), async (list, seed) => {
+          const nodes = [{}, {}, {}];
+          const run = await serving({ nodes, seed, overlapMsMax: LEASE_OVERLAP_MS_MAX });
+          for (const fault of list) await strike(run, fault);
+          await run.pass(9_000);
+          const holders = run.cluster.holders(VIP);
+          if (holders.length !== 1) throw broken(run, `${holders} hold the VIP`);
+          expect(run.cluster.answering(VIP)).toEqual(holders);
+        }),
+        { numRuns: RUNS },
       );
     },
     120_000,
   );
 });
-
-/** Lets a fault happen, last, and end. */
-async function strike(
-  run: Run,
-  fault: { kind: string; name: string; lastsMs: number },
-): Promise<void> {
-  const { cluster } = run;
-  const node = cluster.node(fault.name);
-  switch (fault.kind) {
-    case "kill":
-      cluster.kill(fault.name);
-      await run.pass(fault.lastsMs);
-      return cluster.start([fault.name]);
-    case "crash":
-      cluster.crash(fault.name);
-      await run.pass(fault.lastsMs);
-      cluster.boot(fault.name);
-      return cluster.start([fault.name]);
-    case "isolate":
-      cluster.isolate(fault.name);
-      await run.pass(fault.lastsMs);
-      return cluster.heal(fault.name);
-    case "pause":
-      node.paused = true;
-      await run.pass(fault.lastsMs);
-      node.paused = false;
-      return;
-    case "web":
-      node.serving = false;
-      await run.pass(fault.lastsMs);
-      node.serving = true;
-      return;
-    case "leave":
-      node.agent?.receive({ kind: "leave" });
-      await run.pass(Math.max(fault.lastsMs, 6_000));
-      cluster.kill(fault.name);
-      return cluster.start([fault.name]);
-  }
-}
