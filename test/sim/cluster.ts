@@ -346,7 +346,7 @@ export class SimCluster {
     return {
       list: () =>
         node.serving
-          ? [80, 8_080].map((port) => ({
+          ? [80, 443, 8_080].map((port) => ({
             protocol: "tcp" as const,
             address: "0.0.0.0",
             port,

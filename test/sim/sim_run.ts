@@ -35,6 +35,8 @@ export interface RunOptions {
   readonly services?: readonly Service[];
   /** What is entered with the services. */
   readonly edits?: readonly Edit[];
+  /** Machines without an agent, whose servers work. */
+  readonly machines?: readonly Ip[];
   /** VIPs that are watched; those of the services are in any case. */
   readonly vips?: readonly Ip[];
   readonly seed?: number;
@@ -86,6 +88,7 @@ export function begin(options: RunOptions = {}): Run {
   const world = new World(seed);
   const cluster = new SimCluster(world, nodes);
   const run = { world, cluster };
+  for (const address of options.machines ?? []) cluster.machines.set(address, true);
   const vips = new Set(options.vips ?? [VIP]);
   for (const item of services) {
     for (const vip of item.protocol === "fwm" ? item.vips : [item.address]) vips.add(vip);
