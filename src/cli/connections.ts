@@ -23,8 +23,8 @@ export function addConnections(program: Command, session: Session): void {
   const command = program.command("connections")
     .summary("list the connections this node's kernel knows")
     .description(
-      "List the connections this node's kernel knows: those it balances, and on a standby\n" +
-        "those it was told of. Client port 0 is a persistence template.",
+      "List the connections this node's kernel knows: those it balances, and on a\n" +
+        "standby those it was told of. Client port 0 is a persistence template.",
     )
     .option("--service <service>", SERVICE_HELP)
     .option("--server <server>", "real server: ADDRESS or ADDRESS:PORT")

@@ -50,9 +50,9 @@ function addAdd(group: Command, session: Session): void {
   const command = group.command("add")
     .summary("enter a real server by hand, or say what differs for a member")
     .description(
-      "Enter a machine without an agent as real server; the holder of the VIP checks it.\n" +
-        "For a member, say what differs for it. What is not named is as the service says.\n" +
-        "`troop server setup` prints what the machine itself needs.",
+      "Enter a machine without an agent as real server; the holder of the VIP checks\n" +
+        "it. For a member, say what differs for it. What is not named is as the service\n" +
+        "says. `troop server setup` prints what the machine itself needs.",
     );
   addOptions(command);
   addExamples(command, [
@@ -73,7 +73,10 @@ function addAdd(group: Command, session: Session): void {
 function addSet(group: Command, session: Session): void {
   const command = group.command("set")
     .summary("change what is said of one server")
-    .description("Change what is said of one server of one service. What is not named stays.");
+    .description(
+      "Change what is said of one server of one service. What is not named stays. A\n" +
+        "member needs no `troop server add` first.",
+    );
   addOptions(command)
     .option("--no-weight", "weight as the service says")
     .option("--no-forward", "forwarding method as the service says")
@@ -96,8 +99,9 @@ function addRemove(group: Command, session: Session): void {
   const command = group.command("remove")
     .summary("remove a real server that was entered by hand")
     .description(
-      "Remove a machine from a service: it gets no new connections, and goes when its last\n" +
-        "one has ended. For a member, forget what was said of it: it stays a candidate.",
+      "Remove a machine from a service: it gets no new connections, and goes when its\n" +
+        "last one has ended. For a member, forget what was said of it: it stays a\n" +
+        "candidate.",
     )
     .argument("<service>", SERVICE_HELP)
     .argument("<server>", SERVER_HELP)

@@ -15,15 +15,16 @@ export function addServerSetup(group: Command, { context }: Session): void {
   const command = group.command("setup")
     .summary("print what a machine needs to be a real server")
     .description(
-      "Print the commands by which a plain Linux machine becomes a real server of a VIP,\n" +
-        "with their undo. Nothing is done and no agent is asked; members need none of it.",
+      "Print the commands by which a plain Linux machine becomes a real server of a\n" +
+        "VIP, with their undo. Nothing is done and no agent is asked; members need none\n" +
+        "of it.",
     )
     .argument("<vip>", "the VIP of the service; with nat the VIP that is the gateway")
     .option("--forward <method>", `how packets reach it: ${forwardings.join(", ")} (default: dr)`)
     .option("--tunnel <kind>", "ipip, gue:PORT or gre, with ,csum or ,remcsum behind it")
     .option(
       "--server <ip>",
-      "the machine's own address, where its family is not the VIP's,\nand for gre,csum",
+      "the machine's own address, where its family is not the VIP's, and for gre,csum",
     );
   addExamples(command, [
     "troop server setup 192.0.2.100 --forward dr",

@@ -28,8 +28,8 @@ function addAdd(group: Command, session: Session): void {
   const command = group.command("add")
     .summary("add a virtual service")
     .description(
-      "Add a virtual service. Every member that is a real server is a candidate, and in\n" +
-        "the pool while its check holds; so is every machine of `troop server add`.\n" +
+      "Add a virtual service. Every member that is a real server is a candidate, and\n" +
+        "in the pool while its check holds; so is every machine of `troop server add`.\n" +
         "Port 0 takes every port, and needs --persistent. A mark service takes what has\n" +
         "a firewall mark: several ports, or several VIPs, as one service.",
     )

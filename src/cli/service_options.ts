@@ -20,16 +20,16 @@ export function addServiceOptions(command: Command, verb: OptionVerb): Command {
   command
     .option(
       "--scheduler <name>",
-      `how connections are spread:\n${schedulers.join(", ")}${standard("wlc")}`,
+      `how connections are spread: ${schedulers.join(", ")}${standard("wlc")}`,
     )
     .option(
       "--flags <list>",
-      `flags of the scheduler:\n${[...flagNamesOf("sh"), ...flagNamesOf("mh")].join(", ")}`,
+      `flags of the scheduler: ${[...flagNamesOf("sh"), ...flagNamesOf("mh")].join(", ")}`,
     )
     .option(
       "--check <url>",
       "http://[HOST][:PORT]/PATH, https://..., tcp://[:PORT] or none" +
-        (verb === "add" ? "\n(default: tcp:// for TCP, none for others)" : ""),
+        (verb === "add" ? " (default: tcp:// for TCP, none for others)" : ""),
     )
     .option("--expect <regex>", "text the page must contain (http, https; RE2 syntax)")
     .option("--interval <time>", `time between two checks, ${range}${standard("1s")}`)
@@ -56,7 +56,7 @@ export function addServiceOptions(command: Command, verb: OptionVerb): Command {
     .option("--vip <list>", "VIPs of a mark service; the holder of the first balances")
     .option(
       "--ports <list>",
-      "ports troop marks for a mark service: tcp/80,udp/5000-5100;\nnone: somebody else makes the rules",
+      "ports troop marks for a mark service: tcp/80,udp/5000-5100; none: somebody else makes the rules",
     );
   return verb === "set" ? addUndoing(command) : command.option(
     "--no-members",

@@ -257,7 +257,11 @@ function persistenceTime(attempted: string, text: string | true): number {
 /** `24`, `/24` or `255.255.255.0`; its ones must stand in front. */
 function readNetmask(attempted: string, text: string, family: 4 | 6): number {
   const max = family === 4 ? 32 : 128;
-  const bits = /^\/?\d{1,3}$/.test(text) ? Number(text.replace("/", "")) : maskBits(text);
+  const bits = /^\/?\d{1,3}$/.test(text)
+    ? Number(text.replace("/", ""))
+    : family === 4
+    ? maskBits(text)
+    : undefined;
   if (bits !== undefined && bits >= 1 && bits <= max) return bits;
   throw usage(
     attempted,

@@ -36,7 +36,7 @@ function addOptions(command: Command): Command {
     .option("--prefer <nodes>", "nodes that should hold it, best first: n1,n2")
     .option(
       "--failback [time]",
-      `go back to a preferred node that has returned for so long\n(alone: ${FAILBACK_S_DEFAULT}s; without it a VIP stays where it is)`,
+      `go back to a preferred node that has returned for so long (alone: ${FAILBACK_S_DEFAULT}s; without it a VIP stays where it is)`,
     );
 }
 
@@ -44,8 +44,8 @@ function addAdd(group: Command, session: Session): void {
   const command = group.command("add")
     .summary("enter a VIP, or say more of the one of a service")
     .description(
-      "Enter a VIP that needs no service, such as the gateway of NAT servers; or say more\n" +
-        "of the VIP of a service.",
+      "Enter a VIP that needs no service, such as the gateway of NAT servers; or say\n" +
+        "more of the VIP of a service.",
     );
   addOptions(command);
   addExamples(command, [
@@ -86,7 +86,8 @@ function addMove(group: Command, session: Session): void {
   const command = group.command("move")
     .summary("hand a VIP to another node, without a lost request")
     .description(
-      "Hand a VIP to another node, without a lost request. All VIPs of its group go with it.",
+      "Hand a VIP to another node, without a lost request. All VIPs of its group go\n" +
+        "with it.",
     )
     .argument("<vip>", "the address")
     .argument("<node>", "name of the node that shall hold it");
@@ -104,8 +105,8 @@ function addRemove(group: Command, session: Session): void {
   const command = group.command("remove")
     .summary("forget what is said of a VIP")
     .description(
-      "Forget what is said of a VIP. One that services have stays, as if nothing was said;\n" +
-        "any other is given up.",
+      "Forget what is said of a VIP. One that services have stays, as if nothing was\n" +
+        "said; any other is given up.",
     )
     .argument("<vip>", "the address");
   addExamples(command, ["troop vip remove 10.0.0.100"]);

@@ -12,7 +12,7 @@ import { usage } from "./session.ts";
 
 /** How a service is named, for help. */
 export const SERVICE_HELP =
-  "VIP:PORT, with /udp or /sctp behind it for these; [VIP]:PORT\nfor IPv6; fwmark:N or fwmark6:N";
+  "VIP:PORT, with /udp or /sctp behind it where it is not TCP; [VIP]:PORT for IPv6; fwmark:N or fwmark6:N for a mark";
 
 /** One of a few accepted words. */
 export function oneOf<Value extends string>(

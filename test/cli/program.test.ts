@@ -16,10 +16,27 @@ const verbs = [
   ["status"],
   ["service"],
   ["service", "add"],
+  ["service", "set"],
   ["service", "remove"],
   ["service", "list"],
+  ["server"],
+  ["server", "add"],
+  ["server", "set"],
+  ["server", "remove"],
+  ["server", "list"],
+  ["server", "setup"],
   ["vip"],
+  ["vip", "add"],
+  ["vip", "set"],
   ["vip", "move"],
+  ["vip", "remove"],
+  ["vip", "list"],
+  ["settings"],
+  ["settings", "list"],
+  ["settings", "set"],
+  ["settings", "reset"],
+  ["table"],
+  ["connections"],
   ["token"],
   ["doctor"],
   ["leave"],
@@ -46,6 +63,9 @@ describe("help", () => {
       expect(examples).toContain(`troop ${name}`);
       const help = out.split("\nExamples:\n")[0]!;
       for (const line of help.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+      // A description is broken into lines by hand: one that is broken again has a line of a word or two.
+      const description = help.split("\n\n")[1]!.split("\n").slice(0, -1);
+      for (const line of description) expect(line.length, line).toBeGreaterThan(40);
     },
   );
 
@@ -76,7 +96,7 @@ describe("help", () => {
         };
         const argv = words.slice(1).map((word) => word.replace(/^'(.*)'$/, "$1"));
         const { code, err } = await fresh.call(...argv);
-        const refusedByAgent = /there is no such service/.test(err);
+        const refusedByAgent = /there is no such service|nothing (?:is|was) said of it/.test(err);
         expect(code === 0 || refusedByAgent, `${line}: ${err}`).toBe(true);
       }
     },
@@ -108,7 +128,7 @@ describe("usage errors are one line with exit 2", () => {
     ],
     [
       ["service"],
-      "service: no command is given; use one of add, remove, list; see `troop service --help`",
+      "service: no command is given; use one of add, set, remove, list; see `troop service --help`",
     ],
     [
       ["service", "ad"],

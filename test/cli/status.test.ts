@@ -107,6 +107,53 @@ describe("troop status", () => {
     const { out } = await world.call("status");
     expect(out).toContain("a [2J b c\n");
   });
+
+  test("shows what a service has beside the usual", async () => {
+    const add = (...argv: string[]) => world.call("service", "add", ...argv);
+    await add("192.0.2.100:443", "--persistent", "5m", "--netmask", "24", "--forward", "nat");
+    await add("192.0.2.100:5060/udp", "--persistent", "--pe", "sip", "--ops");
+    await add("192.0.2.100:81", "--scheduler", "sh", "--flags", "sh-port", "--tunnel", "gue:6080");
+    await add("fwmark:7", "--vip", "192.0.2.100", "--ports", "tcp/80,tcp/443", "--no-members");
+    const lines = (await world.call("status")).out.split("\n").filter((line) =>
+      / wlc | sh /.test(line)
+    );
+    expect(lines).toEqual([
+      "192.0.2.100:80  2 of 2 up  wlc dr  check http://:80/",
+      "192.0.2.100:443  2 of 2 up  wlc nat  persistent 300s /24  check tcp://",
+      "192.0.2.100:5060/udp  2 of 2 up  wlc dr  one-packet  persistent sip 360s  check none",
+      "192.0.2.100:81  2 of 2 up  sh sh-port tunnel gue:6080  check tcp://",
+      "fwmark:7  DOWN  wlc dr  tcp/80,tcp/443 on 192.0.2.100  no members  check tcp://:80",
+    ]);
+  });
+
+  test("shows servers without an agent, single methods, thresholds and who drains", async () => {
+    const server = (...argv: string[]) => world.call("server", ...argv);
+    await server("add", "192.0.2.100:80", "192.0.2.21", "--weight", "5", "--upper", "100");
+    await server("add", "192.0.2.100:80", "192.0.2.22", "--tunnel", "gre", "--lower", "0");
+    await server("remove", "192.0.2.100:80", "192.0.2.22");
+    world.operations.down.set("192.0.2.100:80 192.0.2.21", "refused");
+    expect((await world.call("status")).out.split("\n\n").at(-1)).toBe(
+      `SERVICE / SERVER  NODE  FORWARD     STATE     WEIGHT  UPPER  ACTIVE  INACT  WHY
+192.0.2.100:80  2 of 3 up  wlc dr  check http://:80/
+  192.0.2.11:80   n1    dr          up             1      -      12    345  200 in 3 ms
+  192.0.2.12:80   n2    dr          up             1      -      12    345  200 in 3 ms
+  192.0.2.21:80   -     dr          DOWN           0    100      12    345  refused
+  192.0.2.22:80   -     tunnel gre  draining       0      -      12    345  removed; stays until its 357 connections end
+`,
+    );
+  });
+
+  test("says what a service without members lacks", async () => {
+    await world.call("service", "set", "192.0.2.100:80", "--no-members");
+    expect((await world.call("status")).out).toEndWith(
+      "\n! service 192.0.2.100:80 has no servers; enter one with `troop server add 192.0.2.100:80 ADDRESS`\n",
+    );
+    await world.call("server", "add", "192.0.2.100:80", "192.0.2.21");
+    world.operations.down.set("192.0.2.100:80 192.0.2.21", "refused");
+    expect((await world.call("status")).out).toEndWith(
+      "\n! service 192.0.2.100:80 has no server up; 192.0.2.21: refused\n",
+    );
+  });
 });
 
 describe("troop vip move", () => {

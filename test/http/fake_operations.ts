@@ -172,6 +172,10 @@ export class FakeOperations implements FakeCluster, Operations {
 
   async setServer(name: ServiceName, ref: ServerRef, change: ServerChange): Promise<string> {
     const server = formatServerRef(ref);
+    // A member is there without having been entered.
+    if ("node" in ref && !this.#serversOf(name).has(server)) {
+      this.#serversOf(name).set(server, { ref, change: {} });
+    }
     const known = this.#known(`change server ${server} of`, name, server);
     known.change = { ...known.change, ...change };
     return `server ${server} of ${formatServiceName(name)} changed`;
