@@ -16,9 +16,6 @@ import { isSettingName } from "../../src/core/settings.ts";
 import type { VipEntry } from "../../src/core/vip.ts";
 import type { DocumentStore } from "../../src/ports.ts";
 
-/** Parts that are kept as they are read: one map, entries by key. */
-type Part = Exclude<keyof ClusterDocument, "servers">;
-
 interface Entry {
   readonly count: number;
   readonly writer: NodeId;
@@ -51,13 +48,20 @@ export class SimStore implements DocumentStore {
 
   edit(edits: readonly Edit[]): Promise<{ sentTo: number }> {
     for (const edit of edits) {
-      for (const [key, value] of this.#keyed(edit)) {
-        const count = (this.entries.get(key)?.count ?? 0) + 1;
-        this.entries.set(key, { count, writer: this.id, value });
+      const [key, value] = keyed(edit);
+      this.#set(key, value);
+      if (edit.kind !== "removeService") continue;
+      for (const known of this.#part<ServerEntry>("servers").keys()) {
+        if (known.startsWith(`${edit.key}|`)) this.#set(`servers ${known}`, null);
       }
     }
     this.#changed();
     return Promise.resolve({ sentTo: this.broadcast() });
+  }
+
+  #set(key: string, value: unknown): void {
+    const count = (this.entries.get(key)?.count ?? 0) + 1;
+    this.entries.set(key, { count, writer: this.id, value });
   }
 
   /** Takes a peer's entries. */
@@ -84,60 +88,61 @@ export class SimStore implements DocumentStore {
   }
 
   #changed(): void {
-    const part = <P extends Part>(name: P) =>
-      new Map<string, ClusterDocument[P] extends ReadonlyMap<string, infer Value> ? Value : never>(
-        [...this.entries].filter(([key, entry]) =>
-          key.startsWith(`${name} `) && entry.value !== null
-        ).map(([key, entry]) => [key.slice(name.length + 1), entry.value as never]),
-      );
-    const services = part("services");
+    const services = this.#part<Service>("services");
     const servers = new Map<ServiceKey, Map<ServerKey, ServerEntry>>();
-    for (const [key, entry] of this.entries) {
-      if (!key.startsWith("servers ") || entry.value === null) continue;
-      const server = entry.value as ServerEntry;
+    for (const [key, entry] of this.#part<ServerEntry>("servers")) {
       // What another node has said of a server while its service was removed is not part of the content.
-      if (!services.has(server.service)) continue;
-      const known = servers.get(server.service) ?? new Map<ServerKey, ServerEntry>();
-      servers.set(server.service, known.set(serverKey(server), server));
+      if (!services.has(entry.service)) continue;
+      const known = servers.get(entry.service) ?? new Map<ServerKey, ServerEntry>();
+      servers.set(entry.service, known.set(key, entry));
     }
+    const settings = this.#part<string>("settings");
     this.#current = {
       services,
       servers,
-      vips: part("vips"),
-      settings: part("settings") as ReadonlyMap<SettingName, string>,
-      moves: part("moves"),
-      nodes: part("nodes"),
+      vips: this.#part<VipEntry>("vips"),
+      settings: new Map(
+        [...settings].flatMap(([name, value]) =>
+          isSettingName(name) ? [[name, value] as const] : []
+        ),
+      ),
+      moves: this.#part<Move>("moves"),
+      nodes: this.#part<NodeEntry>("nodes"),
     };
     this.onChange();
   }
 
-  /** The entries an edit sets; null: removed. */
-  #keyed(edit: Edit): [string, unknown][] {
-    switch (edit.kind) {
-      case "putService":
-        return [[`services ${serviceKey(edit.service)}`, edit.service]];
-      case "removeService":
-        return [
-          [`services ${edit.key}`, null],
-          ...[...this.entries.keys()].filter((key) => key.startsWith(`servers ${edit.key}|`))
-            .map((key): [string, unknown] => [key, null]),
-        ];
-      case "putServer":
-        return [[`servers ${serverKey(edit.server)}`, edit.server]];
-      case "removeServer":
-        return [[`servers ${edit.key}`, null]];
-      case "putVip":
-        return [[`vips ${edit.vip.address}`, edit.vip]];
-      case "removeVip":
-        return [[`vips ${edit.address}`, null]];
-      case "putSetting":
-        return [[`settings ${edit.name}`, edit.value]];
-      case "removeSetting":
-        return [[`settings ${edit.name}`, null]];
-      case "putMove":
-        return [[`moves ${edit.move.vip}`, edit.move]];
-      case "putNode":
-        return [[`nodes ${edit.id}`, edit.entry]];
-    }
+  #part<Value>(name: string): Map<string, Value> {
+    const beginning = `${name} `;
+    return new Map(
+      [...this.entries]
+        .filter(([key, { value }]) => key.startsWith(beginning) && value !== null)
+        .map(([key, { value }]) => [key.slice(beginning.length), value as Value]),
+    );
+  }
+}
+
+function keyed(edit: Edit): [string, unknown] {
+  switch (edit.kind) {
+    case "putService":
+      return [`services ${serviceKey(edit.service)}`, edit.service];
+    case "removeService":
+      return [`services ${edit.key}`, null];
+    case "putServer":
+      return [`servers ${serverKey(edit.server)}`, edit.server];
+    case "removeServer":
+      return [`servers ${edit.key}`, null];
+    case "putVip":
+      return [`vips ${edit.vip.address}`, edit.vip];
+    case "removeVip":
+      return [`vips ${edit.address}`, null];
+    case "putSetting":
+      return [`settings ${edit.name}`, edit.value];
+    case "removeSetting":
+      return [`settings ${edit.name}`, null];
+    case "putMove":
+      return [`moves ${edit.move.vip}`, edit.move];
+    case "putNode":
+      return [`nodes ${edit.id}`, edit.entry];
   }
 }
