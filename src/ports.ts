@@ -336,6 +336,18 @@ export interface Finding {
   readonly detail: string;
   /** The command that mends it, or null. */
   readonly remedy: string | null;
+  /** The kernel switches it is about, one by one. */
+  readonly switches?: readonly SwitchFinding[];
+}
+
+/** A kernel switch troop sets. */
+export interface SwitchFinding {
+  readonly name: string;
+  /** Its value; null when this kernel does not have it, or not yet. */
+  readonly now: string | null;
+  /** What troop makes it, and for which services: `1`, `0 or 1`, `1 with nat`. */
+  readonly wanted: string;
+  readonly why: string;
 }
 
 /** The addresses of one family an interface has: re-exported for adapters that need it. */

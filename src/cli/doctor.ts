@@ -1,18 +1,19 @@
 /** `troop doctor`: what this machine lacks, and the command that mends it. */
 import type { Command } from "commander";
-import type { Finding } from "../ports.ts";
+import type { Finding, SwitchFinding } from "../ports.ts";
 import { addExamples, EXIT_FAILURE, type Session, writeJson } from "./session.ts";
-import { printable, styleFor, type TextStyle, type Tone, toned } from "./table_text.ts";
+import { printable, styleFor, tableText, type TextStyle, type Tone, toned } from "./table_text.ts";
 
 /** Adds the verb. */
 export function addDoctor(program: Command, session: Session): void {
   const command = program.command("doctor")
     .summary("examine this machine: what is missing, and what mends it")
     .description(
-      "Examine this machine: kernel modules, sysctls, privileges, libraries, ports,\n" +
-        "config. Nothing is changed. Exit status 1 when something is missing.",
+      "Examine this machine: kernel modules, firewall, privileges, libraries, ports,\n" +
+        "config, and the sysctls troop sets while it runs. Nothing is changed. Exit\n" +
+        "status 1 when something is missing.",
     )
-    .option("--json", "for programs: [{ what, state, detail, remedy }]");
+    .option("--json", "for programs: [{ what, state, detail, remedy }], some with switches");
   addExamples(command, ["sudo troop doctor", "troop doctor --json"]);
   command.action(async ({ json = false }: { json?: boolean }) => {
     const { context } = session;
@@ -38,7 +39,18 @@ export function findingsText(findings: readonly Finding[], style: TextStyle): st
     const mend = remedy === null ? "" : `${" ".repeat(width + 11)}mend: ${printable(remedy)}\n`;
     return `${mark}  ${printable(what).padEnd(width)}  ${printable(detail)}\n${mend}`;
   });
-  return lines.join("") + verdict(findings);
+  const switches = findings.flatMap((finding) => finding.switches ?? []);
+  return lines.join("") + switchesText(switches, style) + verdict(findings);
+}
+
+/** Writes the switches troop sets: how they are now, and how it wants them. */
+function switchesText(switches: readonly SwitchFinding[], style: TextStyle): string {
+  if (switches.length === 0) return "";
+  const table = tableText({
+    heading: ["SYSCTL", "NOW", "TROOP SETS", "WHY"],
+    rows: switches.map(({ name, now, wanted, why }) => [name, now ?? "-", wanted, why]),
+  }, style);
+  return `\n${table}`;
 }
 
 function verdict(findings: readonly Finding[]): string {

@@ -8,9 +8,10 @@ import { CLUSTER_PORT_DEFAULT, type Config, HTTP_DEFAULT } from "../core/config.
 import { callOf, type Home } from "../core/home.ts";
 import { describeLinks, type HostFacts } from "../core/host.ts";
 import { Refusal } from "../core/refusal.ts";
-import { schedulers } from "../core/service.ts";
 import type { Finding } from "../ports.ts";
 import type { ReadConfig } from "./config_file.ts";
+import { examineModules, type MarkBackend } from "./doctor_modules.ts";
+import { expectedSwitches, findSwitches, switchPath } from "./doctor_switches.ts";
 import { findModules } from "./kernel_modules.ts";
 
 /** How the doctor looks at a machine. None of these changes anything. */
@@ -34,6 +35,8 @@ export interface DoctorTools {
   portProblem(protocol: "tcp" | "udp", endpoint: Endpoint): Promise<string | null>;
   /** Whether an agent answers on the node's socket: then it is the one who has the ports. */
   agentRuns(home: Home): Promise<boolean>;
+  /** What marks packets on this machine, or why nothing can. Tried on the kernel; nothing stays. */
+  markBackend(): Promise<MarkBackend>;
   /** Wall clock, ms since 1970. */
   wallMs(): number;
 }
@@ -45,14 +48,6 @@ const capabilities = [
 ] as const;
 /** CAP_SYS_MODULE: with it the agent loads IPVS by itself. */
 const SYS_MODULE_BIT = 16;
-/** Switches the agent sets, and what breaks without them. A star stands for the node's interface. */
-const switches = [
-  { name: "net.ipv4.conf.*.arp_ignore", why: "real servers would answer ARP for the VIP" },
-  { name: "net.ipv4.conf.*.arp_announce", why: "real servers would ask ARP in the VIP's name" },
-  { name: "net.ipv4.vs.backup_only", why: "two nodes could balance one packet twice" },
-  { name: "net.ipv4.vs.sync_threshold", why: "connections would be lost in a takeover" },
-  { name: "net.ipv4.vs.sync_refresh_period", why: "a returning node would not learn connections" },
-] as const;
 /** Debian's kernel has all modules; the one of its `cloud` flavour lacks them. */
 const NEW_KERNEL = "apt-get install linux-image-amd64 && reboot";
 /** Before this the clock was never set: 2025-01-01, before the first release. The boot number of an agent comes from it. */
@@ -69,7 +64,7 @@ export async function diagnose(home: Home, tools: DoctorTools): Promise<Finding[
     libraries,
     examinePrivileges(home, tools),
     examineIpvs(home, ipvsProblem, tools),
-    examineSchedulers(tools),
+    ...await examineModules(tools),
     examineSwitches(config, { home, ipvsThere: ipvsProblem === null, tools }),
     ...await examinePorts(home, config, tools),
     configFinding,
@@ -172,21 +167,6 @@ function examineIpvs(home: Home, problem: string | null, tools: DoctorTools): Fi
   };
 }
 
-function examineSchedulers(tools: DoctorTools): Finding {
-  const what = "schedulers";
-  const modules = findModules(tools);
-  const usable = schedulers.filter((name) => modules.state(`ip_vs_${name}`) !== "absent");
-  const absent = schedulers.filter((name) => !usable.includes(name));
-  if (usable.includes("wlc")) {
-    const without = absent.length === 0 ? "" : `; not on this machine: ${absent.join(", ")}`;
-    return ok(what, `${usable.join(", ")}${without}`);
-  }
-  const detail = modules.known
-    ? "wlc, the usual one, is not on this machine"
-    : `cannot tell: no module list for kernel ${tools.kernelRelease()}`;
-  return { what, state: "warning", detail, remedy: "modprobe ip_vs_wlc" };
-}
-
 function examineSwitches(
   config: Config | undefined,
   { home, ipvsThere, tools }: {
@@ -196,29 +176,29 @@ function examineSwitches(
   },
 ): Finding {
   const what = "sysctls";
-  const link = config?.interface ?? tools.hostFacts().links[0]?.name ?? "all";
-  const asked = switches
+  const { defaultInterface, links } = tools.hostFacts();
+  const carrier = config?.interface ?? defaultInterface ?? links[0]?.name ?? "all";
+  const expected = expectedSwitches(carrier);
+  const switches = findSwitches(expected, tools.readText);
+  const asked = expected
     // Those of IPVS come with the module, and that has a finding of its own.
-    .filter(({ name }) => ipvsThere || !name.startsWith("net.ipv4.vs."))
-    .map(({ name, why }) => {
-      const path = `/proc/sys/${name.replaceAll(".", "/").replace("*", link)}`;
-      return { name: name.replace("*", link), why, path };
-    });
+    .filter(({ name, always }) => always && (ipvsThere || !name.startsWith("net.ipv4.vs.")))
+    .map(({ name, why }) => ({ name, why, path: switchPath(name) }));
   const absent = asked.filter(({ path }) => tools.readText(path) === null);
   const fixed = asked.filter((item) => !absent.includes(item) && !tools.canWrite(item.path));
   const [first] = absent;
   if (first !== undefined) {
     const detail = `${absent.map(({ name }) => name).join(", ")}: not in this kernel; ${first.why}`;
-    return { what, state: "missing", detail, remedy: NEW_KERNEL };
+    return { what, state: "missing", detail, remedy: NEW_KERNEL, switches };
   }
   const [firstFixed] = fixed;
   if (firstFixed !== undefined) {
     const detail = `${
       fixed.map(({ name }) => name).join(", ")
     }: cannot be written (a container needs a writable /proc/sys); ${firstFixed.why}`;
-    return { what, state: "missing", detail, remedy: asRoot(home) };
+    return { what, state: "missing", detail, remedy: asRoot(home), switches };
   }
-  return ok(what, `${asked.length} can be set`);
+  return { ...ok(what, `${asked.length} can be set`), switches };
 }
 
 async function examinePorts(

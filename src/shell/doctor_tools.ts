@@ -12,6 +12,7 @@ import type { Home } from "../core/home.ts";
 import { readConfigFile } from "./config_file.ts";
 import type { DoctorTools } from "./doctor.ts";
 import { readHostFacts, readTextOrNull } from "./host_facts.ts";
+import { createMarkRules } from "./mark_rules.ts";
 
 /** Longest wait for another agent to accept on its socket, ms. */
 const CONNECT_MS_MAX = 1_000;
@@ -35,6 +36,7 @@ export function doctorTools(home: Home): DoctorTools {
     portProblem: (protocol, endpoint) =>
       protocol === "tcp" ? tcpProblem(endpoint) : udpProblem(endpoint),
     agentRuns: ({ socket }) => accepts(socket),
+    markBackend: () => createMarkRules().backend(),
     wallMs: Date.now,
   };
 }

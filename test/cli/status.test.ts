@@ -231,6 +231,23 @@ warning  config      no file
     });
   });
 
+  test("shows switches in a table of their own", async () => {
+    const switches = [
+      { name: "net.ipv4.vs.backup_only", now: null, wanted: "0 or 1", why: "no circles" },
+      { name: "net.ipv4.ip_forward", now: "0", wanted: "1 with nat", why: "replies" },
+    ];
+    machine({ what: "sysctls", state: "ok", detail: "9 can be set", remedy: null, switches });
+    expect((await world.call("doctor")).out).toBe(`ok       sysctls  9 can be set
+
+SYSCTL                   NOW  TROOP SETS  WHY
+net.ipv4.vs.backup_only  -    0 or 1      no circles
+net.ipv4.ip_forward      0    1 with nat  replies
+
+This machine has all that troop needs.
+`);
+    expect(JSON.parse((await world.call("doctor", "--json")).out)).toMatchObject([{ switches }]);
+  });
+
   test("ends with 0 when nothing is missing", async () => {
     machine(fine, warned);
     expect(await world.call("doctor")).toMatchObject({ code: 0 });

@@ -1,80 +1,24 @@
 /** The doctor on machines that are described: what is found, and which command mends it. */
 import { describe, expect, test } from "bun:test";
-import { configSchema } from "../../src/core/config.ts";
-import { homeIn } from "../../src/core/home.ts";
 import { Refusal } from "../../src/core/refusal.ts";
 import type { Finding } from "../../src/ports.ts";
-import { diagnose, type DoctorTools } from "../../src/shell/doctor.ts";
+import { diagnose } from "../../src/shell/doctor.ts";
+import { type Change, config, home, ipvs, machine, RELEASE } from "./doctor_machine.ts";
 
-const home = homeIn("/srv/n1");
-const config = configSchema.parse({
-  cluster: "troop",
-  name: "n1",
-  interface: "eth0",
-  address: "192.0.2.11",
-  heartbeat: ["10.0.0.11"],
-  token: `troop1-${"a".repeat(64)}`,
-});
-const RELEASE = "6.1.0-18-amd64";
-const ipvs = "kernel/net/netfilter/ipvs";
-
-/** A /proc and /sys on which all is well. */
-const files: Readonly<Record<string, string>> = {
-  "/srv/n1/troop.yaml": "…",
-  "/proc/self/status": "Name:\ttroop\nCapEff:\t000001ffffffffff\nSeccomp:\t0\n",
-  "/proc/modules":
-    "ip_vs_wlc 16384 1 - Live 0x0000000000000000\nip_vs 200704 3 ip_vs_wlc, Live 0x0\n",
-  [`/lib/modules/${RELEASE}/modules.builtin`]: `${ipvs}/ip_vs_rr.ko\n`,
-  [`/lib/modules/${RELEASE}/modules.dep`]:
-    `${ipvs}/ip_vs.ko: kernel/lib/libcrc32c.ko\n${ipvs}/ip_vs_wlc.ko: ${ipvs}/ip_vs.ko\n${ipvs}/ip_vs_sh.ko.xz: ${ipvs}/ip_vs.ko\n`,
-  "/proc/sys/net/ipv4/conf/eth0/arp_ignore": "0\n",
-  "/proc/sys/net/ipv4/conf/eth0/arp_announce": "0\n",
-  "/proc/sys/net/ipv4/vs/backup_only": "0\n",
-  "/proc/sys/net/ipv4/vs/sync_threshold": "3\t50\n",
-  "/proc/sys/net/ipv4/vs/sync_refresh_period": "0\n",
-  "/sys/class/net/eth0/carrier": "1\n",
-};
-
-interface Change {
-  /** Texts that differ; null for a file that is gone. */
-  readonly files?: Readonly<Record<string, string | null>>;
-  readonly tools?: Partial<DoctorTools>;
-}
-
-function machine({ files: changed = {}, tools = {} }: Change = {}): DoctorTools {
-  const all: Readonly<Record<string, string | null>> = { ...files, ...changed };
-  return {
-    readText: (path) => all[path] ?? null,
-    canWrite: () => true,
-    kernelRelease: () => RELEASE,
-    hostFacts: () => ({
-      hostname: "n1",
-      defaultInterface: "eth0",
-      links: [{ name: "eth0", addresses: ["192.0.2.11"] }, {
-        name: "eth1",
-        addresses: ["10.0.0.11"],
-      }],
-    }),
-    readConfig: () => ({ config, warnings: [] }),
-    probeLibraries: async () => ({ origin: "system" }),
-    probeIpvs: async () => null,
-    portProblem: async () => null,
-    agentRuns: async () => false,
-    wallMs: () => Date.UTC(2026, 0, 2, 12, 0),
-    ...tools,
-  };
-}
-
-async function finding(what: string, change: Change): Promise<Omit<Finding, "what"> | undefined> {
+async function finding(
+  what: string,
+  change: Change,
+): Promise<Pick<Finding, "state" | "detail" | "remedy"> | undefined> {
   const found = (await diagnose(home, machine(change))).find((item) => item.what === what);
   if (found === undefined) return undefined;
-  const { what: _, ...rest } = found;
-  return rest;
+  const { state, detail, remedy } = found;
+  return { state, detail, remedy };
 }
 
 describe("diagnose", () => {
   test("finds nothing on a machine that has all", async () => {
-    expect(await diagnose(home, machine())).toEqual([
+    const found = await diagnose(home, machine());
+    expect(found.map(({ switches: _, ...rest }) => rest)).toEqual([
       {
         what: "libraries",
         state: "ok",
@@ -90,7 +34,20 @@ describe("diagnose", () => {
           "rr, wlc, sh; not on this machine: wrr, lc, fo, ovf, lblc, lblcr, dh, mh, sed, nq, twos",
         remedy: null,
       },
-      { what: "sysctls", state: "ok", detail: "5 can be set", remedy: null },
+      {
+        what: "tunnels",
+        state: "ok",
+        detail: "ipip, sit; not on this machine: ip6_tunnel, ip_gre, ip6_gre, fou, fou6",
+        remedy: null,
+      },
+      {
+        what: "helpers",
+        state: "ok",
+        detail: "ip_vs_ftp (FTP with nat); not on this machine: ip_vs_pe_sip (--pe sip)",
+        remedy: null,
+      },
+      { what: "marks", state: "ok", detail: "packets can be marked with nft", remedy: null },
+      { what: "sysctls", state: "ok", detail: "9 can be set", remedy: null },
       {
         what: "cluster port",
         state: "ok",
@@ -195,11 +152,42 @@ describe("diagnose", () => {
       "modprobe ip_vs_wlc",
     ],
     [
+      "no tunnels where nothing can be known of them",
+      "tunnels",
+      { files: noLists },
+      "ok",
+      "cannot tell: no module list for this kernel",
+      null,
+    ],
+    [
+      "a kernel without a helper",
+      "helpers",
+      { files: { ...noModule, [`/lib/modules/${RELEASE}/modules.dep`]: `${ipvs}/ip_vs_rr.ko:\n` } },
+      "ok",
+      "none; not on this machine: ip_vs_ftp (FTP with nat), ip_vs_pe_sip (--pe sip)",
+      null,
+    ],
+    [
+      "that nothing can mark packets",
+      "marks",
+      {
+        tools: {
+          markBackend: async () => ({
+            problem: "nft is not installed",
+            remedy: "apt-get install nftables",
+          }),
+        },
+      },
+      "warning",
+      "services with --ports cannot work here: nft is not installed",
+      "apt-get install nftables",
+    ],
+    [
       "a switch the kernel lacks",
       "sysctls",
       { files: { "/proc/sys/net/ipv4/vs/backup_only": null } },
       "missing",
-      "net.ipv4.vs.backup_only: not in this kernel; two nodes could balance one packet twice",
+      "net.ipv4.vs.backup_only: not in this kernel; a node that holds no VIP passes every packet untouched, or two tables would send it in circles",
       "apt-get install linux-image-amd64 && reboot",
     ],
     [
@@ -207,7 +195,7 @@ describe("diagnose", () => {
       "sysctls",
       { tools: { canWrite: (path) => !path.includes("eth0") } },
       "missing",
-      "net.ipv4.conf.eth0.arp_ignore, net.ipv4.conf.eth0.arp_announce: cannot be written (a container needs a writable /proc/sys); real servers would answer ARP for the VIP",
+      "net.ipv4.conf.eth0.arp_ignore, net.ipv4.conf.eth0.arp_announce: cannot be written (a container needs a writable /proc/sys); answer ARP only for addresses of the interface asked on, not for a VIP on lo",
       "sudo troop --home /srv/n1 doctor",
     ],
     [

@@ -1,0 +1,87 @@
+/**
+ * What the doctor says of the kernel's modules: schedulers, tunnels, helpers for protocols, and firewall marks. All but
+ * the usual scheduler are wanted by some services only, so that a machine without them lacks nothing yet.
+ */
+import { schedulers } from "../core/service.ts";
+import type { Finding, MarkRules } from "../ports.ts";
+import { findModules, type KernelModules } from "./kernel_modules.ts";
+
+/** The tool that marks packets, or why none can. */
+export type MarkBackend = Awaited<ReturnType<MarkRules["backend"]>>;
+
+/** The looks this needs; see DoctorTools. */
+export interface ModuleTools {
+  readText(path: string): string | null;
+  kernelRelease(): string;
+  markBackend(): Promise<MarkBackend>;
+}
+
+/** What unwraps tunnelled packets on a real server. */
+const tunnelModules = ["ipip", "sit", "ip6_tunnel", "ip_gre", "ip6_gre", "fou", "fou6"];
+/** What follows protocols that name addresses in their payload. */
+const helperModules = [
+  { module: "ip_vs_ftp", name: "ip_vs_ftp (FTP with nat)" },
+  { module: "ip_vs_pe_sip", name: "ip_vs_pe_sip (--pe sip)" },
+];
+
+/** Examines all of them. */
+export async function examineModules(tools: ModuleTools): Promise<Finding[]> {
+  const modules = findModules(tools);
+  return [
+    examineSchedulers(modules, tools),
+    examineSome("tunnels", tunnelModules.map((name) => ({ module: name, name })), modules),
+    examineSome("helpers", helperModules, modules),
+    await examineMarks(tools),
+  ];
+}
+
+function examineSchedulers(modules: KernelModules, tools: ModuleTools): Finding {
+  const what = "schedulers";
+  const usable = schedulers.filter((name) => modules.state(`ip_vs_${name}`) !== "absent");
+  const absent = schedulers.filter((name) => !usable.includes(name));
+  if (usable.includes("wlc")) {
+    return { what, state: "ok", detail: listing(usable, absent), remedy: null };
+  }
+  const detail = modules.known
+    ? "wlc, the usual one, is not on this machine"
+    : `cannot tell: no module list for kernel ${tools.kernelRelease()}`;
+  return { what, state: "warning", detail, remedy: "modprobe ip_vs_wlc" };
+}
+
+/** Modules that some services need. */
+function examineSome(
+  what: string,
+  wanted: readonly { readonly module: string; readonly name: string }[],
+  modules: KernelModules,
+): Finding {
+  const isThere = ({ module }: { readonly module: string }) => modules.state(module) !== "absent";
+  const usable = wanted.filter(isThere).map(({ name }) => name);
+  const absent = wanted.filter((item) => !isThere(item)).map(({ name }) => name);
+  // Without a list of what could be loaded, only what is loaded is known.
+  const detail = modules.known || usable.length > 0
+    ? listing(usable, absent)
+    : "cannot tell: no module list for this kernel";
+  return { what, state: "ok", detail, remedy: null };
+}
+
+function listing(usable: readonly string[], absent: readonly string[]): string {
+  if (absent.length === 0) return usable.join(", ");
+  return `${usable.length === 0 ? "none" : usable.join(", ")}; not on this machine: ${
+    absent.join(", ")
+  }`;
+}
+
+async function examineMarks(tools: ModuleTools): Promise<Finding> {
+  const what = "marks";
+  const backend = await tools.markBackend();
+  if ("tool" in backend) {
+    return {
+      what,
+      state: "ok",
+      detail: `packets can be marked with ${backend.tool}`,
+      remedy: null,
+    };
+  }
+  const detail = `services with --ports cannot work here: ${backend.problem}`;
+  return { what, state: "warning", detail, remedy: backend.remedy };
+}
