@@ -64,7 +64,7 @@ describe("a cluster of two", () => {
   });
 
   test("hands the VIP over without a moment in which nobody answers when the holder leaves", async () => {
-    const run = await serving();
+    const run = await serving({ tableMs: 30 });
     run.cluster.node("n1").agent?.receive({ kind: "leave" });
     await run.pass(FUNNEL_MS - 500);
     expect(run.cluster.answering(VIP)).toEqual(["n1"]);
@@ -80,7 +80,7 @@ describe("a cluster of two", () => {
   });
 
   test("moves the VIP where an operator wants it, once, without a silent moment", async () => {
-    const run = await serving();
+    const run = await serving({ tableMs: 30 });
     const { agent, store } = run.cluster.node("n2");
     const fromEpoch = agent?.state.epochs.get(VIP) ?? 0;
     await store.edit([{

@@ -118,7 +118,9 @@ export class SimCluster {
   boot(name: string): void {
     const node = this.node(name);
     node.powered = true;
+    const { tableMs } = node.kernel;
     node.kernel = new SimKernel(this.world, node.address);
+    node.kernel.tableMs = tableMs;
   }
 
   isolate(name: string): void {
@@ -197,6 +199,8 @@ export class SimCluster {
     node.boot = Math.max(node.boot + 1, Math.round(this.world.nowMs) + 1);
     node.run++;
     node.paused = false;
+    // Probes end with the agent that began them.
+    node.targets = [];
     const agent = new Agent(this.#self(node), {
       clock: { now: () => this.world.nowMs, wallMs: () => this.world.wallMs() },
       addresses: node.kernel.addressPort,

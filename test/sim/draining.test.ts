@@ -67,6 +67,9 @@ describe("a machine without an agent", () => {
     const client = Array.from({ length: 4 }, () => kernel.connect(SERVICE))
       .find((item) => item?.endpoint === "10.0.0.21:80");
     await store.edit([removal(21)]);
+    await run.pass(20);
+    // Another change right after it begins another pass, before the kernel has told what it counts.
+    await store.edit([removal(22)]);
     await run.pass(10_000);
     expect(client && kernel.connections.has(client)).toBe(true);
   });

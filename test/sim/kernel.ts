@@ -61,6 +61,8 @@ export class SimKernel {
   daemons: SyncDaemons = { master: null, backup: null };
   markRules: readonly MarkRule[] = [];
   timeouts: TableTimeouts = { tcpS: 900, tcpFinS: 120, udpS: 300 };
+  /** Time a change of the table takes, ms: until then packets meet the old one. */
+  tableMs = 0;
   readonly connections = new Set<SimConnection>();
   /** Connections whose server was taken out of the table under them, in words. */
   readonly cut: string[] = [];
@@ -183,7 +185,11 @@ export class SimKernel {
       const row = this.rows.get(serviceKey(service));
       return Promise.resolve(row === undefined ? null : this.#told(row));
     },
-    apply: (operations) => Promise.resolve(operations.map((operation) => this.#apply(operation))),
+    apply: (operations) => {
+      const work = () => operations.map((operation) => this.#apply(operation));
+      if (this.tableMs === 0) return Promise.resolve(work());
+      return new Promise((resolve) => this.world.after(this.tableMs, () => resolve(work())));
+    },
     daemons: () => this.daemons,
     startDaemon: (role, daemon) => {
       this.daemons = { ...this.daemons, [role]: daemon };

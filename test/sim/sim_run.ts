@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly vips?: readonly Ip[];
   readonly seed?: number;
   readonly overlapMsMax?: number;
+  /** Time a change of a table takes, ms. */
+  readonly tableMs?: number;
 }
 
 /** How long a VIP has been silent, or answered for by two. */
@@ -88,6 +90,7 @@ export function begin(options: RunOptions = {}): Run {
   const world = new World(seed);
   const cluster = new SimCluster(world, nodes);
   const run = { world, cluster };
+  for (const node of cluster.nodes) node.kernel.tableMs = options.tableMs ?? 0;
   for (const address of options.machines ?? []) cluster.machines.set(address, true);
   const vips = new Set(options.vips ?? [VIP]);
   for (const item of services) {
