@@ -44,6 +44,69 @@ describe("over a real socket", () => {
     expect(world.operations.left).toBe(true);
   });
 
+  test("every verb reaches the agent and prints its answer", async () => {
+    const lines = [
+      [
+        "service add 192.0.2.100:80 --persistent 5m --tunnel gue:6080",
+        "service 192.0.2.100:80 added",
+      ],
+      ["service set 192.0.2.100:80 --netmask 24 --interval 5s", "service 192.0.2.100:80 changed"],
+      ["service add fwmark6:7 --vip 2001:db8::100 --ports tcp/80", "service fwmark6:7 added"],
+      ["server add 192.0.2.100:80 192.0.2.21", "server 192.0.2.21 added to 192.0.2.100:80"],
+      ["server set 192.0.2.100:80 n2 --weight 3", "server n2 of 192.0.2.100:80 changed"],
+      ["server remove 192.0.2.100:80 192.0.2.21", "server 192.0.2.21 removed from 192.0.2.100:80"],
+      ["vip add 192.0.2.100 --prefer n1 --failback", "VIP 192.0.2.100 added"],
+      ["vip set 192.0.2.100 --label 1", "VIP 192.0.2.100 changed"],
+      ["vip remove 192.0.2.100", "VIP 192.0.2.100 removed"],
+      ["settings set udp-timeout 60", "udp-timeout set to 60"],
+      ["settings reset udp-timeout", "udp-timeout reset"],
+      ["connections", "0 of 0 connections"],
+      ["service remove fwmark6:7", "service fwmark6:7 removed"],
+    ] as const;
+    for (const [line, answer] of lines) {
+      expect(await troop(...line.split(" "))).toEqual({ code: 0, out: `${answer}\n`, err: "" });
+    }
+    expect([...world.operations.services.values()]).toMatchObject([{
+      persistence: { timeoutS: 300, prefixLength: 24 },
+      check: { kind: "tcp", intervalMs: 5_000 },
+    }]);
+    expect(JSON.parse((await troop("table", "--json")).out)).toEqual(world.operations.rows());
+  });
+
+  test("a refusal names what was asked", async () => {
+    for (
+      const [line, attempted] of [
+        ["service set 192.0.2.9:80 --weight 1", "change service 192.0.2.9:80"],
+        ["server add 192.0.2.9:80 n1", "add server n1 to 192.0.2.9:80"],
+        ["vip remove 192.0.2.9", "remove VIP 192.0.2.9"],
+      ] as const
+    ) {
+      const { code, err } = await troop(...line.split(" "));
+      expect(code).toBe(1);
+      expect(err).toStartWith(`troop: ${attempted}: `);
+    }
+  });
+
+  test("a table of 11,000 rows arrives whole, and lets the agent's loop run in between", async () => {
+    await troop("service", "add", "192.0.2.100:80");
+    const [row] = world.operations.rows();
+    const rows = Array.from({ length: 11_000 }, (_, port) => ({ ...row!, port }));
+    Object.assign(world.operations, { table: async () => rows });
+    let turns = 0;
+    let running = true;
+    const turn = () => {
+      turns++;
+      if (running) setImmediate(turn);
+    };
+    setImmediate(turn);
+    const { code, out } = await troop("table", "--save");
+    running = false;
+    expect(code).toBe(0);
+    expect(out.split("\n").filter((line) => line.startsWith("-A "))).toHaveLength(11_000);
+    // 12 MB: at least as many turns as pieces of 32 KB.
+    expect(turns).toBeGreaterThan(300);
+  });
+
   test("a newer agent's further fields reach programs", async () => {
     const { operations } = world;
     const status = { ...operations.status(), novelty: { deep: [1] } };

@@ -62,9 +62,14 @@ export class FakeOperations implements FakeCluster, Operations {
     return clusterStatus(this);
   }
 
+  /** The kernel's table, whatever is to fail. */
+  rows(): ObservedService[] {
+    return kernelRows(this);
+  }
+
   async table(): Promise<ObservedService[]> {
     this.#maybeFail();
-    return kernelRows(this);
+    return this.rows();
   }
 
   async connections(filter: ConnectionFilter): Promise<ConnectionListing> {

@@ -34,6 +34,7 @@ describe("jsonPieces", () => {
 
   test.each([
     ["many rows", table(11_000, 1)],
+    ["few rows with many servers each", table(10, 2_000)],
     ["many servers in one row", table(1, 11_000)],
   ])("cuts %s into pieces of bounded size", (_, value) => {
     const pieces = [...jsonPieces(value)];

@@ -105,6 +105,24 @@ describe("metricsText", () => {
     expect(parse(await metricsText(await source())).values.get(key)).toBe(value);
   });
 
+  test("names services as commands do, and machines without an agent by no node", async () => {
+    const operations = new FakeOperations();
+    const mark = { protocol: "fwm", family: 4, mark: 7 } as const;
+    await operations.addService(serviceSchema.parse({
+      ...mark,
+      vips: ["192.0.2.100"],
+      scheduler: "wlc",
+      forwarding: "dr",
+      check: NO_CHECK,
+    }));
+    await operations.addServer(mark, { address: "192.0.2.21", port: null }, {});
+    const { status, counters } = { status: operations.status(), counters: operations.counters() };
+    const { values } = parse(await metricsText({ status, counters }));
+    expect(values.get('troop_service_servers{service="fwmark:7"}')).toBe(3);
+    expect(values.get('troop_server_up{service="fwmark:7",server="192.0.2.21:0",node=""}')).toBe(1);
+    expect(values.get('troop_ipvs_weight{service="fwmark:7",server="192.0.2.11:0"}')).toBe(1);
+  });
+
   test("escapes what a peer may have put into a name", async () => {
     const { status, counters } = await source();
     const odd = 'a"b\\c\nd';
