@@ -3,8 +3,8 @@
  *
  * Order and columns are ipvsadm's to the character, its oddities included: it orders by a difference of 32 bits that
  * wraps round, so 192.0.2.1 comes before 10.0.0.1; an IPv4 endpoint is cut at its column, an IPv6 one is not; `-S`
- * knows no thresholds. A mark of 2^31 or more, which ipvsadm prints as a negative number and then cannot read, is
- * printed as it is.
+ * knows no thresholds. Two things are printed as they are where ipvsadm hides them: a mark of 2^31 or more, which it
+ * prints as a negative number and then cannot read, and the third flag of `sh` and `mh`, which it leaves out.
  */
 import { formatEndpoint, type Ip, ipToBytes } from "./address.ts";
 import type { Tunnel } from "./forwarding.ts";

@@ -79,6 +79,24 @@ for (const { what, vip, prefixLength } of families) {
   });
 }
 
+test("put labels an IPv4 address, and a label stays what it was first", () => {
+  using wire = layWire("addr");
+  const address = { address: "192.0.2.10", prefixLength: 32, interface: wire.inside };
+  const labelled = { ...address, validSeconds: null, label: `${wire.inside}:1` };
+  addresses.put(labelled);
+  expect(find("192.0.2.10", wire.inside)).toEqual(labelled);
+  expect(run(`ip -o addr show dev ${wire.inside} label ${wire.inside}:1`)).toContain(
+    "192.0.2.10/32",
+  );
+  // The kernel renews the lifetime only: another label needs the address removed.
+  addresses.put({ ...labelled, label: `${wire.inside}:2`, validSeconds: 30 });
+  expect(find("192.0.2.10", wire.inside)?.label).toBe(`${wire.inside}:1`);
+  expect(find("192.0.2.10", wire.inside)?.validSeconds).toBeGreaterThan(20);
+  addresses.remove(labelled);
+  addresses.put({ ...labelled, label: `${wire.inside}:2` });
+  expect(find("192.0.2.10", wire.inside)?.label).toBe(`${wire.inside}:2`);
+});
+
 test("put makes an IPv6 address usable at once: not tentative, and deprecated as a sender", () => {
   using wire = layWire("addr");
   const address = { address: "2001:db8::10", prefixLength: 128, interface: wire.inside };

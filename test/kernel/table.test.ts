@@ -10,7 +10,8 @@ import {
 } from "bun:test";
 import { createSocket } from "node:dgram";
 import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
-import type { TableOperation, TableService } from "../../src/core/table.ts";
+import { formatServiceName } from "../../src/core/service_name.ts";
+import type { SyncDaemon, TableOperation } from "../../src/core/table.ts";
 import type { Table } from "../../src/ports.ts";
 import { createKernelTable } from "../../src/shell/kernel_table.ts";
 import { GUEST_TIMEOUT_MS, guestLibraries, layWire, run, tryRun, until } from "./guest.ts";
@@ -30,14 +31,25 @@ beforeEach(() => void run("ipvsadm -C"));
 afterEach(() => void run("ipvsadm -C"));
 afterAll(() => handles.forEach((handle) => handle.close()));
 
-const service: TableService = {
+const service = {
   address: "192.0.2.10",
   port: 80,
   protocol: "tcp",
   scheduler: "rr",
+  flags: [],
+  onePacket: false,
+  persistence: null,
   servers: [],
-};
-const server = { address: "10.1.0.1", port: 80, weight: 1, forwarding: "dr" } as const;
+} as const;
+const server = {
+  address: "10.1.0.1",
+  port: 80,
+  weight: 1,
+  forwarding: "dr",
+  tunnel: null,
+  upper: 0,
+  lower: 0,
+} as const;
 
 function rows(count: { services: number; servers: number }): TableOperation[] {
   return Array.from({ length: count.services }, (_, index): TableOperation[] => {
@@ -77,7 +89,8 @@ test("apply makes rows, list and get read them back, and ipvsadm sees the same",
     altered: false,
     servers: [server],
   });
-  expect((await table.list()).find(({ address }) => address === service.address)).toEqual(row!);
+  const listed = await table.list();
+  expect(listed.find((one) => formatServiceName(one) === "192.0.2.10:80")).toEqual(row!);
   expect(await table.get({ ...service, port: 81 })).toBeNull();
 });
 
@@ -147,20 +160,45 @@ test("apply names a scheduler this kernel does not have, and does the rest", asy
   expect(outcomes[2]).toBeNull();
 });
 
-test("list marks rows that somebody changed, and leaves out what troop cannot name", async () => {
-  run(`ipvsadm -A -t 192.0.2.10:80 -s rr -p 300
+test("list gives the rows of others too, and tells what there is no word for", async () => {
+  run(`ipvsadm -A -t 192.0.2.10:80 -s rr -p 300 -M 255.0.255.0
     ipvsadm -a -t 192.0.2.10:80 -r 10.1.0.1:80 -m
     ipvsadm -A -u 192.0.2.10:53 -s rr -o
-    ipvsadm -A -t 192.0.2.11:80 -s rr
-    ipvsadm -A -f 7 -s rr`);
-  const listed = (await table.list()).map(({ address, port, altered, servers }) =>
-    `${address} ${port} ${altered} ${servers.map(({ forwarding }) => forwarding).join()}`
+    ipvsadm -A --sctp-service [2001:db8::10]:5060 -s mh -b mh-port
+    ipvsadm -A -t 192.0.2.11:80 -s rr -p 300 -M 255.255.255.0
+    ipvsadm -A -f 7 -s rr
+    ipvsadm -A -f 7 -6 -s rr`);
+  const listed = (await table.list()).map((row) =>
+    `${formatServiceName(row)} ${row.altered} ${
+      row.servers.map(({ forwarding }) => forwarding).join()
+    }`
   );
   expect(listed.sort()).toEqual([
-    "192.0.2.10 53 true ",
-    "192.0.2.10 80 true other",
-    "192.0.2.11 80 false ",
+    "192.0.2.10:53/udp false ",
+    "192.0.2.10:80 true nat",
+    "192.0.2.11:80 false ",
+    "[2001:db8::10]:5060/sctp false ",
+    "fwmark6:7 false ",
+    "fwmark:7 false ",
   ]);
+});
+
+test("a mark of all bits is one service per family", async () => {
+  const { address: _, port: __, protocol: ___, ...settings } = service;
+  const marks = ([4, 6] as const).map((family) => ({
+    ...settings,
+    protocol: "fwm" as const,
+    family,
+    mark: 0xffff_ffff,
+  }));
+  await table.apply(marks.map((row) => ({ kind: "addService", service: row })));
+  expect((await table.list()).map(formatServiceName).sort()).toEqual([
+    "fwmark6:4294967295",
+    "fwmark:4294967295",
+  ]);
+  expect(await table.apply(marks.map((row) => ({ kind: "removeService", service: row }))))
+    .toEqual([null, null]);
+  expect(await table.list()).toEqual([]);
 });
 
 test("apply and list leave room for others, and calls made at once do not meet on the socket", async () => {
@@ -209,20 +247,51 @@ async function timeMs(work: () => unknown): Promise<number> {
   return performance.now() - beganMs;
 }
 
-test("daemons run with interface and sync id, and stopping twice is fine", () => {
+const daemon: Omit<SyncDaemon, "interface"> = {
+  syncId: 42,
+  group: "224.0.0.99",
+  port: 8_849,
+  ttl: 2,
+  maxLength: null,
+};
+
+test("daemons run with all their settings, tell the length the kernel chose, and stopping twice is fine", () => {
   using wire = layWire("sync");
   run(`ip addr add 10.9.0.1/24 dev ${wire.inside}`);
-  table.startDaemon("master", wire.inside, 42);
-  expect(table.daemons()).toEqual({
-    master: { interface: wire.inside, syncId: 42 },
-    backup: null,
-  });
-  table.startDaemon("backup", wire.inside, 42);
+  const wanted = { ...daemon, interface: wire.inside };
+  table.startDaemon("master", wanted);
+  // 1500 bytes of an Ethernet frame, less the headers of IPv4 and UDP.
+  expect(table.daemons()).toEqual({ master: { ...wanted, maxLength: 1_472 }, backup: null });
+  table.startDaemon("backup", { ...wanted, maxLength: 1_400 });
+  expect(table.daemons().backup).toEqual({ ...wanted, maxLength: 1_400 });
   expect(run("ipvsadm -L --daemon")).toContain(
-    `backup sync daemon (mcast=${wire.inside}, syncid=42`,
+    `backup sync daemon (mcast=${wire.inside}, syncid=42, maxlen=1400, group=224.0.0.99, port=8849, ttl=2)`,
   );
   table.stopDaemon("master");
   table.stopDaemon("master");
   table.stopDaemon("backup");
   expect(table.daemons()).toEqual({ master: null, backup: null });
+});
+
+test("daemons talk by an IPv6 group; a length of few bytes is kept by a master and raised for a backup", async () => {
+  using wire = layWire("sync");
+  const wanted = { ...daemon, interface: wire.inside, group: "ff02::81", maxLength: 600 };
+  await until("the interface has a link-local address it may use", () => {
+    const shown = run(`ip -6 addr show dev ${wire.inside} scope link -tentative`);
+    return shown.includes("inet6") ? true : undefined;
+  });
+  table.startDaemon("master", wanted);
+  table.startDaemon("backup", wanted);
+  expect(table.daemons()).toEqual({ master: wanted, backup: { ...wanted, maxLength: 1_024 } });
+  table.stopDaemon("master");
+  table.stopDaemon("backup");
+});
+
+test("timeouts are those ipvsadm shows, and 0 leaves one as it is", () => {
+  const before = table.timeouts();
+  table.setTimeouts({ tcpS: 901, tcpFinS: 0, udpS: 301 });
+  expect(run("ipvsadm -L --timeout")).toContain(`901 ${before.tcpFinS} 301`);
+  expect(table.timeouts()).toEqual({ tcpS: 901, tcpFinS: before.tcpFinS, udpS: 301 });
+  table.setTimeouts(before);
+  expect(table.timeouts()).toEqual(before);
 });

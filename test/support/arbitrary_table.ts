@@ -36,8 +36,11 @@ export const labSchedulers: readonly Scheduler[] = [
 export const MARK_SIGNED_MAX = 0x7fff_ffff;
 
 const port = fc.nat(65_535);
-/** Few hosts and far apart: keys meet, and orders differ by more than the last byte. */
-const host4 = fc.constantFrom("10.1.0.1", "10.1.0.2", "100.64.0.9", "192.0.2.200", "203.0.113.77");
+/**
+ * Few hosts and far apart: keys meet, and orders differ by more than the last byte. Their first words lie within 2^31
+ * of each other, counted round the circle; ipvsadm's order is none where they do not.
+ */
+const host4 = fc.constantFrom("10.1.0.1", "10.1.0.2", "172.16.0.9", "192.0.2.200", "203.0.113.77");
 const host6 = fc.constantFrom("2001:db8::1", "2001:db8::2", "2001:db8:ffff::1:0", "fd00::77");
 
 const endpointName: fc.Arbitrary<ServiceName> = fc.record({
@@ -94,7 +97,12 @@ function rowOf(name: ServiceName): fc.Arbitrary<TableService> {
     onePacket: fc.boolean(),
     persistence: fc.option(persistenceOf(family)),
     servers: fc.uniqueArray(serverOf(family), { maxLength: 5, selector: formatEndpoint }),
-  }).map((settings) => ({ ...name, ...settings }));
+  }).map(({ flags, ...settings }) => ({
+    ...name,
+    ...settings,
+    // The third flag means nothing to sh and mh, and ipvsadm does not print it there.
+    flags: flags.filter((flag) => flag !== "flag-3" || !/^[sm]h$/.test(settings.scheduler)),
+  }));
 }
 
 /** A table of some rows, each key once. */

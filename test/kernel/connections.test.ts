@@ -1,0 +1,182 @@
+/** The Connections port over the file of the real kernel: real connections, many of them, and a loop that goes on. */
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  expect,
+  setDefaultTimeout,
+  test,
+} from "bun:test";
+import { createSocket } from "node:dgram";
+import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
+import { createConnectionTable } from "../../src/shell/connection_table.ts";
+import { createKernelTable } from "../../src/shell/kernel_table.ts";
+import type { Table } from "../../src/ports.ts";
+import type { TableService } from "../../src/core/table.ts";
+import { GUEST_TIMEOUT_MS, guestLibraries, run, tryRun } from "./guest.ts";
+
+setDefaultTimeout(GUEST_TIMEOUT_MS);
+
+const connections = createConnectionTable();
+let ipvs: Ipvs;
+let table: Table;
+beforeAll(async () => {
+  tryRun("modprobe -a ip_vs ip_vs_pe_sip; ip -6 addr add 2001:db8::10/128 dev lo nodad");
+  run("ip addr add 192.0.2.10/32 dev lo; ip addr add 192.0.2.11/32 dev lo");
+  ipvs = openIpvs(await guestLibraries());
+  table = createKernelTable({ table: ipvs, daemons: ipvs, now: () => performance.now() });
+});
+// Connections of a row that is gone vanish with its last packet; their timeouts are not waited for.
+beforeEach(() => void run("ipvsadm -C; sysctl -qw net.ipv4.vs.expire_nodest_conn=1"));
+afterEach(() => void run("ipvsadm -C"));
+afterAll(() => {
+  tryRun(
+    `for vip in 192.0.2.10/32 192.0.2.11/32 2001:db8::10/128; do ip addr del $vip dev lo; done`,
+  );
+  ipvs.close();
+});
+
+const settings = {
+  scheduler: "rr",
+  flags: [],
+  onePacket: false,
+  persistence: null,
+  servers: [],
+} as const;
+const server = {
+  port: 5_000,
+  weight: 1,
+  forwarding: "dr",
+  tunnel: null,
+  upper: 0,
+  lower: 0,
+} as const;
+
+/** Makes a row whose one server is this machine. */
+async function balance(service: TableService, address: string, port: number): Promise<void> {
+  const outcomes = await table.apply([
+    { kind: "addService", service },
+    { kind: "addServer", service, server: { ...server, address, port } },
+  ]);
+  expect(outcomes).toEqual([null, null]);
+}
+
+/** Sends a datagram from so many ports, and gives them. */
+async function sendFrom(
+  count: number,
+  { address, port, text = "x" }: { address: string; port: number; text?: string },
+): Promise<number[]> {
+  const ports: number[] = [];
+  for (let index = 0; index < count; index++) {
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
+    await new Promise<void>((resolve, reject) =>
+      socket.send(text, port, address, (error) => error ? reject(error) : resolve())
+    );
+    ports.push(socket.address().port);
+    socket.close();
+  }
+  return ports;
+}
+
+test("connections of both families are told as ipvsadm tells them", async () => {
+  const v4 = { ...settings, address: "192.0.2.10", port: 5_000, protocol: "udp" } as const;
+  const v6 = { ...v4, address: "2001:db8::10" } as const;
+  await balance(v4, "192.0.2.10", 5_000);
+  await balance(v6, "2001:db8::10", 5_000);
+  const [port4] = await sendFrom(1, v4);
+  const [port6] = await sendFrom(1, v6);
+  const four = await connections.list({ service: v4, limit: 10 });
+  expect(four).toMatchObject({
+    matched: 1,
+    connections: [{
+      protocol: "udp",
+      client: "192.0.2.10",
+      clientPort: port4,
+      virtual: "192.0.2.10",
+      virtualPort: 5_000,
+      server: "192.0.2.10",
+      serverPort: 5_000,
+      state: "UDP",
+      engine: "",
+    }],
+  });
+  const { expiresS } = four.connections[0]!;
+  expect(expiresS).toBeGreaterThan(200);
+  expect(expiresS).toBeLessThanOrEqual(300);
+  const six = await connections.list({ service: v6, limit: 10 });
+  expect(six.connections).toMatchObject([{
+    clientPort: port6,
+    virtual: "2001:db8::10",
+    server: "2001:db8::10",
+  }]);
+  const shown = run("ipvsadm -Lnc").trim().split("\n").length - 2;
+  expect(four.total).toBe(shown);
+});
+
+test("a persistent mark service: its connections have the VIP, its template the mark", async () => {
+  const mark = {
+    ...settings,
+    protocol: "fwm",
+    family: 4,
+    mark: 100,
+    persistence: { timeoutS: 300, prefixLength: 24, engine: null },
+  } as const;
+  run(
+    "iptables-legacy -t mangle -A OUTPUT -d 192.0.2.11 -p udp --dport 5001 -j MARK --set-mark 100",
+  );
+  try {
+    await balance(mark, "192.0.2.11", 0);
+    const [port] = await sendFrom(1, { address: "192.0.2.11", port: 5_001 });
+    const { connections: found } = await connections.list({ server: "192.0.2.11", limit: 10 });
+    expect(found.find(({ clientPort }) => clientPort === port)).toMatchObject({
+      protocol: "udp",
+      virtual: "192.0.2.11",
+      virtualPort: 5_001,
+    });
+    expect(found.find(({ clientPort }) => clientPort === 0)).toMatchObject({
+      protocol: "ip",
+      client: "192.0.2.0",
+      virtual: "0.0.0.100",
+      virtualPort: 0,
+    });
+  } finally {
+    run("iptables-legacy -t mangle -F OUTPUT");
+  }
+});
+
+test("calls of SIP come with engine and Call-ID", async () => {
+  const sip = {
+    ...settings,
+    address: "192.0.2.11",
+    port: 5_060,
+    protocol: "udp",
+    onePacket: true,
+    persistence: { timeoutS: 300, prefixLength: null, engine: "sip" },
+  } as const;
+  await balance(sip, "192.0.2.11", 5_060);
+  const text = "OPTIONS sip:a@b SIP/2.0\r\nCall-ID: 4711@203.0.113.7\r\nContent-Length: 0\r\n\r\n";
+  await sendFrom(1, { ...sip, text });
+  const { connections: found } = await connections.list({ service: sip, limit: 10 });
+  expect(found.map(({ engine, engineData }) => `${engine} ${engineData}`)).toContain(
+    "sip 4711@203.0.113.7",
+  );
+});
+
+test("thousands are counted to the last, and the loop goes on", async () => {
+  const busy = { ...settings, address: "192.0.2.10", port: 5_002, protocol: "udp" } as const;
+  await balance(busy, "192.0.2.10", 5_002);
+  const ports = new Set(await sendFrom(3_000, busy));
+  let turns = 0;
+  let working = true;
+  const count = () => {
+    turns++;
+    if (working) setTimeout(count);
+  };
+  setTimeout(count);
+  const listing = await connections.list({ service: busy, limit: 100 });
+  working = false;
+  expect(listing.matched).toBe(ports.size);
+  expect(listing.connections.length).toBe(100);
+  expect(turns).toBeGreaterThan(10);
+});
