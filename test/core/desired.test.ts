@@ -1,12 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import {
-  type DesiredAddress,
-  desiredAddresses,
-  desiredDaemons,
-  desiredSwitches,
-  isActive,
-  syncIdOf,
-} from "../../src/core/desired.ts";
+import { type DesiredAddress, desiredAddresses } from "../../src/core/desired.ts";
 import type { State } from "../../src/core/state.ts";
 import { LEASE_S } from "../../src/core/timing.ts";
 import {
@@ -16,10 +9,10 @@ import {
   service,
   viewOf,
   VIP,
+  vipEntry,
 } from "../support/cluster_views.ts";
 
 const VIP6 = "2001:db8::100";
-const OTHER = "10.0.0.101";
 
 function stateOf(
   fields: Partial<ModelNode>,
@@ -35,8 +28,8 @@ function stateOf(
 const HELD = { holds: holding(1) };
 
 describe("desiredAddresses", () => {
-  const onLo = { address: VIP, prefixLength: 32, interface: "lo", leaseS: null };
-  const onLan = { address: VIP, prefixLength: 32, interface: "eth0", leaseS: LEASE_S };
+  const onLo = { address: VIP, prefixLength: 32, interface: "lo", leaseS: null, label: null };
+  const onLan = { address: VIP, prefixLength: 32, interface: "eth0", leaseS: LEASE_S, label: null };
   const cases: [what: string, fields: Partial<ModelNode>, wanted: DesiredAddress[]][] = [
     ["a holder that is a real server", HELD, [onLo, onLan]],
     ["a holder that is none", { ...HELD, realServer: false }, [onLan]],
@@ -61,7 +54,37 @@ describe("desiredAddresses", () => {
 
   test("an IPv6 VIP covers one host too", () => {
     const state = stateOf({ holds: holding(1, "holding", VIP6) }, [VIP6]);
-    expect(desiredAddresses(state).map(({ prefixLength }) => prefixLength)).toEqual([128, 128]);
+    const [path] = state.self.paths;
+    const self = { ...state.self, paths: [{ ...path, address: "2001:db8::1" }] as [typeof path] };
+    const wanted = desiredAddresses({ ...state, self });
+    expect(wanted.map(({ prefixLength }) => prefixLength)).toEqual([128, 128]);
+    // Without an address of that family no packet of it can be sent to this node.
+    expect(desiredAddresses(state).map((item) => item.interface)).toEqual(["eth0"]);
+  });
+
+  test("a label stands on the LAN's address only, where the kernel takes it", () => {
+    const labels = (label: string, interfaceName: string, address = VIP) => {
+      const shared = { services: [service({ address })], vips: [vipEntry({ address, label })] };
+      const held = { holds: holding(1, "holding", address) };
+      const state = viewOf([modelNode(1, held)], 1, shared);
+      state.placements.set(address, { interface: interfaceName, unfit: null });
+      return desiredAddresses(state).map((item) => item.label);
+    };
+    expect(labels("1", "eth0")).toEqual([null, "eth0:1"]);
+    expect(labels("1234567890", "eth0")).toEqual([null, "eth0:1234567890"]);
+    expect(labels("12345678901", "eth0")).toEqual([null, null]);
+    expect(labels("1", "eth0", VIP6)).toEqual([null]);
+  });
+
+  test("with NAT a real server does not need the VIP", () => {
+    const services = [service({ forwarding: "nat" })];
+    expect(desiredAddresses(viewOf([modelNode(1)], 1, { services }))).toEqual([]);
+    expect(desiredAddresses(viewOf([modelNode(1, HELD)], 1, { services }))).toEqual([onLan]);
+  });
+
+  test("a VIP without services is held, and on no lo", () => {
+    const state = viewOf([modelNode(1, HELD)], 1, { services: [], vips: [vipEntry()] });
+    expect(desiredAddresses(state)).toEqual([onLan]);
   });
 
   test("a VIP out of reach is wanted nowhere", () => {
@@ -77,97 +100,4 @@ describe("desiredAddresses", () => {
     expect(desiredAddresses(stateOf(HELD, [VIP], ({ placements }) => placements.clear())))
       .toEqual([]);
   });
-});
-
-describe("desiredSwitches", () => {
-  const names = (state: State) => desiredSwitches(state).map(({ name }) => name);
-  const value = (state: State, name: string) =>
-    desiredSwitches(state).find((item) => item.name === name)?.value;
-
-  test("silence ARP on the VIP's interface first", () => {
-    expect(desiredSwitches(stateOf({})).slice(0, 2)).toEqual([
-      { name: "net.ipv4.conf.eth0.arp_ignore", value: "1", atLeast: true },
-      { name: "net.ipv4.conf.eth0.arp_announce", value: "2", atLeast: true },
-    ]);
-  });
-
-  const backupOnly: [what: string, fields: Partial<ModelNode>, value: string][] = [
-    ["a holder balances", HELD, "0"],
-    ["a node that has just let go balances", { holds: holding(1, "settling") }, "0"],
-    ["and while it finishes", { holds: holding(1, "lingering") }, "0"],
-    ["a standby is bypassed", {}, "1"],
-  ];
-  test.each(backupOnly)("%s: backup_only", (_what, fields, expected) => {
-    const state = stateOf(fields);
-    expect(value(state, "net.ipv4.vs.backup_only")).toBe(expected);
-    expect(isActive(state)).toBe(expected === "0");
-  });
-
-  test("send a client that uses its port again to a server that is chosen anew", () => {
-    expect(value(stateOf({}), "net.ipv4.vs.conn_reuse_mode")).toBe("3");
-  });
-
-  test("let a node that comes back learn of long connections", () => {
-    expect(value(stateOf({}), "net.ipv4.vs.sync_threshold")).toBe("1\t0");
-    expect(value(stateOf({}), "net.ipv4.vs.sync_refresh_period")).toBe("10");
-  });
-
-  test("leave IPVS alone on a node that is no director, and ARP too without VIPs", () => {
-    expect(names(stateOf({ director: false }))).toEqual([
-      "net.ipv4.conf.eth0.arp_ignore",
-      "net.ipv4.conf.eth0.arp_announce",
-    ]);
-    expect(names(stateOf({}, []))).toEqual([]);
-  });
-
-  test("name every interface once, and a dot in its name as a slash", () => {
-    const state = stateOf({}, [VIP, OTHER, "10.0.0.102"], ({ placements }) => {
-      placements.set(OTHER, { interface: "eth0.7", unfit: null });
-    });
-    expect(names(state).filter((name) => name.startsWith("net.ipv4.conf."))).toEqual([
-      "net.ipv4.conf.eth0.arp_ignore",
-      "net.ipv4.conf.eth0.arp_announce",
-      "net.ipv4.conf.eth0/7.arp_ignore",
-      "net.ipv4.conf.eth0/7.arp_announce",
-    ]);
-  });
-
-  test("leave ARP alone for an IPv6 VIP, which has none", () => {
-    expect(names(stateOf({}, [VIP6])).filter((name) => name.includes("arp"))).toEqual([]);
-  });
-});
-
-describe("desiredDaemons", () => {
-  const daemon = { interface: "eth0", syncId: syncIdOf("test") };
-  const cases: [
-    what: string,
-    fields: Partial<ModelNode>,
-    vips: string[],
-    master: boolean,
-    backup: boolean,
-  ][] = [
-    ["a holder of every VIP sends", HELD, [VIP], true, false],
-    ["a standby receives", {}, [VIP], false, true],
-    ["a holder of one of two does both", HELD, [VIP, OTHER], true, true],
-    ["a node that has let go receives", { holds: holding(1, "lingering") }, [VIP], false, true],
-    ["a node without VIPs does nothing", {}, [], false, false],
-    ["a node that is no director does nothing", { director: false }, [VIP], false, false],
-  ];
-  test.each(cases)("%s", (_what, fields, vips, master, backup) => {
-    expect(desiredDaemons(stateOf(fields, vips), "eth0")).toEqual({
-      master: master ? daemon : null,
-      backup: backup ? daemon : null,
-    });
-  });
-
-  test("take the interface they are given", () => {
-    expect(desiredDaemons(stateOf({}), "eth1").backup?.interface).toBe("eth1");
-  });
-});
-
-test("syncIdOf is never 0, which would accept everything, and tells clusters apart", () => {
-  const ids = Array.from({ length: 2_000 }, (_, index) => syncIdOf(`cluster-${index}`));
-  expect(Math.min(...ids)).toBe(1);
-  expect(Math.max(...ids)).toBe(255);
-  expect(new Set(ids).size).toBe(255);
 });

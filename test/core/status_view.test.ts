@@ -1,19 +1,25 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { serviceKey } from "../../src/core/service.ts";
+import { settingNames } from "../../src/core/settings.ts";
 import { statusSchema } from "../../src/core/status.ts";
 import { statusOf } from "../../src/core/status_view.ts";
 import { arbitraryCluster, VIPS } from "../support/arbitrary_cluster.ts";
 import {
   holding,
+  idOf,
+  machine,
+  markService,
   type ModelNode,
   modelNode,
   NOW,
+  serverEntry,
   service,
   viewOf,
   VIP,
+  vipEntry,
 } from "../support/cluster_views.ts";
-import { NO_COUNTERS, observedRow, ROW } from "../support/table_rows.ts";
+import { connected, NO_COUNTERS, observedRow, ROW, rowServer } from "../support/table_rows.ts";
 
 const SHARED = { services: [service()] };
 const CONTEXT = { now: NOW, wallMs: Date.UTC(2026, 0, 2, 3, 4, 5), table: new Map() };
@@ -66,15 +72,97 @@ describe("statusOf", () => {
 
   test("names the holder of a VIP, or none", () => {
     expect(statusIn([modelNode(1), modelNode(2, { holds: holding(3) })]).vips)
-      .toEqual([{ address: VIP, interface: "eth0", holder: "n2", epoch: 3, reason: "" }]);
+      .toEqual([{
+        address: VIP,
+        interface: "eth0",
+        holder: "n2",
+        epoch: 3,
+        reason: "",
+        label: null,
+        group: null,
+        prefer: [],
+        failbackS: null,
+        services: 1,
+      }]);
     expect(statusIn([modelNode(1), modelNode(2, { holds: holding(3), life: "dead" })]).vips)
       .toMatchObject([{ holder: null, epoch: 3 }]);
+  });
+
+  test("says what operators said of a VIP, nodes by name, and by id who is not known", () => {
+    const vips = [
+      vipEntry({ label: "1", group: "web", prefer: [idOf(2), idOf(9)], failbackS: 30 }),
+    ];
+    const state = viewOf([modelNode(1), modelNode(2)], 1, { ...SHARED, vips });
+    expect(statusOf(state, CONTEXT).vips).toMatchObject([
+      { label: "1", group: "web", prefer: ["n2", idOf(9)], failbackS: 30 },
+    ]);
+  });
+
+  test("says every setting, set or standard", () => {
+    const state = viewOf([modelNode(1)], 1, { ...SHARED, settings: { "tcp-timeout": "60" } });
+    const { settings } = statusOf(state, CONTEXT);
+    expect(Object.keys(settings)).toEqual([...settingNames]);
+    expect(settings).toMatchObject({ "tcp-timeout": "60", "udp-timeout": "kernel" });
+  });
+
+  test("shows all of a mark service", () => {
+    const services = [markService({
+      mark: 9,
+      vips: [VIP, VIPS[1] as string],
+      ports: [{ protocol: "udp", first: 5_000, last: 5_100 }],
+      scheduler: "sh",
+      flags: ["flag-2"],
+      forwarding: "tunnel",
+      tunnel: { kind: "gue", port: 6_080, checksum: "csum" },
+    })];
+    expect(statusOf(viewOf([modelNode(1)], 1, { services }), CONTEXT).services).toMatchObject([{
+      name: "fwmark:9",
+      address: VIP,
+      vips: [VIP, VIPS[1]],
+      port: 0,
+      protocol: "fwm",
+      mark: 9,
+      ports: ["udp/5000-5100"],
+      scheduler: "sh",
+      flags: ["flag-2"],
+      forwarding: "tunnel",
+      tunnel: "gue:6080,csum",
+    }]);
+  });
+
+  test("shows machines without an agent, and what is left of removed servers", () => {
+    const servers = [serverEntry(machine(21), { weight: 3, upper: 9 })];
+    const state = viewOf([modelNode(1, { holds: holding(1) })], 1, { ...SHARED, servers });
+    const row = observedRow({ ...ROW, servers: [rowServer(1), rowServer(21), rowServer(30)] });
+    const counted = row.servers.map((server) => ({ ...server, counters: connected(4, 1) }));
+    const table = new Map([[serviceKey(ROW), { ...row, servers: counted }]]);
+    expect(statusOf(state, { ...CONTEXT, table }).services[0]?.servers).toMatchObject([
+      {
+        node: "",
+        address: "10.0.0.21",
+        weight: 0,
+        upper: 9,
+        up: false,
+        reason: "not checked yet",
+        draining: false,
+      },
+      { node: "n1", weight: 1, draining: false },
+      {
+        node: "",
+        address: "10.0.0.30",
+        weight: 0,
+        draining: true,
+        reason: "removed; stays until its 5 connections end",
+        activeConnections: 4,
+        inactiveConnections: 1,
+      },
+    ]);
   });
 
   test("shows servers with what the kernel counts", () => {
     const row = observedRow({
       ...ROW,
-      servers: [{ address: "10.0.0.2", port: 80, weight: 1, forwarding: "dr" }],
+      servers: [rowServer(2)],
     });
     const counted = row.servers.map((server) => ({
       ...server,
