@@ -15,8 +15,10 @@ import { arbitraryTable, comparableTable, labSchedulers } from "../support/arbit
 import { GUEST_TIMEOUT_MS, guestLibraries, run, tryRun } from "./guest.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);
-/** A run takes some 0.3 s in a guest. */
-const RUNS = 40;
+/** A run takes half a second in a guest. */
+const RUNS = 24;
+/** So many runs there are at least, however slow the guest is. */
+const RUNS_MIN = 4;
 /** All runs of a property, and the search for the smallest counterexample, end after this time, ms. */
 const LIMIT_MS = 15_000;
 /** A server that is wanted no more is lowered, then removed, and then there is nothing left to do. */
@@ -75,8 +77,10 @@ async function expectTable(wanted: readonly TableService[]): Promise<void> {
 }
 
 test("every table can be reached from every other, and read back as it was wanted", async () => {
+  let runs = 0;
   await fc.assert(
     fc.asyncProperty(arbitraryTable, arbitraryTable, async (first, second) => {
+      runs++;
       await reach(first);
       await expectTable(first);
       await reach(second);
@@ -86,21 +90,25 @@ test("every table can be reached from every other, and read back as it was wante
     }),
     { numRuns: RUNS, interruptAfterTimeLimit: LIMIT_MS },
   );
+  expect(runs).toBeGreaterThanOrEqual(RUNS_MIN);
 });
 
 test("saved by troop, restored by ipvsadm, it is the same table but for thresholds", async () => {
   const file = `/run/troop-test-${process.pid}.rules`;
   const restorable = arbitraryTable.map((rows) => rows.map(asIpvsadmTakesIt));
+  let runs = 0;
   await fc.assert(
     fc.asyncProperty(restorable, async (wanted) => {
+      runs++;
       await reach(wanted);
       const saved = saveText(await table.list());
       await Bun.write(file, saved);
       run(`ipvsadm -C; ipvsadm -R <${file}`);
       expect(saveText(await table.list())).toBe(saved);
     }),
-    { numRuns: RUNS / 2, interruptAfterTimeLimit: LIMIT_MS },
+    { numRuns: RUNS, interruptAfterTimeLimit: LIMIT_MS },
   );
+  expect(runs).toBeGreaterThanOrEqual(RUNS_MIN);
   run(`rm -f ${file}`);
 });
 
