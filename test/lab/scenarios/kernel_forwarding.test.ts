@@ -7,6 +7,7 @@
 import { expect } from "bun:test";
 import { Capture } from "../capture.ts";
 import { inBrackets } from "../client_common.ts";
+import { fetchNames } from "../fetch.ts";
 import type { Family, Host } from "../host.ts";
 import type { Lab } from "../lab.ts";
 import { scenario } from "../scenario.ts";
@@ -148,11 +149,7 @@ async function captureRequests(
   family: Family,
 ): Promise<{ names: string[]; packets: WirePacket[] }> {
   const capture = await Capture.start(lab.switch, family === "ipv4" ? "ip" : "ip6", "public");
-  const url = `http://${inBrackets(vipOf(family))}/index.html`;
-  const pages = await lab.host("client").script(
-    `for i in $(seq ${REQUESTS}); do curl -s --max-time 5 ${url} || echo Test Page of nobody; done`,
-  );
+  const names = await fetchNames(lab.host("client"), vipOf(family), { count: REQUESTS });
   const packets = readWire(await capture.end());
-  const names = [...pages.matchAll(/Test Page of ([\w.-]+)/g)].map(([, name]) => name ?? "");
   return { names: names.toSorted(), packets };
 }
