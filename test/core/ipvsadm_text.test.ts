@@ -172,6 +172,15 @@ describe("order", () => {
     ]);
   });
 
+  test("ports of one address by number", () => {
+    const listed = saveText([443, 8_080, 80].map((port) => ({ ...web, port })));
+    expect([...listed.matchAll(/:(\d+) -s/g)].map(([, port]) => port)).toEqual([
+      "80",
+      "443",
+      "8080",
+    ]);
+  });
+
   test("addresses far apart as ipvsadm has them: its difference wraps round", () => {
     expect(order(["10.0.0.1", "192.0.2.1"])).toEqual(["192.0.2.1", "10.0.0.1"]);
   });

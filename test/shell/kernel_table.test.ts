@@ -397,6 +397,8 @@ test("timeouts are told and set; 0 leaves one as it is", () => {
   expect(table.timeouts()).toEqual({ tcpS: 900, tcpFinS: 120, udpS: 300 });
   table.setTimeouts({ tcpS: 0, tcpFinS: 30, udpS: 0 });
   expect(table.timeouts()).toEqual({ tcpS: 900, tcpFinS: 30, udpS: 300 });
+  table.setTimeouts({ tcpS: 901, tcpFinS: 0, udpS: 301 });
+  expect(table.timeouts()).toEqual({ tcpS: 901, tcpFinS: 30, udpS: 301 });
 });
 
 describe("a sync daemon and a server of the other family exclude each other", () => {
