@@ -2,25 +2,21 @@
  * The replicated cluster document: edits are on this node's disk before they are acknowledged, then told to
  * every peer; what a peer missed is exchanged when the two meet (anti-entropy).
  */
-import type * as Y from "yjs";
-import { type ClusterDocument, documentParts, type Edit } from "../core/document.ts";
-import { Refusal } from "../core/refusal.ts";
+import type { ClusterDocument, Edit, NodeId } from "../core/document.ts";
 import type { DocumentStore, EditReceipt } from "../ports.ts";
-import { loadReplica, saveReplica } from "./document_file.ts";
+import type { SkippedEntry } from "./document_content.ts";
+import { prepareEdit, refuse } from "./document_edit.ts";
+import { DocumentFile } from "./document_file.ts";
 import { DOCUMENT_BYTES_MAX, type DocumentNetwork } from "./document_network.ts";
 import {
   applyOwnUpdate,
   applyPeerUpdate,
-  countEntries,
-  createReplica,
-  editCopy,
-  encodeReplica,
-  missingFor,
-  readReplica,
-  replicaDigest,
+  BadUpdate,
+  type Replica,
   stateVector,
   takeNewName,
 } from "./document_replica.ts";
+import { completes, encodeInSlices, missingChunk, nextTurn } from "./document_slices.ts";
 import { createDropCounter, type DropCounter } from "./drop_counter.ts";
 import type { Frames } from "./frames.ts";
 import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
@@ -30,7 +26,11 @@ import type { StateFolder } from "./state_folder.ts";
 const SAVE_DELAY_MS = 500;
 /** Time between attempts when the disk refuses, ms. */
 const SAVE_RETRY_MS = 5_000;
+/** Rounds of one synchronization, each with one piece of the document each way: enough for the largest one, twice. */
+const ROUNDS_MAX = 1_024;
 const DONE = new Uint8Array(0);
+/** An update without anything in it: it tells how many peers are there. */
+const NO_UPDATE = Uint8Array.of(0, 0);
 
 /** Why something from a peer is dropped. `entry`: a part of the content that is not valid. */
 export type DocumentDrop = "size" | "malformed" | "entry";
@@ -54,51 +54,52 @@ interface StoreState {
   readonly options: DocumentStoreOptions;
   readonly notices: Notices;
   readonly drops: DropCounter<DocumentDrop>;
+  readonly file: DocumentFile;
   readonly synchronizing: Map<string, Promise<void>>;
-  replica: Y.Doc;
-  /** Last bytes known to be good, to start again from when an update has damaged the replica. */
-  good: Uint8Array;
-  /** Upper estimate of the encoded size, bytes. */
-  bytes: number;
-  content: ClusterDocument | undefined;
-  digest: string | undefined;
-  /** Counts changes; the disk has those up to `savedChange`. */
-  change: number;
-  savedChange: number;
+  replica: Replica;
+  /** What peers have changed and the disk does not have yet, and its size in bytes. */
+  unsaved: Uint8Array[];
+  unsavedBytes: number;
+  /** The content to show while an edit is merged piece by piece. */
+  shown: ClusterDocument | undefined;
+  /** Entries left out that were told. */
+  told: ReadonlySet<string>;
   saveTimer: ReturnType<typeof setTimeout> | undefined;
   /** Writes and edits, one after the other. */
   queue: Promise<unknown>;
+  /** The writing of the whole replica, while there is one. It goes on beside the queue. */
+  compaction: Promise<void> | undefined;
   closed: boolean;
 }
 
 /** Opens the store from the state folder. Throws a Refusal when the folder cannot be read. */
 export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentStore {
   const notices = options.notices ?? NO_NOTICES;
-  const replica = loadReplica(options.folder);
-  const good = encodeReplica(replica);
+  const file = new DocumentFile(options.folder, notices);
   const state: StoreState = {
     options,
     notices,
     drops: createDropCounter({ notices, what: "parts of the cluster document" }),
+    file,
     synchronizing: new Map(),
-    replica,
-    good,
-    bytes: good.length,
-    content: undefined,
-    digest: undefined,
-    change: 0,
-    savedChange: 0,
+    replica: file.load(),
+    unsaved: [],
+    unsavedBytes: 0,
+    shown: undefined,
+    told: new Set(),
     saveTimer: undefined,
     queue: Promise.resolve(),
+    compaction: undefined,
     closed: false,
   };
+  if (file.isDamaged) saveLater(state, 0);
   options.network.attach({
-    update: (update) => takeUpdate(state, update),
+    update: (update) => void takeUpdate(state, update),
     serve: (frames) => serve(state, frames),
   });
   return {
-    current: () => state.content ??= readContent(state),
-    digest: () => state.digest ??= replicaDigest(state.replica),
+    current: () => state.shown ?? readContent(state),
+    digest: () => state.replica.digest.value(),
     edit: (edits) => enqueue(state, () => edit(state, edits)),
     synchronize: (peer) => synchronizeOnce(state, peer),
     dropped: () => state.drops.counts(),
@@ -107,9 +108,20 @@ export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentSt
 }
 
 function readContent(state: StoreState): ClusterDocument {
-  const { document, skipped } = readReplica(state.replica);
-  for (const entry of skipped) state.drops.drop("entry", entry);
+  const { document, skipped } = state.replica.content.read();
+  if (skipped.length > 0 || state.told.size > 0) tellSkipped(state, skipped);
   return document;
+}
+
+/** Tells of entries that are left out, each once. */
+function tellSkipped(state: StoreState, skipped: readonly SkippedEntry[]): void {
+  const told = new Set<string>();
+  for (const entry of skipped) {
+    const text = `${entry.part} ${entry.key} ${entry.problem}`;
+    if (!state.told.has(text)) state.drops.drop("entry", entry);
+    told.add(text);
+  }
+  state.told = told;
 }
 
 /** Runs jobs one after the other; a job that fails does not stop the next. */
@@ -119,70 +131,74 @@ function enqueue<Result>(state: StoreState, job: () => Promise<Result>): Promise
   return result;
 }
 
+/** On disk first, then merged here, then told: what the disk refuses is nowhere else. */
 async function edit(state: StoreState, edits: readonly Edit[]): Promise<EditReceipt> {
-  checkEdits(edits);
-  const { copy, update } = editCopy(state.replica, edits);
-  const bytes = encodeReplica(copy);
-  checkContent(state.replica, copy, bytes);
-  const change = state.change;
-  try {
-    await saveReplica(state.options.folder, bytes);
-  } catch (error) {
-    // The refused edit may have reached the disk after all: never give its name to another edit.
-    takeNewName(state.replica);
-    throw error;
-  }
-  applyOwnUpdate(state.replica, update);
-  state.good = bytes;
-  state.bytes = bytes.length;
-  // Edits of peers that came during the write are not in this file yet.
-  state.savedChange = change + 1;
-  noteChange(state);
-  return { sentTo: await state.options.network.publish(update) };
-}
-
-function checkEdits(edits: readonly Edit[]): void {
-  for (const one of edits) {
-    const parsed = one.kind === "putService"
-      ? documentParts.services.safeParse(one.service)
-      : one.kind === "putMove"
-      ? documentParts.moves.safeParse(one.move)
-      : one.kind === "putNode"
-      ? documentParts.nodes.safeParse(one.entry)
-      : undefined;
-    const issue = parsed?.error?.issues[0];
-    if (issue !== undefined) {
-      throw refuse(`${issue.path.join(".")} ${issue.message}`, "correct the value");
-    }
-  }
-}
-
-/** Refuses what goes over a limit. A document that a merge has brought over it can still be edited back. */
-function checkContent(before: Y.Doc, after: Y.Doc, bytes: Uint8Array): void {
-  const old = new Map(countEntries(before).map(({ what, count }) => [what, count]));
-  for (const { what, count, max } of countEntries(after)) {
-    if (count > max && count > (old.get(what) ?? 0)) {
-      throw refuse(
-        `a cluster has at most ${max} ${what}, and this makes ${count}`,
-        "remove some first",
-      );
-    }
-  }
-  if (bytes.length > DOCUMENT_BYTES_MAX) {
+  const { whole, pieces } = prepareEdit(state.replica, edits);
+  if (whole === null) return { sentTo: await state.options.network.publish(NO_UPDATE) };
+  if (!fits(state, whole)) {
     throw refuse("the cluster document would be too big", "remove services that are not needed");
   }
-}
-
-function refuse(problem: string, remedy: string): Refusal {
-  return new Refusal({ attempted: "edit the cluster document", problem, remedy });
-}
-
-function noteChange(state: StoreState): void {
-  state.change++;
-  state.content = undefined;
-  state.digest = undefined;
-  if (state.change !== state.savedChange) saveLater(state, SAVE_DELAY_MS);
+  try {
+    await append(state, [whole]);
+  } catch (error) {
+    // The refused edit may have reached the disk after all: never give its name to another edit.
+    takeNewName(state.replica.doc);
+    throw error;
+  }
+  await merge(state, pieces);
   state.options.onChange();
+  let sentTo = Infinity;
+  for (const piece of pieces) {
+    sentTo = Math.min(sentTo, await state.options.network.publish(piece));
+  }
+  return { sentTo };
+}
+
+/** Merges an own edit. What is read meanwhile is as it was before: an edit is seen as a whole. */
+async function merge(state: StoreState, pieces: readonly Uint8Array[]): Promise<void> {
+  if (pieces.length > 1) state.shown = readContent(state);
+  for (const [index, piece] of pieces.entries()) {
+    if (index > 0) await nextTurn();
+    applyOwnUpdate(state.replica, piece);
+  }
+  state.shown = undefined;
+}
+
+/** Puts what peers have changed so far on disk, and these updates behind it: they may build on it. */
+async function append(state: StoreState, updates: readonly Uint8Array[]): Promise<void> {
+  const { unsaved } = state;
+  await state.file.append([...unsaved, ...updates]);
+  state.unsaved = state.unsaved.slice(unsaved.length);
+  state.unsavedBytes = state.unsaved.reduce((sum, update) => sum + update.length, 0);
+  if (state.file.isLong) void compact(state);
+}
+
+/** Writes the whole replica and empties the journal. Never rejects. */
+function compact(state: StoreState): Promise<void> {
+  state.compaction ??= compactNow(state)
+    .catch((error) =>
+      state.notices.warn({ problem: errorText(error) }, "cannot shorten the journal")
+    )
+    .finally(() => state.compaction = undefined);
+  return state.compaction;
+}
+
+async function compactNow(state: StoreState): Promise<void> {
+  const { file } = state;
+  // In the queue no edit is in the journal and not yet in the replica.
+  const { replica, saved, encoded } = await enqueue(state, () => {
+    const { replica } = state;
+    return Promise.resolve({
+      replica,
+      saved: file.length,
+      encoded: encodeInSlices(replica.doc),
+    });
+  });
+  const pieces = await encoded;
+  // A replica that was replaced meanwhile was damaged.
+  if (state.replica !== replica) return;
+  await file.writeReplica(pieces);
+  await enqueue(state, () => file.forget(saved));
 }
 
 function saveLater(state: StoreState, delayMs: number): void {
@@ -197,36 +213,51 @@ function saveLater(state: StoreState, delayMs: number): void {
 }
 
 async function save(state: StoreState): Promise<void> {
-  const { change } = state;
-  if (change === state.savedChange) return;
-  const bytes = encodeReplica(state.replica);
-  await saveReplica(state.options.folder, bytes);
-  state.good = bytes;
-  state.bytes = bytes.length;
-  state.savedChange = change;
+  if (state.unsaved.length > 0 || state.file.isDamaged) await append(state, []);
 }
 
-/** Merges what a peer sent, and drops what cannot be merged. */
-function takeUpdate(state: StoreState, update: Uint8Array): void {
-  if (!fits(state, update)) return state.drops.drop("size", { bytes: update.length });
+/** Merges what a peer sent, and drops what cannot be merged. True when something has changed. */
+function takeUpdate(state: StoreState, update: Uint8Array): boolean {
+  if (!fits(state, update)) {
+    state.drops.drop("size", { bytes: update.length });
+    return false;
+  }
   try {
-    state.bytes += update.length;
-    if (applyPeerUpdate(state.replica, update)) noteChange(state);
+    const changes = applyPeerUpdate(state.replica, update);
+    if (changes.length === 0) return false;
+    for (const change of changes) {
+      state.unsaved.push(change);
+      state.unsavedBytes += change.length;
+    }
+    saveLater(state, SAVE_DELAY_MS);
   } catch (error) {
     state.drops.drop("malformed", { problem: errorText(error) });
-    // Edits that came after the last write are lost here, and come back with the next synchronization.
-    state.replica = createReplica(state.good);
-    noteChange(state);
+    if (!(error instanceof BadUpdate) || !error.damaging) return false;
+    loadAgain(state);
+  }
+  state.options.onChange();
+  return true;
+}
+
+/** Makes the replica anew, of what was merged before it was damaged. */
+function loadAgain(state: StoreState): void {
+  try {
+    state.replica = state.file.load(state.unsaved);
+  } catch (error) {
+    state.notices.warn({ problem: errorText(error) }, "cannot read the cluster document again");
   }
 }
 
+/** Whether the document stays within its limit with this update, by an upper estimate of its size. */
 function fits(state: StoreState, update: Uint8Array): boolean {
-  if (state.bytes + update.length <= DOCUMENT_BYTES_MAX) return true;
-  state.bytes = encodeReplica(state.replica).length;
-  return state.bytes + update.length <= DOCUMENT_BYTES_MAX;
+  const { file, unsavedBytes } = state;
+  if (file.bytes + unsavedBytes + update.length <= DOCUMENT_BYTES_MAX) return true;
+  // Written as a whole, the document is smaller: of entries that were replaced only traces are left.
+  if (file.length > 0) void compact(state);
+  return false;
 }
 
-function synchronizeOnce(state: StoreState, peer: string): Promise<void> {
+function synchronizeOnce(state: StoreState, peer: NodeId): Promise<void> {
   const running = state.synchronizing.get(peer);
   if (running !== undefined) return running;
   const job = synchronize(state, peer).finally(() => state.synchronizing.delete(peer));
@@ -234,18 +265,46 @@ function synchronizeOnce(state: StoreState, peer: string): Promise<void> {
   return job;
 }
 
+/** Exchanges piece by piece, so that no piece holds up anything on either side. */
+async function synchronize(state: StoreState, peer: NodeId): Promise<void> {
+  let before: Round | undefined;
+  for (let count = 0; count < ROUNDS_MAX; count++) {
+    const round = await exchange(state, peer);
+    // What the other side does not merge would be sent for ever.
+    const receiving = !round.receivedAll && !equal(before?.own, round.own);
+    const sending = !round.sentAll && !equal(before?.theirs, round.theirs);
+    if (!receiving && !sending) return;
+    before = round;
+    await nextTurn();
+  }
+}
+
+/** What came of one round; state vectors are those of its beginning. */
+interface Round {
+  readonly own: Uint8Array;
+  readonly theirs: Uint8Array;
+  readonly receivedAll: boolean;
+  readonly sentAll: boolean;
+}
+
 /**
- * The side that asks. Frames: own state vector; what it lacks and the other's state vector; what the other
- * lacks; an empty one when that is merged.
+ * One round of the side that asks. Frames: own state vector; what it lacks, or the first of it, and the other's
+ * state vector; what the other lacks, or the first of it; an empty one when that is merged.
  */
-async function synchronize(state: StoreState, peer: string): Promise<void> {
+async function exchange(state: StoreState, peer: NodeId): Promise<Round> {
   const frames = await state.options.network.open(peer);
   try {
-    await frames.write(stateVector(state.replica));
-    takeUpdate(state, await frames.read());
-    await frames.write(missingFor(state.replica, await frames.read()));
+    const own = stateVector(state.replica);
+    await frames.write(own);
+    const received = await frames.read();
+    takeUpdate(state, received);
+    const theirs = await frames.read();
+    const receivedAll = completes({ own, received, theirs });
+    const { update, complete } = missingChunk(state.replica.doc, theirs);
+    await frames.write(update);
     await frames.read();
     await frames.close();
+    return { own, theirs, receivedAll, sentAll: complete };
   } catch (error) {
     frames.abort(errorText(error));
     throw error;
@@ -254,12 +313,16 @@ async function synchronize(state: StoreState, peer: string): Promise<void> {
 
 /** The side that is asked. */
 async function serve(state: StoreState, frames: Frames): Promise<void> {
-  const missing = missingFor(state.replica, await frames.read());
-  await frames.write(missing);
+  const { update } = missingChunk(state.replica.doc, await frames.read());
+  await frames.write(update);
   await frames.write(stateVector(state.replica));
   takeUpdate(state, await frames.read());
   await frames.write(DONE);
   await frames.close();
+}
+
+function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {
+  return a !== undefined && Buffer.from(a).equals(b);
 }
 
 async function close(state: StoreState): Promise<void> {
@@ -270,4 +333,5 @@ async function close(state: StoreState): Promise<void> {
   } catch (error) {
     state.notices.warn({ problem: errorText(error) }, "cannot save the cluster document");
   }
+  await state.compaction;
 }

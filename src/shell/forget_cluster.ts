@@ -10,6 +10,7 @@ import type { StateFolder } from "./state_folder.ts";
 /** What only makes sense inside the cluster. Identity and boot number stay: they are this machine's. */
 const CLUSTER_FILES = [
   "document.bin",
+  "document.journal",
   "peers.json",
   "records.json",
   "claims.json",

@@ -2,12 +2,14 @@
  * The folder in which a node keeps what must survive its agent: key, boot number, document, peers.
  *
  * A write is atomic: a temporary file is written, flushed, renamed over the old one, and the folder is
- * flushed, so a power cut leaves the old content or the new one and never a mixture. A file that cannot be
- * understood is set aside under a new name, never deleted and never a reason to crash.
+ * flushed, so a power cut leaves the old content or the new one and never a mixture. Only what is appended can
+ * be cut off in the middle: whoever appends must recognise that. A file that cannot be understood is set aside
+ * under a new name, never deleted and never a reason to crash.
  */
 import {
   chmodSync,
   closeSync,
+  constants,
   fsyncSync,
   openSync,
   readFileSync,
@@ -36,6 +38,11 @@ export interface StateFolder {
   writeNow(name: string, bytes: Uint8Array): void;
   /** As {@link StateFolder.writeNow}, without stopping the event loop. One call per name at a time. */
   write(name: string, bytes: Uint8Array): Promise<void>;
+  /**
+   * Adds to the end of a file that is there; resolves when it is on disk. After a rejection nobody knows what the
+   * file's end is: replace it. One call per name at a time.
+   */
+  append(name: string, bytes: Uint8Array): Promise<void>;
   /** Renames a file that cannot be understood, and says so. `problem`: why, in words. */
   setAside(name: string, problem: string): void;
 }
@@ -60,6 +67,7 @@ export function openStateFolder(path: string, options: StateFolderOptions = {}):
     read: (name) => readState(join(path, name)),
     writeNow: (name, bytes) => writeNow(path, name, bytes),
     write: (name, bytes) => writeAsync(path, name, bytes),
+    append: (name, bytes) => append(path, name, bytes),
     setAside: (name, problem) => setAside(path, name, { problem, notices, wallMs }),
   };
 }
@@ -112,6 +120,23 @@ async function writeAsync(folder: string, name: string, bytes: Uint8Array): Prom
       await folderHandle.sync();
     } finally {
       await folderHandle.close();
+    }
+  } catch (error) {
+    throw refusal(`write "${file}"`, error);
+  }
+}
+
+async function append(folder: string, name: string, bytes: Uint8Array): Promise<void> {
+  const file = join(folder, name);
+  try {
+    // Not made when it is missing: its name would not be on disk.
+    const handle = await open(file, constants.O_WRONLY | constants.O_APPEND);
+    try {
+      await handle.writeFile(bytes);
+      // The file's length is flushed with the data (fdatasync(2)); its times need not be.
+      await handle.datasync();
+    } finally {
+      await handle.close();
     }
   } catch (error) {
     throw refusal(`write "${file}"`, error);

@@ -17,6 +17,7 @@ describe("forgetCluster", () => {
   test("forgets what is of the cluster, and keeps what is of this machine", () => {
     const place = home([
       "document.bin",
+      "document.journal",
       "peers.json",
       "records.json",
       "claims.json",

@@ -3,11 +3,12 @@
  */
 import { NO_CHECK } from "../../src/core/check.ts";
 import type { Edit } from "../../src/core/document.ts";
-import type { Scheduler, Service } from "../../src/core/service.ts";
+import { type ServerEntry, serverEntrySchema } from "../../src/core/server.ts";
+import { type EndpointService, type Scheduler, serviceSchema } from "../../src/core/service.ts";
 
 /** A service; what a test cares about is given. */
-export function sampleService(fields: Partial<Service> = {}): Service {
-  return {
+export function sampleService(fields: Partial<EndpointService> = {}): EndpointService {
+  return serviceSchema.parse({
     address: "192.0.2.240",
     port: 80,
     protocol: "tcp",
@@ -15,7 +16,21 @@ export function sampleService(fields: Partial<Service> = {}): Service {
     forwarding: "dr",
     check: { ...NO_CHECK },
     ...fields,
-  };
+  }) as EndpointService;
+}
+
+/** What is said of one server of the service on a port. */
+export function sampleServer(port: number, last: number, weight = 1): ServerEntry {
+  return serverEntrySchema.parse({
+    service: `tcp/192.0.2.240:${port}`,
+    target: { address: `192.0.2.${last}`, port: 8080 },
+    weight,
+  });
+}
+
+/** The edit that puts a server. */
+export function putServer(port: number, last: number, weight = 1): Edit {
+  return { kind: "putServer", server: sampleServer(port, last, weight) };
 }
 
 /** The edit that puts a service on a port. */

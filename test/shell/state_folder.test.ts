@@ -68,6 +68,27 @@ describe("read and write", () => {
   });
 });
 
+describe("append", () => {
+  test("puts bytes behind those that are there", async () => {
+    const folder = openStateFolder(tempFolder());
+    await folder.write("file", bytes("one "));
+    await folder.append("file", bytes("two "));
+    await folder.append("file", bytes("three"));
+    expect(folder.read("file")).toEqual(bytes("one two three"));
+  });
+
+  test("refuses what is not there or cannot be written, and makes no file", async () => {
+    const path = tempFolder();
+    const folder = openStateFolder(path);
+    expect((await refused(folder.append("file", bytes("x")))).attempted).toContain(
+      join(path, "file"),
+    );
+    expect(readdirSync(path)).toEqual([]);
+    mkdirSync(join(path, "folder"));
+    await refused(folder.append("folder", bytes("x")));
+  });
+});
+
 describe("setAside", () => {
   test("keeps the damaged file under another name and says why", () => {
     const path = tempFolder();

@@ -1,0 +1,74 @@
+/**
+ * The form of the journal: a head, and behind it records of one update each, with a mark, its length and a
+ * checksum. A power cut can leave the last record unfinished; damage anywhere else is recognised by good records
+ * behind it.
+ */
+import { createHash } from "node:crypto";
+import { joinBytes } from "./document_update.ts";
+
+/** "TRJ1": a journal of a troop document, version 1. */
+const HEAD = Uint8Array.of(0x54, 0x52, 0x4a, 0x31);
+/** Begins a record, so that the next one is found behind a damaged one. */
+const MARK = Uint8Array.of(0xf5, 0x72, 0x65, 0x63);
+const LENGTH_BYTES = 4;
+/** Half a SHA-256: enough against chance, which is the only adversary of a disk's content. */
+const CHECKSUM_BYTES = 16;
+const RECORD_HEAD_BYTES = MARK.length + LENGTH_BYTES + CHECKSUM_BYTES;
+
+/** What a journal has in it. */
+export interface JournalContent {
+  /** The updates of all good records, in order. */
+  readonly updates: readonly Uint8Array[];
+  /** Bytes at the end that are no whole record: an update nobody was told is saved. */
+  readonly tornBytes: number;
+  /** Whether something else is wrong: no head, or good records behind what is none. */
+  readonly damaged: boolean;
+}
+
+/** A whole journal of these updates. */
+export function encodeJournal(updates: readonly Uint8Array[]): Uint8Array {
+  return joinBytes([HEAD, encodeRecords(updates)]);
+}
+
+/** Records to be put behind those that are there. */
+export function encodeRecords(updates: readonly Uint8Array[]): Uint8Array {
+  return joinBytes(updates.flatMap((update) => [recordHead(update), update]));
+}
+
+/** Reads a journal, as much of it as is good. */
+export function decodeJournal(bytes: Uint8Array): JournalContent {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+  const updates: Uint8Array[] = [];
+  const headed = buffer.subarray(0, HEAD.length).equals(HEAD);
+  let damaged = !headed;
+  let end = headed ? HEAD.length : 0;
+  for (let at = end; at >= 0 && at < buffer.length;) {
+    const update = recordAt(buffer, at);
+    if (update === undefined) {
+      at = buffer.indexOf(MARK, at + 1);
+      continue;
+    }
+    updates.push(update);
+    if (at > end) damaged = true;
+    at = end = at + RECORD_HEAD_BYTES + update.length;
+  }
+  return { updates, tornBytes: buffer.length - end, damaged };
+}
+
+function recordAt(buffer: Buffer, at: number): Uint8Array | undefined {
+  const head = buffer.subarray(at, at + RECORD_HEAD_BYTES);
+  if (head.length < RECORD_HEAD_BYTES) return undefined;
+  const update = buffer.subarray(
+    at + RECORD_HEAD_BYTES,
+    at + RECORD_HEAD_BYTES + head.readUInt32LE(MARK.length),
+  );
+  // The length is part of the head that is compared, so a length that is cut short or damaged does not match.
+  return recordHead(update).equals(head) ? update : undefined;
+}
+
+function recordHead(update: Uint8Array): Buffer {
+  const length = Buffer.alloc(LENGTH_BYTES);
+  length.writeUInt32LE(update.length);
+  const checksum = createHash("sha256").update(length).update(update).digest();
+  return Buffer.concat([MARK, length, checksum.subarray(0, CHECKSUM_BYTES)]);
+}
