@@ -206,6 +206,7 @@ describe("desiredModules", () => {
   const cases: [what: string, services: Shared["services"], wanted: boolean][] = [
     ["FTP through NAT", [service({ port: 21, ...nat })], true],
     ["FTP on another port of the VIP", [service({ port: 2_121, serverPort: 21, ...nat })], true],
+    ["FTP to another port of the server", [service({ port: 21, serverPort: 2_121, ...nat })], true],
     ["FTP by direct routing", [service({ port: 21 })], false],
     ["NAT without FTP", [service(nat)], false],
     ["UDP on FTP's port", [service({ port: 21, protocol: "udp", ...nat })], false],

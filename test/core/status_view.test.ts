@@ -90,11 +90,11 @@ describe("statusOf", () => {
 
   test("says what operators said of a VIP, nodes by name, and by id who is not known", () => {
     const vips = [
-      vipEntry({ label: "1", group: "web", prefer: [idOf(2), idOf(9)], failbackS: 30 }),
+      vipEntry({ label: "1", group: "web", prefer: [2, 3, 9].map(idOf), failbackS: 30 }),
     ];
-    const state = viewOf([modelNode(1), modelNode(2)], 1, { ...SHARED, vips });
-    expect(statusOf(state, CONTEXT).vips).toMatchObject([
-      { label: "1", group: "web", prefer: ["n2", idOf(9)], failbackS: 30 },
+    const model = [modelNode(1), modelNode(2), modelNode(3, { life: "dead" })];
+    expect(statusOf(viewOf(model, 1, { ...SHARED, vips }), CONTEXT).vips).toMatchObject([
+      { label: "1", group: "web", prefer: ["n2", "n3", idOf(9)], failbackS: 30 },
     ]);
   });
 
