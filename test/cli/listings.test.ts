@@ -160,6 +160,7 @@ UDP      14:59  ESTABLISHED  192.0.2.2:40000      192.0.2.100:5060    192.0.2.12
     [["--service", "192.0.2.100:80"], 1, "1 of 1 connections that match, of 3 in all"],
     [["--server", "192.0.2.12"], 1, "1 of 1 connections that match, of 3 in all"],
     [["--server", "[2001:db8::11]:80"], 1, "1 of 1 connections that match, of 3 in all"],
+    [["--server", "192.0.2.12:5060"], 1, "1 of 1 connections that match, of 3 in all"],
     [["--server", "192.0.2.12:80"], 0, "0 of 0 connections that match, of 3 in all"],
   ])("asks with %j", async (options, count, line) => {
     const { out } = await world.call("connections", ...options);

@@ -143,6 +143,15 @@ describe("troop status", () => {
     );
   });
 
+  test("takes a server that drains for none", async () => {
+    await world.call("service", "set", "192.0.2.100:80", "--no-members");
+    await world.call("server", "add", "192.0.2.100:80", "192.0.2.21");
+    await world.call("server", "remove", "192.0.2.100:80", "192.0.2.21");
+    const { out } = await world.call("status");
+    expect(out).toContain("192.0.2.100:80  DOWN  wlc dr");
+    expect(out).toContain("! service 192.0.2.100:80 has no servers; enter one with ");
+  });
+
   test("says what a service without members lacks", async () => {
     await world.call("service", "set", "192.0.2.100:80", "--no-members");
     expect((await world.call("status")).out).toEndWith(
