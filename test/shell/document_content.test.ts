@@ -1,5 +1,5 @@
 /** What of a replica counts: valid entries within the limits, shared between reads. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import * as Y from "yjs";
 import type { ClusterDocument, Edit } from "../../src/core/document.ts";
 import { NODES_MAX, SERVERS_MAX, SERVICES_MAX, VIPS_MAX } from "../../src/core/limits.ts";
@@ -15,6 +15,9 @@ import {
 } from "../../src/shell/document_replica.ts";
 import { plain } from "./arbitrary_edits.ts";
 import { putPort, putServer, sampleServer, sampleService } from "./sample_service.ts";
+
+// Documents over their limits are large.
+setDefaultTimeout(30_000);
 
 function edit(replica: Replica, edits: readonly Edit[]): void {
   for (const piece of prepareEdit(replica, edits).pieces) applyOwnUpdate(replica, piece);
