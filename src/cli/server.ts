@@ -48,18 +48,17 @@ function addOptions(command: Command): Command {
 
 function addAdd(group: Command, session: Session): void {
   const command = group.command("add")
-    .summary("enter a real server by hand, or say what differs for a member")
+    .summary("enter a machine without an agent as real server")
     .description(
-      "Enter a machine without an agent as real server; the holder of the VIP checks\n" +
-        "it. For a member, say what differs for it. What is not named is as the service\n" +
-        "says. `troop server setup` prints what the machine itself needs.",
+      "Enter a machine without an agent as real server of a service; the holder of the\n" +
+        "VIP checks it. What is not named is as the service says. What the machine itself\n" +
+        "needs, `troop server setup` prints. Members need no entry: see `troop server set`.",
     );
   addOptions(command);
   addExamples(command, [
     "troop server add 192.0.2.100:80 192.0.2.21",
     "troop server add 192.0.2.100:80 10.0.0.21:8080 --forward nat --weight 3",
     "troop server add 192.0.2.100:80 198.51.100.7 --tunnel gue:6080,csum",
-    "troop server add 192.0.2.100:80 n2 --weight 5",
     "troop server add fwmark:1 192.0.2.21 --upper 1000 --lower 800",
   ]);
   command.action(async (service: string, server: string, options: ServerOptions) => {
@@ -74,8 +73,8 @@ function addSet(group: Command, session: Session): void {
   const command = group.command("set")
     .summary("change what is said of one server")
     .description(
-      "Change what is said of one server of one service. What is not named stays. A\n" +
-        "member needs no `troop server add` first.",
+      "Change what is said of a machine, or say what is special about a member. What is\n" +
+        "not named stays.",
     );
   addOptions(command)
     .option("--no-weight", "weight as the service says")

@@ -37,10 +37,6 @@ describe("troop server add and set", () => {
       ref: { address: "2001:db8::21", port: null },
       change: { forwarding: "tunnel", tunnel: { kind: "gre", port: 0, checksum: "csum" } },
     }],
-    [[SERVICE, "n2", "--forward", "tunnel"], {
-      ref: { node: "n2" },
-      change: { forwarding: "tunnel" },
-    }],
   ])("adds %j", async (argv, expected) => {
     const { code, err } = await server("add", ...argv);
     expect({ code, err }).toEqual({ code: 0, err: "" });
@@ -122,6 +118,12 @@ describe("troop server add and set", () => {
   ])("refuses %j before anybody is contacted", async (argv, line) => {
     expect(await server(...argv)).toEqual({ code: 2, out: "", err: `troop: ${line}\n` });
     expect(world.contacted).toEqual([]);
+  });
+
+  test("hands on that a member needs no entry", async () => {
+    const { code, err } = await server("add", SERVICE, "n2", "--forward", "tunnel");
+    expect(code).toBe(1);
+    expect(err).toStartWith(`troop: add server n2 to ${SERVICE}: a member is a server of every `);
   });
 
   test("leaves to the agent what depends on the service", async () => {

@@ -164,6 +164,13 @@ export class FakeOperations implements FakeCluster, Operations {
     const attempted = `add server ${server} to ${formatServiceName(name)}`;
     this.#find(attempted, name);
     const servers = this.#serversOf(name);
+    if ("node" in ref) {
+      throw new Refusal({
+        attempted,
+        problem: "a member is a server of every service that takes members",
+        remedy: "use `troop server set`",
+      });
+    }
     if (servers.has(server)) {
       throw new Refusal({
         attempted,
