@@ -14,20 +14,20 @@ const LOOKS_MAX = 50;
 
 /** Every option of ipvsadm(8) that a row can have. */
 const RULES = [
-  "-A -t 192.0.2.10:80 -s wlc",
-  "-a -t 192.0.2.10:80 -r 10.1.0.1:80 -g -w 1 -x 100 -y 10",
-  "-a -t 192.0.2.10:80 -r 10.1.0.2:8080 -m -w 65535",
-  "-A -t 192.0.2.10:0 -s lc -p 7200",
-  "-A -u 192.0.2.10:5000 -s rr -o",
-  "-a -u 192.0.2.10:5000 -r 192.0.2.10:5000 -g -w 1",
-  "-A -u 192.0.2.10:5060 -s sh -p 300 -M 255.255.240.0 --pe sip -b sh-fallback,sh-port",
-  "-a -u 192.0.2.10:5060 -r 10.1.0.3:5060 -i -w 1 --tun-type ipip",
-  "-a -u 192.0.2.10:5060 -r 10.1.0.4:5060 -i -w 2 --tun-type gue --tun-port 6080 --tun-nocsum",
-  "-a -u 192.0.2.10:5060 -r 10.1.0.5:5060 -i -w 3 --tun-type gue --tun-port 6080 --tun-csum",
-  "-a -u 192.0.2.10:5060 -r 10.1.0.6:5060 -i -w 4 --tun-type gue --tun-port 6080 --tun-remcsum",
-  "-a -u 192.0.2.10:5060 -r 10.1.0.7:5060 -i -w 5 --tun-type gre --tun-nocsum",
-  "-a -u 192.0.2.10:5060 -r [2001:db8:1::1]:5060 -i -w 6 --tun-type gre --tun-csum",
-  "-A --sctp-service 192.0.2.10:2905 -s mh -b mh-fallback,mh-port",
+  "-A -t 192.0.2.120:80 -s wlc",
+  "-a -t 192.0.2.120:80 -r 10.1.0.1:80 -g -w 1 -x 100 -y 10",
+  "-a -t 192.0.2.120:80 -r 10.1.0.2:8080 -m -w 65535",
+  "-A -t 192.0.2.120:0 -s lc -p 7200",
+  "-A -u 192.0.2.120:5000 -s rr -o",
+  "-a -u 192.0.2.120:5000 -r 192.0.2.120:5000 -g -w 1",
+  "-A -u 192.0.2.120:5060 -s sh -p 300 -M 255.255.240.0 --pe sip -b sh-fallback,sh-port",
+  "-a -u 192.0.2.120:5060 -r 10.1.0.3:5060 -i -w 1 --tun-type ipip",
+  "-a -u 192.0.2.120:5060 -r 10.1.0.4:5060 -i -w 2 --tun-type gue --tun-port 6080 --tun-nocsum",
+  "-a -u 192.0.2.120:5060 -r 10.1.0.5:5060 -i -w 3 --tun-type gue --tun-port 6080 --tun-csum",
+  "-a -u 192.0.2.120:5060 -r 10.1.0.6:5060 -i -w 4 --tun-type gue --tun-port 6080 --tun-remcsum",
+  "-a -u 192.0.2.120:5060 -r 10.1.0.7:5060 -i -w 5 --tun-type gre --tun-nocsum",
+  "-a -u 192.0.2.120:5060 -r [2001:db8:1::1]:5060 -i -w 6 --tun-type gre --tun-csum",
+  "-A --sctp-service 192.0.2.120:2905 -s mh -b mh-fallback,mh-port",
   "-A -t [2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535 -s wrr -p 60 -M 64",
   "-a -t [2001:db8:ffff:ffff:ffff:ffff:ffff:ffff]:65535 -r [2001:db8:1111:2222:3333:4444:5555:6666]:65535 -g -w 0",
   "-A -f 7 -s rr -b flag-1,flag-2,flag-3",
@@ -39,13 +39,13 @@ let ipvs: Ipvs;
 let table: Table;
 beforeAll(async () => {
   tryRun("modprobe ip_vs");
-  run(`ipvsadm -C; ip addr add 192.0.2.10/32 dev lo`);
+  run(`ipvsadm -C; ip addr add 192.0.2.120/32 dev lo`);
   ipvs = openIpvs(await guestLibraries());
   table = createKernelTable({ table: ipvs, daemons: ipvs, now: () => performance.now() });
   for (const rule of RULES) run(`ipvsadm ${rule}`);
 });
 afterAll(() => {
-  run("ipvsadm -C; ip addr del 192.0.2.10/32 dev lo");
+  run("ipvsadm -C; ip addr del 192.0.2.120/32 dev lo");
   ipvs.close();
 });
 
@@ -75,7 +75,7 @@ test("a table that uses every option is listed by both alike", async () => {
 
 test("totals and rates are printed by both alike", async () => {
   const socket = createSocket("udp4");
-  const timer = setInterval(() => socket.send("x".repeat(1_000), 5_000, "192.0.2.10"), 2);
+  const timer = setInterval(() => socket.send("x".repeat(1_000), 5_000, "192.0.2.120"), 2);
   try {
     const rates = async () => {
       const row = (await table.list()).find((one): one is ObservedService =>
@@ -91,8 +91,8 @@ test("totals and rates are printed by both alike", async () => {
   }
   const [totals, theirTotals] = await bothPrint("stats", "--stats");
   expect(totals).toBe(theirTotals);
-  expect(totals).not.toMatch(/UDP +192\.0\.2\.10:5000 +0 /);
+  expect(totals).not.toMatch(/UDP +192\.0\.2\.120:5000 +0 /);
   const [rates, theirRates] = await bothPrint("rate", "--rate");
   expect(rates).toBe(theirRates);
-  expect(rates).toMatch(/UDP +192\.0\.2\.10:5000 .*[1-9]/);
+  expect(rates).toMatch(/UDP +192\.0\.2\.120:5000 .*[1-9]/);
 });

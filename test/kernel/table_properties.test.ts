@@ -19,8 +19,8 @@ setDefaultTimeout(GUEST_TIMEOUT_MS);
 const RUNS = 24;
 /** So many runs there are at least, however slow the guest is. */
 const RUNS_MIN = 4;
-/** All runs of a property, and the search for the smallest counterexample, end after this time, ms. */
-const LIMIT_MS = 15_000;
+/** No run of a property, nor of the search for the smallest counterexample, begins after this time, ms. */
+const LIMIT_MS = 12_000;
 /** A server that is wanted no more is lowered, then removed, and then there is nothing left to do. */
 const ROUNDS_MAX = 3;
 
@@ -78,8 +78,11 @@ async function expectTable(wanted: readonly TableService[]): Promise<void> {
 
 test("every table can be reached from every other, and read back as it was wanted", async () => {
   let runs = 0;
+  const endMs = performance.now() + LIMIT_MS;
   await fc.assert(
     fc.asyncProperty(arbitraryTable, arbitraryTable, async (first, second) => {
+      // Not by the library's own limit: it would leave the last run at work in the table of the next test.
+      if (performance.now() > endMs) return;
       runs++;
       await reach(first);
       await expectTable(first);
@@ -88,7 +91,7 @@ test("every table can be reached from every other, and read back as it was wante
       await reach([]);
       expect(await table.list()).toEqual([]);
     }),
-    { numRuns: RUNS, interruptAfterTimeLimit: LIMIT_MS },
+    { numRuns: RUNS },
   );
   expect(runs).toBeGreaterThanOrEqual(RUNS_MIN);
 });
@@ -97,8 +100,10 @@ test("saved by troop, restored by ipvsadm, it is the same table but for threshol
   const file = `/run/troop-test-${process.pid}.rules`;
   const restorable = arbitraryTable.map((rows) => rows.map(asIpvsadmTakesIt));
   let runs = 0;
+  const endMs = performance.now() + LIMIT_MS;
   await fc.assert(
     fc.asyncProperty(restorable, async (wanted) => {
+      if (performance.now() > endMs) return;
       runs++;
       await reach(wanted);
       const saved = saveText(await table.list());
@@ -106,7 +111,7 @@ test("saved by troop, restored by ipvsadm, it is the same table but for threshol
       run(`ipvsadm -C; ipvsadm -R <${file}`);
       expect(saveText(await table.list())).toBe(saved);
     }),
-    { numRuns: RUNS, interruptAfterTimeLimit: LIMIT_MS },
+    { numRuns: RUNS },
   );
   expect(runs).toBeGreaterThanOrEqual(RUNS_MIN);
   run(`rm -f ${file}`);

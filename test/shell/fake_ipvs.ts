@@ -117,21 +117,7 @@ export function createFakeIpvs(has: Partial<FakeKernel> = {}): FakeIpvs {
       const servers = [...(table.get(nameOf(key))?.servers.values() ?? [])];
       if (servers.length > 0) yield servers.map((server) => destinationOf(server, statistics));
     },
-    daemons: () => [...daemons.values()],
-    startDaemon(daemon) {
-      if (daemons.has(daemon.role)) {
-        throw new KernelRequestError({ operation: "start", code: "EEXIST" });
-      }
-      if ([...table.values()].some(isMixed)) {
-        throw new KernelRequestError({ operation: "start", code: "EINVAL" });
-      }
-      const group = Uint8Array.of(224, 0, 0, 81);
-      daemons.set(daemon.role, { maxLength: 1_472, group, port: 8_848, ttl: 1, ...daemon });
-    },
-    stopDaemon(role) {
-      if (daemons.delete(role)) return;
-      throw new KernelRequestError({ operation: "stop", code: "ESRCH" });
-    },
+    ...fakeDaemons(daemons, () => [...table.values()].some(isMixed)),
     info: () => ({ version: "1.2.1", connectionTableSize: 4_096 }),
     timeouts: () => timeouts,
     setTimeouts(wanted) {
@@ -146,6 +132,29 @@ export function createFakeIpvs(has: Partial<FakeKernel> = {}): FakeIpvs {
     lines: () => [...table.values()].flatMap(linesOf),
     unload() {
       loaded = false;
+    },
+  };
+}
+
+function fakeDaemons(
+  daemons: Map<string, Required<IpvsDaemon>>,
+  mixed: () => boolean,
+): Pick<Ipvs, "daemons" | "startDaemon" | "stopDaemon"> {
+  return {
+    daemons: () => [...daemons.values()],
+    startDaemon(daemon) {
+      if (daemons.has(daemon.role)) {
+        throw new KernelRequestError({ operation: "start", code: "EEXIST" });
+      }
+      if (mixed()) {
+        throw new KernelRequestError({ operation: "start", code: "EINVAL" });
+      }
+      const group = Uint8Array.of(224, 0, 0, 81);
+      daemons.set(daemon.role, { maxLength: 1_472, group, port: 8_848, ttl: 1, ...daemon });
+    },
+    stopDaemon(role) {
+      if (daemons.delete(role)) return;
+      throw new KernelRequestError({ operation: "stop", code: "ESRCH" });
     },
   };
 }
