@@ -4,7 +4,7 @@
 import type { NodeId } from "../core/document.ts";
 import type { ServerEntry } from "../core/server.ts";
 import { Refusal } from "../core/refusal.ts";
-import { formatServiceName, type Service, serviceKey, type ServiceName } from "../core/service.ts";
+import { type Service, serviceKey, type ServiceName } from "../core/service.ts";
 import type {
   Connections,
   Counters,
@@ -53,7 +53,7 @@ export function serviceNamed(agent: Agent, attempted: string, name: ServiceName)
   if (service !== undefined) return service;
   throw new Refusal({
     attempted,
-    problem: `there is no service ${formatServiceName(name)}`,
+    problem: "there is no such service",
     remedy: "see them with `troop service list`",
   });
 }

@@ -50,15 +50,7 @@ export async function addServer(
   const words = placeWords(place);
   const attempted = `add server ${words}`;
   const service = serviceNamed(agent, attempted, place.service);
-  if ("node" in place.server) {
-    throw new Refusal({
-      attempted,
-      problem: "a member is a server of every service that takes members",
-      remedy: `set what is special about it with \`troop server set ${
-        formatServiceName(place.service)
-      } ${place.server.node}\``,
-    });
-  }
+  if ("node" in place.server) return await addMember(options, { place, service }, settings);
   const entry = serverEntrySchema.parse({
     service: serviceKey(service),
     target: targetOf(options, attempted, { service, ref: place.server }),
@@ -78,6 +70,27 @@ export async function addServer(
   });
   const receipt = await store.edit([{ kind: "putServer", server: entry }]);
   return `server ${words} added, ${sentTo(receipt)}`;
+}
+
+/** Says what differs for a member, of which nothing is said yet. */
+async function addMember(
+  options: OperationsOptions,
+  { place, service }: { place: ServerPlace; service: Service },
+  settings: ServerChange,
+): Promise<string> {
+  const words = placeWords(place);
+  const attempted = `add server ${words}`;
+  const target = targetOf(options, attempted, { service, ref: place.server });
+  const key = serverKey({ service: serviceKey(service), target });
+  const known = options.agent.state.document.servers.get(serviceKey(service))?.has(key) === true;
+  refuseIf(known || Object.keys(settings).length === 0, {
+    attempted,
+    problem: known
+      ? "something is said of it already"
+      : "a member is a server of every service that takes members",
+    remedy: `say what differs with \`troop server set ${words}\``,
+  });
+  return await setServer(options, place, settings);
 }
 
 /** Changes a machine's entry, or what is special about a member. */
