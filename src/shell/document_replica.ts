@@ -42,14 +42,9 @@ export function applyOwnUpdate({ doc }: Replica, update: Uint8Array): void {
   // Yjs takes its own name on an update it did not make for a clash, and complains on the console. It was made
   // on paper under this name, so the name is put away meanwhile.
   const name = doc.clientID;
-  takeNewName(doc);
+  doc.clientID = new Y.Doc().clientID;
   Y.applyUpdate(doc, update);
   doc.clientID = name;
-}
-
-/** Gives the replica another name for its own edits. */
-export function takeNewName(doc: Y.Doc): void {
-  doc.clientID = new Y.Doc().clientID;
 }
 
 /** An update that could not be merged. */

@@ -4,8 +4,6 @@
  */
 import * as Y from "yjs";
 import {
-  addRange,
-  type Range,
   type Removed,
   type Run,
   type Struct,
@@ -35,7 +33,6 @@ export async function encodeInSlices(replica: Y.Doc): Promise<Uint8Array[]> {
     return [Y.encodeStateAsUpdate(replica)];
   }
   const runs: Run[] = [];
-  const removed = new Map<number, Range[]>();
   // What comes from here on may build on what this has passed by.
   const until = [...store.clients.keys()].map((client) =>
     [client, Y.getState(store, client)] as const
@@ -52,14 +49,14 @@ export async function encodeInSlices(replica: Y.Doc): Promise<Uint8Array[]> {
       const last = structs.at(-1);
       if (last === undefined) break;
       bytes.push(structBytes(structs, clock));
-      noteRemoved(removed, structs, clock);
       count += structs.length;
       clock = last.id.clock + last.length;
       await nextTurn();
     }
     if (count > 0) runs.push({ client, clock: 0, count, bytes });
   }
-  return updateParts(runs, removed);
+  // What is removed needs no word: Yjs has put traces in the place of its content, and they are written.
+  return updateParts(runs, new Map());
 }
 
 function structsFrom(
@@ -74,18 +71,6 @@ function structsFrom(
     found.push(struct);
   }
   return found;
-}
-
-function noteRemoved(
-  removed: Map<number, Range[]>,
-  structs: readonly Struct[],
-  clock: number,
-): void {
-  for (const { deleted, id, length } of structs) {
-    if (!deleted) continue;
-    const first = Math.max(clock, id.clock);
-    addRange(removed, id.client, { clock: first, len: id.clock + length - first });
-  }
 }
 
 /** A part of what a peer lacks. */

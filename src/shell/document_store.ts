@@ -14,7 +14,6 @@ import {
   BadUpdate,
   type Replica,
   stateVector,
-  takeNewName,
 } from "./document_replica.ts";
 import { completes, encodeInSlices, missingChunk, nextTurn } from "./document_slices.ts";
 import { createDropCounter, type DropCounter } from "./drop_counter.ts";
@@ -138,13 +137,9 @@ async function edit(state: StoreState, edits: readonly Edit[]): Promise<EditRece
   if (!fits(state, whole)) {
     throw refuse("the cluster document would be too big", "remove services that are not needed");
   }
-  try {
-    await append(state, [whole]);
-  } catch (error) {
-    // The refused edit may have reached the disk after all: never give its name to another edit.
-    takeNewName(state.replica.doc);
-    throw error;
-  }
+  // A refused edit that reached the disk after all is gone from there with the next write, which replaces the journal:
+  // so the next edit can have its place in the order of this writer's edits.
+  await append(state, [whole]);
   await merge(state, pieces);
   state.options.onChange();
   let sentTo = Infinity;
