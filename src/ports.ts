@@ -7,7 +7,7 @@ import type { Check } from "./core/check.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
 import type { Pulse } from "./core/pulse.ts";
 import type { NodeRecord } from "./core/record.ts";
-import type { ConnectionFilter, ConnectionListing } from "./core/connection.ts";
+import type { ConnectionFilter, ConnectionListing, ConnectionQuery } from "./core/connection.ts";
 import type { MarkRule } from "./core/mark_rules.ts";
 import type { ServerChange, ServerRef, VipChange } from "./core/order.ts";
 import type { TunnelDevice } from "./core/receiving.ts";
@@ -310,7 +310,7 @@ export interface Operations {
   counters(): Counters;
   /** This node's IPVS table, rows of others included, as the kernel has it now. */
   table(): Promise<ObservedService[]>;
-  connections(filter: ConnectionFilter): Promise<ConnectionListing>;
+  connections(query: ConnectionQuery): Promise<ConnectionListing>;
   /** All that follow resolve with a line for the person who asked. */
   addService(service: Service): Promise<string>;
   setService(name: ServiceName, change: ServiceChange): Promise<string>;

@@ -27,7 +27,7 @@ export interface FirewallLaneOptions {
 /** See the head of this file. */
 export class FirewallLane {
   readonly #options: FirewallLaneOptions;
-  /** What was last applied; null: nobody knows what an earlier run left. No rules need no work. */
+  /** What was last applied; null: nobody knows what an earlier run, or a failure, left. No rules need no work. */
   #applied: readonly MarkRule[] | null;
   #nextMs = -Infinity;
   readonly #loaded = new Set<string>();
@@ -67,6 +67,8 @@ export class FirewallLane {
     }
     await this.#attempt("set mark rules", async () => {
       if (!due.changed && (due.rules.length === 0 || await marks.intact())) return;
+      // What fails half-way leaves nobody knows what.
+      this.#applied = null;
       await marks.apply(due.rules);
       this.#applied = due.rules;
     });

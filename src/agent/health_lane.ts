@@ -12,7 +12,7 @@ import type { Check } from "../core/check.ts";
 import { type ClusterDocument, type NodeId, serverEntries } from "../core/document.ts";
 import { servesService } from "../core/listeners.ts";
 import { isPresent } from "../core/liveness.ts";
-import { memberSettings, serverAddress } from "../core/pool.ts";
+import { serverAddress } from "../core/pool.ts";
 import { type WatchPoint, watchPoint } from "../core/receiving.ts";
 import { isExternal, type ServerKey, serverKey } from "../core/server.ts";
 import {
@@ -170,15 +170,14 @@ function probedMembers(state: State, service: Service): Probed[] {
   const list: Probed[] = [];
   const { self } = state;
   const port = service.check.port ?? memberPort(service);
-  const method = (node: NodeId) => memberSettings(state, service, node).forwarding;
-  const own = serverAddress(self.paths, service, method(self.id));
+  const own = serverAddress(self.paths, service);
   if (self.realServer && own !== undefined && !state.deaf.has(serviceKey(service))) {
     list.push({ address: own, port, node: null });
   }
   if (state.holds.get(vipOfService(service))?.phase !== "holding") return list;
   for (const peer of state.peers.values()) {
     const { record } = peer;
-    const address = serverAddress(record.paths, service, method(record.id));
+    const address = serverAddress(record.paths, service);
     if (record.realServer && address !== undefined && isPresent(peer)) {
       list.push({ address, port, node: record.id });
     }

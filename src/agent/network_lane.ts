@@ -176,7 +176,10 @@ export class NetworkLane {
     const leased = want.leaseS !== null && hold !== undefined;
     // A starting node has heard nobody yet: another may hold what was left to it, so the lease runs on.
     if (leased && state.phase === "starting") return;
-    const due = leased && now - hold.renewedMs >= RENEW_MS;
+    // The kernel never changes the label of an address that is there: it has to go and come back.
+    const relabelled = present !== undefined && (present.label ?? null) !== want.label;
+    if (relabelled) this.#remove(present);
+    const due = relabelled || (leased && now - hold.renewedMs >= RENEW_MS);
     if (present !== undefined && !due) return;
     // Two machines would answer for the VIP.
     if (this.#loud && want.interface === LOOPBACK) return;

@@ -2,6 +2,7 @@
  * What operators ask of a running agent: validated against this machine and the cluster, then written to
  * the document, which makes every node do it. A refusal changes nothing.
  */
+import type { ConnectionListing, ConnectionQuery } from "../core/connection.ts";
 import { formatServiceName } from "../core/service.ts";
 import { isSettingName, settingSpecs } from "../core/settings.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -20,13 +21,7 @@ export function agentOperations(options: OperationsOptions): Operations {
     status: () => agent.status(),
     counters: options.counters,
     table: () => options.table.list(),
-    connections: async (filter) => {
-      if (filter.service !== undefined) {
-        const attempted = `list connections of ${formatServiceName(filter.service)}`;
-        serviceNamed(agent, attempted, filter.service);
-      }
-      return await options.connections.list(filter);
-    },
+    connections: (filter) => listConnections(options, filter),
     addService: (service) => addService(options, service),
     setService: (name, change) => setService(options, name, change),
     removeService: (name) => removeService(options, name),
@@ -43,6 +38,17 @@ export function agentOperations(options: OperationsOptions): Operations {
       return `${agent.state.self.name} left cluster ${agent.state.self.cluster}`;
     },
   };
+}
+
+/** A mark service is found by its VIPs and ports, which only the document knows. */
+async function listConnections(
+  { agent, connections }: OperationsOptions,
+  { service: name, ...rest }: ConnectionQuery,
+): Promise<ConnectionListing> {
+  if (name === undefined) return await connections.list(rest);
+  const service = serviceNamed(agent, `list connections of ${formatServiceName(name)}`, name);
+  if (service.protocol !== "fwm") return await connections.list({ ...rest, service });
+  return await connections.list({ ...rest, marked: service });
 }
 
 async function setSetting(

@@ -12,7 +12,6 @@ import {
 } from "../core/service.ts";
 import { SERVERS_MAX } from "../core/limits.ts";
 import type { ServerChange, ServerRef } from "../core/order.ts";
-import { serverAddress } from "../core/pool.ts";
 import { Refusal } from "../core/refusal.ts";
 import {
   isExternal,
@@ -176,26 +175,32 @@ function targetOf(
   return { address: ref.address, port: ref.port ?? memberPort(service) };
 }
 
-/** A member serves already, under its own verdict. */
+/**
+ * A member serves already, under its own verdict. Entered as a machine it would be known as nobody's server: its
+ * packets could run between its table and the holder's, unless NAT gives them another destination.
+ */
 function refuseMember(
   { agent }: OperationsOptions,
   attempted: string,
   { service, entry }: { service: Service; entry: ServerEntry },
 ): void {
-  if (!service.members || !isExternal(entry)) return;
+  if (!isExternal(entry)) return;
   const { state } = agent;
   const { address } = entry.target;
   const members = [state.self, ...[...state.peers.values()].map(({ record }) => record)];
-  const member = members.find(({ realServer, paths }) =>
-    realServer && serverAddress(paths, service, service.forwarding) === address
-  );
+  const member = members.find(({ paths }) => paths.some((path) => path.address === address));
   if (member === undefined) return;
-  throw new Refusal({
+  const name = formatServiceName(service);
+  refuseIf(service.members && member.realServer, {
     attempted,
     problem: `${address} is member ${member.name}, which is a server of this service already`,
-    remedy: `set what is special about it with \`troop server set ${
-      formatServiceName(service)
-    } ${member.name}\``,
+    remedy: `set what is special about it with \`troop server set ${name} ${member.name}\``,
+  });
+  refuseIf((entry.forwarding ?? service.forwarding) !== "nat", {
+    attempted,
+    problem: `${address} is member ${member.name}, which only nat can reach as a single machine`,
+    remedy:
+      `let members be its servers (\`troop service set ${name} --members\`), or add it with --forward nat`,
   });
 }
 

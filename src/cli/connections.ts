@@ -1,7 +1,7 @@
 /** `troop connections`: the kernel's connection table on this node. */
 import type { Command } from "commander";
 import { formatEndpoint, type Ip, parseEndpoint, parseIp } from "../core/address.ts";
-import type { Connection, ConnectionFilter, ConnectionListing } from "../core/connection.ts";
+import type { Connection, ConnectionListing, ConnectionQuery } from "../core/connection.ts";
 import { addExamples, type Session, usage, writeJson } from "./session.ts";
 import { styleFor, tableText, type TextStyle } from "./table_text.ts";
 import { readNumber, readServiceName, SERVICE_HELP } from "./words.ts";
@@ -45,7 +45,7 @@ export function addConnections(program: Command, session: Session): void {
   });
 }
 
-function readFilter({ service, server, limit }: ConnectionsOptions): ConnectionFilter {
+function readFilter({ service, server, limit }: ConnectionsOptions): ConnectionQuery {
   const attempted = "list connections";
   return {
     ...(service === undefined ? {} : { service: readServiceName(service, "list connections of") }),

@@ -2,7 +2,8 @@
  * The kernel's IPVS connections as plain data.
  */
 import type { Ip } from "./address.ts";
-import type { ServiceName } from "./service_name.ts";
+import type { PortRange } from "./service.ts";
+import type { EndpointName, ServiceName } from "./service_name.ts";
 
 /** One connection, or a persistence template (client port 0). */
 export interface Connection {
@@ -24,11 +25,22 @@ export interface Connection {
 
 /** Which connections are asked for; what is left out is no condition. */
 export interface ConnectionFilter {
-  readonly service?: ServiceName;
+  readonly service?: EndpointName;
+  /** Those a mark service can have: the kernel does not write by which mark a connection came. No ports: every port. */
+  readonly marked?: {
+    readonly mark: number;
+    readonly vips: readonly Ip[];
+    readonly ports: readonly PortRange[];
+  };
   readonly server?: Ip;
   readonly serverPort?: number;
   /** At most so many are returned; counting goes on. */
   readonly limit: number;
+}
+
+/** What operators ask for: the service may be any. */
+export interface ConnectionQuery extends Pick<ConnectionFilter, "server" | "serverPort" | "limit"> {
+  readonly service?: ServiceName;
 }
 
 /** The answer. */

@@ -75,14 +75,16 @@ export interface ForwardedServer {
 
 /**
  * Why a server cannot be reached in this way, in words; null when it can. Direct routing and tunnels deliver the packet as
- * the client sent it, so the server must use the service's own port; only a tunnel can lead to the other family
- * (ip_vs_new_dest in ip_vs_ctl.c).
+ * the client sent it, so the server must use the service's own port. A tunnel could lead to the other family, but the
+ * kernel takes no such server beside a sync daemon, nor the other way round (EINVAL, ip_vs_add_dest and start_sync_thread).
  */
 export function forwardingProblem(service: ServiceName, server: ForwardedServer): string | null {
   const { forwarding } = server;
   const family = serviceFamily(service);
-  if (forwarding !== "tunnel" && ipFamily(server.address) !== family) {
-    return `${server.address} is no IPv${family} address, and only a tunnel leads to the other family`;
+  if (ipFamily(server.address) !== family) {
+    return forwarding === "tunnel"
+      ? `${server.address} is no IPv${family} address, and the kernel synchronizes no connections beside such a tunnel`
+      : `${server.address} is no IPv${family} address, as the service's VIP is`;
   }
   const ownPort = service.protocol === "fwm" ? 0 : service.port;
   if (server.port === ownPort) return null;

@@ -91,7 +91,7 @@ export function memberSettings(given: Given, service: Service, node: NodeId): Se
 function selfServer(state: State, service: Service): PoolServer | undefined {
   const { self } = state;
   const settings = memberSettings(state, service, self.id);
-  const address = serverAddress(self.paths, service, settings.forwarding);
+  const address = serverAddress(self.paths, service);
   if (!self.realServer || address === undefined) return undefined;
   const { up, reason } = ownVerdict(state, service);
   const leaving = state.phase === "leaving" || state.phase === "stopped";
@@ -111,7 +111,7 @@ function selfServer(state: State, service: Service): PoolServer | undefined {
 function peerServer(state: State, peer: Peer, service: Service): PoolServer | undefined {
   const { record, life } = peer;
   const settings = memberSettings(state, service, record.id);
-  const address = serverAddress(record.paths, service, settings.forwarding);
+  const address = serverAddress(record.paths, service);
   if (!record.realServer || address === undefined || life.state === "left") return undefined;
   const own = record.verdicts[serviceKey(service)] ?? null;
   const reached = peer.reached.get(serviceKey(service)) ?? null;
@@ -167,18 +167,13 @@ function absence(peer: Peer): string | null {
   return null;
 }
 
-/**
- * The address under which a node's server is reached for a service: the first of the service's family. A tunnel
- * leads to any.
- */
+/** The address under which a node's server is reached for a service: the first of the service's family. */
 export function serverAddress(
   paths: readonly Path[] | NodeRecord["paths"],
   service: Service,
-  forwarding: Forwarding,
 ): Ip | undefined {
   const family = serviceFamily(service);
-  const own = paths.find((path) => ipFamily(path.address) === family)?.address;
-  return own ?? (forwarding === "tunnel" ? paths[0]?.address : undefined);
+  return paths.find((path) => ipFamily(path.address) === family)?.address;
 }
 
 /** This node's verdict about its own server: the listening socket first, then the check. */

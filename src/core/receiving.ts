@@ -36,7 +36,7 @@ const interfacesByVip = perDocument((given) => {
   for (const service of given.document.services.values()) {
     if (!service.members) continue;
     const { forwarding, tunnel } = memberSettings(given, service, given.self.id);
-    const address = serverAddress(given.self.paths, service, forwarding);
+    const address = serverAddress(given.self.paths, service);
     if (forwarding === "nat" || address === undefined) continue;
     for (const vip of vipsOfService(service)) {
       add(vip, LOOPBACK);
@@ -71,8 +71,8 @@ export const tunnelEnds = perDocument((given): TunnelEnds => {
   if (!given.self.realServer) return { devices: [], guePorts: [] };
   for (const service of given.document.services.values()) {
     if (!service.members) continue;
-    const { forwarding, tunnel } = memberSettings(given, service, given.self.id);
-    const address = serverAddress(given.self.paths, service, forwarding);
+    const { tunnel } = memberSettings(given, service, given.self.id);
+    const address = serverAddress(given.self.paths, service);
     if (tunnel === null || address === undefined) continue;
     const outer = ipFamily(address);
     devices.add(tunnelDevice(tunnel, { outer, inner: serviceFamily(service) }));
@@ -111,7 +111,7 @@ export function watchPoint(given: Given, service: Service): WatchPoint | null {
   if (!service.members || service.check.kind === "none") return null;
   if (service.protocol === "fwm" || service.protocol === "sctp" || service.port === 0) return null;
   const { forwarding } = memberSettings(given, service, given.self.id);
-  const own = serverAddress(given.self.paths, service, forwarding);
+  const own = serverAddress(given.self.paths, service);
   if (own === undefined) return null;
   const port = memberPort(service);
   const { protocol } = service;

@@ -25,7 +25,7 @@ export type ServerTarget = z.infer<typeof targetSchema>;
 /** An entry of the document. Null: as the service says. */
 export const serverEntrySchema = z.strictObject({
   /** Key of the service. */
-  service: z.string().max(SERVICE_KEY_LENGTH_MAX),
+  service: z.string().max(SERVICE_KEY_LENGTH_MAX).regex(/^[^|]+$/, "is no key of a service"),
   target: targetSchema,
   weight: weightSchema.nullable().default(null),
   forwarding: z.enum(forwardings).nullable().default(null),

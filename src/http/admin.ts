@@ -4,7 +4,7 @@
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
-import type { ConnectionFilter } from "../core/connection.ts";
+import type { ConnectionQuery } from "../core/connection.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Operations } from "../ports.ts";
 import {
@@ -55,7 +55,7 @@ function addQuestions(app: Hono, operations: Operations): void {
   app.get("/table", async (context) => answerJson(context, { rows: await operations.table() }));
   app.post("/connections", async (context) => {
     const { limit, service, server, serverPort } = await body(context, connectionsSchema);
-    const filter: ConnectionFilter = {
+    const filter: ConnectionQuery = {
       limit,
       ...(service === undefined ? {} : { service }),
       ...(server === undefined ? {} : { server }),

@@ -8,8 +8,7 @@
 import { open } from "node:fs/promises";
 import { KernelRequestError } from "../../ffi/mod.ts";
 import type { Connection, ConnectionFilter, ConnectionListing } from "../core/connection.ts";
-import { Refusal } from "../core/refusal.ts";
-import { formatServiceName, type ServiceName } from "../core/service_name.ts";
+import type { EndpointName } from "../core/service_name.ts";
 import type { Connections } from "../ports.ts";
 import { HEADING, parseConnection } from "./connection_line.ts";
 import { createPause, createTurns } from "./pause.ts";
@@ -111,10 +110,11 @@ async function openTable(path: string) {
 }
 
 function matcher(filter: ConnectionFilter): (connection: Connection) => boolean {
-  const { service, server, serverPort } = filter;
+  const { service, marked, server, serverPort } = filter;
   const ofService = service === undefined ? () => true : serviceMatcher(service);
+  const ofMark = marked === undefined ? () => true : markMatcher(marked);
   return (connection) =>
-    ofService(connection) &&
+    ofService(connection) && ofMark(connection) &&
     (server === undefined || connection.server === server) &&
     (serverPort === undefined || connection.serverPort === serverPort);
 }
@@ -123,16 +123,21 @@ function matcher(filter: ConnectionFilter): (connection: Connection) => boolean 
  * Port 0 takes every port of its VIP that no other service has, and the kernel does not write which service a
  * connection came by: all of them match.
  */
-function serviceMatcher(service: ServiceName): (connection: Connection) => boolean {
-  if (service.protocol === "fwm") {
-    throw new Refusal({
-      attempted: `list connections of ${formatServiceName(service)}`,
-      problem: "the kernel does not tell by which firewall mark a connection came",
-      remedy: "list the connections of its servers, or all of them",
-    });
-  }
+function serviceMatcher(service: EndpointName): (connection: Connection) => boolean {
   const { address, port, protocol } = service;
   return (connection) =>
     connection.virtual === address && connection.protocol === protocol &&
     (port === 0 || connection.virtualPort === port);
+}
+
+/** By VIP and port; a persistence template has the mark itself as its virtual address (ip_vs_sched_persist). */
+function markMatcher(
+  { mark, vips, ports }: NonNullable<ConnectionFilter["marked"]>,
+): (connection: Connection) => boolean {
+  const template = [24, 16, 8, 0].map((shift) => (mark >>> shift) & 0xff).join(".");
+  return ({ protocol, virtual, virtualPort }) =>
+    (protocol === "ip" && virtual === template) ||
+    (vips.includes(virtual) && (ports.length === 0 || ports.some((range) =>
+      range.protocol === protocol && range.first <= virtualPort && virtualPort <= range.last
+    )));
 }

@@ -85,7 +85,7 @@ describe("troop server add and set", () => {
     ],
     [
       ["add", SERVICE, "2001:db8::21", "--forward", "nat"],
-      `add server 2001:db8::21 to ${SERVICE}: 2001:db8::21 is no IPv4 address, and only a tunnel leads to the other family; see \`troop server add --help\``,
+      `add server 2001:db8::21 to ${SERVICE}: 2001:db8::21 is no IPv4 address, as the service's VIP is; see \`troop server add --help\``,
     ],
     [
       ["add", "fwmark:7", "192.0.2.21:80"],

@@ -158,16 +158,10 @@ describe("serverAddress", () => {
   const v6 = service({ address: "2001:db8::240" });
 
   test("is the first path of the VIP's family", () => {
-    expect(serverAddress(paths, v4, "dr")).toBe("192.0.2.1");
-    expect(serverAddress(paths, v6, "nat")).toBe("2001:db8::1");
-    expect(serverAddress(paths, v4, "tunnel")).toBe("192.0.2.1");
-    expect(serverAddress(paths.slice(1), v6, "dr")).toBeUndefined();
-    expect(serverAddress(paths.slice(1), v6, "nat")).toBeUndefined();
-  });
-
-  test("is the first path of all for a tunnel that leads to the other family", () => {
-    expect(serverAddress(paths.slice(1), v6, "tunnel")).toBe("192.0.2.1");
-    expect(serverAddress(paths.slice(0, 1), v4, "tunnel")).toBe("2001:db8::1");
-    expect(serverAddress([], v4, "tunnel")).toBeUndefined();
+    expect(serverAddress(paths, v4)).toBe("192.0.2.1");
+    expect(serverAddress(paths, v6)).toBe("2001:db8::1");
+    expect(serverAddress(paths.slice(1), v6)).toBeUndefined();
+    expect(serverAddress(paths.slice(0, 1), v4)).toBeUndefined();
+    expect(serverAddress([], v4)).toBeUndefined();
   });
 });

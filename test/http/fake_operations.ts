@@ -2,7 +2,7 @@
  * A cluster in a box: operations that hold state, so that what was added is listed and what was moved has moved.
  */
 import type { Ip } from "../../src/core/address.ts";
-import type { Connection, ConnectionFilter, ConnectionListing } from "../../src/core/connection.ts";
+import type { Connection, ConnectionQuery, ConnectionListing } from "../../src/core/connection.ts";
 import {
   formatServerRef,
   type ServerChange,
@@ -72,7 +72,7 @@ export class FakeOperations implements FakeCluster, Operations {
     return this.rows();
   }
 
-  async connections(filter: ConnectionFilter): Promise<ConnectionListing> {
+  async connections(filter: ConnectionQuery): Promise<ConnectionListing> {
     const { service, server, serverPort, limit } = filter;
     const matching = this.kernelConnections.filter((item) =>
       (service === undefined || service.protocol === "fwm" ||

@@ -3,8 +3,8 @@ import { describe, expect, test } from "bun:test";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
-import { Refusal } from "../../src/core/refusal.ts";
 import type { Connection } from "../../src/core/connection.ts";
+import type { PortRange } from "../../src/core/service.ts";
 import { connectionFile, createConnectionTable } from "../../src/shell/connection_table.ts";
 import { tempFolder } from "./temp_folder.ts";
 
@@ -80,15 +80,17 @@ describe("list keeps what matches", () => {
     });
   }
 
-  test("a mark: nobody knows, and it is said before anything is read", async () => {
-    const { connections, state } = open(text);
-    const service = { protocol: "fwm", family: 4, mark: 100 } as const;
-    const listing = connections.list({ service, limit: 10 });
-    await expect(listing).rejects.toBeInstanceOf(Refusal);
-    await expect(listing).rejects.toThrow(
-      "list connections of fwmark:100: the kernel does not tell by which firewall mark a connection came; list the connections of its servers, or all of them",
-    );
-    expect(state.most).toBe(0);
+  test("a mark, by VIPs and ports, with its own templates", async () => {
+    const template = "IP  CB007107 0000 00000007 0000 0A010001 0000 ASSURED        58\n";
+    const other = "IP  CB007107 0000 00000008 0000 0A010001 0000 ASSURED        58\n";
+    const { connections } = open(heading + lines.join("") + template + other);
+    const marked = { mark: 7, vips: ["192.0.2.10"], ports: [] };
+    const of = async (ports: readonly PortRange[]) =>
+      (await connections.list({ marked: { ...marked, ports }, limit: 10 })).connections
+        .map(({ protocol, virtualPort }) => `${protocol} ${virtualPort}`);
+    expect(await of([])).toEqual(["tcp 80", "tcp 80", "udp 80", "tcp 443", "ip 0"]);
+    expect(await of([{ protocol: "tcp", first: 81, last: 443 }])).toEqual(["tcp 443", "ip 0"]);
+    expect(await of([{ protocol: "udp", first: 80, last: 80 }])).toEqual(["udp 80", "ip 0"]);
   });
 });
 
