@@ -1,0 +1,68 @@
+/**
+ * Operations asked of a node of a simulated cluster, with a look at what they changed.
+ */
+import { expect } from "bun:test";
+import { agentOperations } from "../../src/agent/operations.ts";
+import type { Edit } from "../../src/core/document.ts";
+import type { Service } from "../../src/core/service.ts";
+import type { Counters, MarkRules, Operations } from "../../src/ports.ts";
+import { refused } from "../shell/refused.ts";
+import { type NodeOptions, SimCluster, type SimNode } from "../sim/cluster.ts";
+import { World } from "../sim/world.ts";
+
+/** See the head of this file. */
+export interface Bench {
+  readonly world: World;
+  readonly cluster: SimCluster;
+  readonly node: SimNode;
+  readonly operations: Operations;
+  /** How marking rules are made on this machine. */
+  readonly marks: { backend: MarkRules["backend"] };
+  /** Document and kernel of the node, to see that nothing changed. */
+  readonly picture: () => unknown;
+}
+
+/** A simulated cluster that has run for four seconds, asked at n1. */
+export async function bench(
+  options: readonly NodeOptions[] = [{ priority: 110 }, {}],
+  services: readonly Service[] = [],
+  edits: readonly Edit[] = [],
+): Promise<Bench> {
+  const world = new World();
+  const cluster = new SimCluster(world, options);
+  cluster.start();
+  await world.run(1_000);
+  const node = cluster.node("n1");
+  const puts = services.map((item): Edit => ({ kind: "putService", service: item }));
+  await node.store.edit([...puts, ...edits]);
+  await world.run(3_000);
+  const { agent } = node;
+  if (agent === null) throw new Error("n1 does not run");
+  const marks = { ...node.kernel.marks };
+  const operations = agentOperations({
+    agent,
+    store: node.store,
+    table: node.kernel.table,
+    connections: {
+      list: (filter) => Promise.resolve({ connections: [], matched: filter.limit, total: 9 }),
+    },
+    marks,
+    counters: () => ({ takeovers: 7 }) as Counters,
+    leave: () => Promise.resolve(),
+    sleep: (ms) => world.run(ms),
+  });
+  const picture = () => ({
+    digest: node.store.digest(),
+    rows: [...node.kernel.rows],
+    owned: [...node.owned],
+  });
+  return { world, cluster, node, operations, marks, picture };
+}
+
+/** The one line of the refusal; fails when anything changed. */
+export async function line(at: Bench, ask: () => Promise<unknown>): Promise<string> {
+  const before = at.picture();
+  const { message } = await refused(ask());
+  expect(at.picture()).toEqual(before);
+  return message;
+}
