@@ -69,7 +69,7 @@ describe("forwardingProblem", () => {
   const own = "the server must listen on 80, the service's own";
   const keeps = "keeps the client's port: leave the port out";
   const other = (address: string, family: number) =>
-    `${address} is no IPv${family} address, and only a tunnel leads to the other family`;
+    `${address} is no IPv${family} address, as the service's VIP is`;
   const cases: [
     what: string,
     service: ServiceName,
@@ -108,7 +108,14 @@ describe("forwardingProblem", () => {
       "nat",
       other("192.0.2.9", 6),
     ],
-    ["a tunnel to the other family", tcp, "2001:db8::9", 80, "tunnel", null],
+    [
+      "a tunnel to the other family",
+      tcp,
+      "2001:db8::9",
+      80,
+      "tunnel",
+      "2001:db8::9 is no IPv4 address, and the kernel synchronizes no connections beside such a tunnel",
+    ],
     ["every port", any, "192.0.2.9", 0, "nat", null],
     ["every port to one", any, "192.0.2.9", 80, "nat", `a service for every port ${keeps}`],
     ["a mark", mark, "192.0.2.9", 0, "dr", null],

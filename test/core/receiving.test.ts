@@ -48,7 +48,7 @@ describe("receivingInterfaces", () => {
     ["a tunnel", stateOf([service(TUNNEL)]), ["lo", "tunl0"]],
     ["GUE", stateOf([service(GUE)]), ["lo", "tunl0"]],
     ["GRE", stateOf([service(GRE)]), ["gre0", "lo"]],
-    ["a tunnel over IPv6", six(stateOf([service(TUNNEL)])), ["ip6tnl0", "lo"]],
+    ["no address of the tunnel's family", six(stateOf([service(TUNNEL)])), []],
     ["NAT beside direct routing", stateOf([service({ port: 443 }), service(NAT)]), ["lo"]],
     ["several tunnels", stateOf([service(TUNNEL), service({ port: 443, ...GRE })]), [
       "gre0",
@@ -87,7 +87,7 @@ describe("receivingInterfaces", () => {
   });
 
   test("an IPv6 VIP is not needed at the end of a tunnel", () => {
-    const state = stateOf([service({ address: VIP6, ...TUNNEL })]);
+    const state = six(stateOf([service({ address: VIP6, ...TUNNEL })]));
     expect(receivingInterfaces(state, VIP6)).toEqual(["lo"]);
   });
 });
@@ -132,10 +132,10 @@ describe("tunnelEnds", () => {
       service({ port: 5, address: VIP6, ...TUNNEL }),
     ];
     expect(tunnelEnds(stateOf(services))).toEqual({
-      devices: ["gre0", "sit0", "tunl0"],
+      devices: ["gre0", "tunl0"],
       guePorts: [{ port: 6_080, family: 4 }, { port: 6_081, family: 4 }],
     });
-    expect(tunnelEnds(six(stateOf([service(GUE)]))))
+    expect(tunnelEnds(six(stateOf([service({ address: VIP6, ...GUE })]))))
       .toEqual({ devices: ["ip6tnl0"], guePorts: [{ port: 6_080, family: 6 }] });
   });
 
