@@ -36,6 +36,9 @@ class Bench {
       neighbours: { ...kernel.neighbours, poll: () => void this.polls++ },
       table: kernel.table,
       sysctl: kernel.sysctl,
+      tunnels: kernel.tunnels,
+      marks: kernel.marks,
+      modules: kernel.modules,
       pulses: {
         send: (pulse) => {
           kernel.journal.push(`pulse ${pulse.claims.size}`);

@@ -2,13 +2,14 @@
  * The sync daemons, as the table lane runs them.
  */
 import { describe, expect, test } from "bun:test";
-import { desiredDaemons, syncIdOf } from "../../src/core/desired.ts";
+import { daemonOf, desiredDaemons } from "../../src/core/desired_daemons.ts";
+import type { SyncDaemon } from "../../src/core/table.ts";
 import { holding, LAN, modelNode, viewOf } from "../support/cluster_views.ts";
 import { KEY, SERVICE, TableBench } from "../support/table_bench.ts";
 
 describe("sync daemons", () => {
-  const own = { interface: LAN, syncId: syncIdOf("test") };
-  const other = { interface: LAN, syncId: own.syncId % 255 + 1 };
+  const own: SyncDaemon = daemonOf(new TableBench().state);
+  const other: SyncDaemon = { ...own, syncId: own.syncId % 255 + 1 };
 
   test("of a standby receive, and IPVS is bypassed", () => {
     const bench = new TableBench({ bypassed: false });
@@ -100,6 +101,76 @@ describe("sync daemons", () => {
     expect(bench.log.lines()).toEqual([`error: start backup on ${LAN}: EADDRNOTAVAIL`]);
     // Without a backup daemon backup_only bypasses nothing.
     expect(bench.facts.at(-1)).toEqual({ kind: "bypass", on: false });
-    expect(desiredDaemons(bench.state, LAN).backup).toEqual(own);
+    expect(desiredDaemons(bench.state).backup).toEqual(own);
+  });
+
+  test("start anew when a setting of theirs changes", () => {
+    const bench = new TableBench();
+    bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+    bench.kernel.asked();
+    bench.set({ "sync-ttl": "3" });
+    bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+    expect(bench.kernel.asked()).toEqual(["stop backup", `start backup on ${LAN}`]);
+    expect(bench.kernel.running.backup).toEqual({ ...own, ttl: 3 });
+  });
+
+  test("with the length the kernel chose are as wanted", () => {
+    const bench = new TableBench();
+    bench.kernel.running = { master: null, backup: { ...own, maxLength: 1_472 } };
+    bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+    expect(bench.kernel.asked()).toEqual([]);
+  });
+
+  test("stop when the node leaves for good, whatever their length", async () => {
+    const bench = new TableBench({}, [SERVICE], { settings: { "sync-max-length": "64" } });
+    await bench.turn();
+    bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+    bench.kernel.running = {
+      master: { ...own, maxLength: 64 },
+      backup: { ...own, maxLength: 1_024 },
+    };
+    await bench.lane.restore(bench.state);
+    expect(bench.kernel.running).toEqual({ master: null, backup: null });
+  });
+});
+
+describe("timeouts", () => {
+  const apply = (bench: TableBench) => {
+    bench.kernel.pass(1_000);
+    bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+    return bench.kernel.asked("timeouts");
+  };
+
+  test("are the kernel's own while nobody set one", () => {
+    expect(apply(new TableBench())).toEqual([]);
+  });
+
+  test("that are set stand beside those that are not, and come back when somebody else changes them", () => {
+    const bench = new TableBench();
+    bench.set({ "tcp-timeout": "600" });
+    expect(apply(bench)).toEqual(["timeouts 600 120 300"]);
+    expect(apply(bench)).toEqual([]);
+    bench.kernel.timeouts = { tcpS: 1, tcpFinS: 120, udpS: 300 };
+    expect(apply(bench)).toEqual(["timeouts 600 120 300"]);
+    bench.set({ "tcp-timeout": "600", "udp-timeout": "20" });
+    expect(apply(bench)).toEqual(["timeouts 600 120 20"]);
+  });
+
+  test("that are set no more are as they were before troop", () => {
+    const bench = new TableBench();
+    bench.set({ "udp-timeout": "20" });
+    apply(bench);
+    bench.set({});
+    expect(apply(bench)).toEqual(["timeouts 900 120 300"]);
+    expect(apply(bench)).toEqual([]);
+  });
+
+  test("are restored when the node leaves for good", async () => {
+    const bench = new TableBench();
+    await bench.turn();
+    bench.set({ "tcpfin-timeout": "5" });
+    apply(bench);
+    await bench.lane.restore(bench.state);
+    expect(bench.kernel.timeouts).toEqual({ tcpS: 900, tcpFinS: 120, udpS: 300 });
   });
 });

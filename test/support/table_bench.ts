@@ -5,9 +5,19 @@ import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
 import { TableLane } from "../../src/agent/table_lane.ts";
 import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
 import { type Service, serviceKey } from "../../src/core/service.ts";
+import type { ServerEntry } from "../../src/core/server.ts";
+import type { SettingName } from "../../src/core/settings.ts";
 import type { State } from "../../src/core/state.ts";
 import { type Fact, step } from "../../src/core/step.ts";
-import { idOf, type ModelNode, modelNode, service, type Shared, viewOf } from "./cluster_views.ts";
+import {
+  documentOf,
+  idOf,
+  type ModelNode,
+  modelNode,
+  service,
+  type Shared,
+  viewOf,
+} from "./cluster_views.ts";
 import { FakeKernel } from "./fake_kernel.ts";
 import { keptLog, memoryRows } from "./fake_memory.ts";
 
@@ -76,6 +86,20 @@ export class TableBench {
         verdicts: { ...peer.record.verdicts, [KEY]: verdict },
       },
     }, this.kernel.nowMs);
+  }
+
+  /** Operators set these settings, and no others. */
+  set(settings: Shared["settings"] & object): void {
+    const entries = new Map(Object.entries(settings) as [SettingName, string][]);
+    const document = { ...this.state.document, settings: entries };
+    step(this.state, { kind: "document", document }, this.kernel.nowMs);
+  }
+
+  /** What is said of servers, and nothing else. */
+  enter(servers: readonly ServerEntry[]): void {
+    const { services } = this.state.document;
+    const document = documentOf({ services: [...services.values()], servers });
+    step(this.state, { kind: "document", document }, this.kernel.nowMs);
   }
 
   /** Every service is removed. */
