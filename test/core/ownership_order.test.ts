@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { incumbentOf, type Member, rankCandidates, spreadHash } from "../../src/core/ownership.ts";
-import { idOf, service, viewOf, VIP, modelNode } from "../support/cluster_views.ts";
+import { idOf, modelNode, service, viewOf, VIP } from "../support/cluster_views.ts";
 
 function member(index: number, fields: Partial<Member> = {}): Member {
   return {

@@ -1,13 +1,18 @@
 import { describe, expect, test } from "bun:test";
+import { NO_CHECK } from "../../src/core/check.ts";
+import { IPIP } from "../../src/core/forwarding.ts";
 import { ownVerdict, poolOf, serverAddress } from "../../src/core/pool.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import { type ServerEntry, serverKey } from "../../src/core/server.ts";
+import { type EndpointService, serviceKey } from "../../src/core/service.ts";
 import type { History } from "../../src/core/health.ts";
 import type { Peer, State } from "../../src/core/state.ts";
 import {
   holding,
   idOf,
+  machine,
   type ModelNode,
   modelNode,
+  serverEntry,
   service,
   viewOf,
 } from "../support/cluster_views.ts";
@@ -164,4 +169,78 @@ describe("serverAddress", () => {
     expect(serverAddress(paths.slice(0, 1), v4)).toBeUndefined();
     expect(serverAddress([], v4)).toBeUndefined();
   });
+});
+
+describe("a machine without an agent", () => {
+  const entry = serverEntry(machine(21), { weight: 3, upper: 9, lower: 2 });
+  const of = (state: State, item = SERVICE) =>
+    poolOf(state, item).find(({ address }) => address === "10.0.0.21");
+  const shared = { ...SHARED, servers: [entry] };
+
+  test("is down until it was checked, then what the check says", () => {
+    const state = viewOf([modelNode(1)], 1, shared);
+    expect(of(state)).toMatchObject({
+      node: null,
+      name: "10.0.0.21:80",
+      up: false,
+      reason: "not checked yet",
+      own: "",
+      weight: 3,
+      upper: 9,
+      lower: 2,
+    });
+    for (const up of [true, false]) {
+      state.external.set(serverKey(entry), verdict(up));
+      const { reason } = verdict(up);
+      expect(of(state)).toMatchObject({ up, reason, reached: reason });
+    }
+  });
+
+  test("is up where a check asks nothing, whatever one said before", () => {
+    const item = service({ check: NO_CHECK });
+    const state = viewOf([modelNode(1)], 1, { services: [item], servers: [entry] });
+    state.external.set(serverKey(entry), verdict(false));
+    expect(of(state, item)).toMatchObject({ up: true, reason: "not checked" });
+  });
+
+  test("has its own method and tunnel, or the service's", () => {
+    const tunnel = { kind: "gue", port: 6_080, checksum: "none" } as const;
+    const tunnelled = service({ forwarding: "tunnel", tunnel });
+    const method = (item: EndpointService, fields: Partial<ServerEntry>) => {
+      const servers = [serverEntry(machine(21), fields)];
+      const found = of(viewOf([modelNode(1)], 1, { services: [item], servers }), item);
+      return [found?.forwarding, found?.tunnel];
+    };
+    expect(method(SERVICE, {})).toEqual(["dr", null]);
+    expect(method(SERVICE, { forwarding: "nat" })).toEqual(["nat", null]);
+    expect(method(SERVICE, { forwarding: "tunnel" })).toEqual(["tunnel", IPIP]);
+    expect(method(tunnelled, {})).toEqual(["tunnel", tunnel]);
+    expect(method(tunnelled, { tunnel: IPIP })).toEqual(["tunnel", IPIP]);
+    expect(method(tunnelled, { forwarding: "dr" })).toEqual(["dr", null]);
+  });
+
+  test("with the address of a member is that member", () => {
+    const servers = [serverEntry(machine(2))];
+    const state = viewOf([modelNode(1), modelNode(2)], 1, { ...SHARED, servers });
+    expect(poolOf(state, SERVICE).map(({ node }) => node)).toEqual([idOf(1), idOf(2)]);
+  });
+
+  test("is all there is where members are no servers", () => {
+    const item = service({ members: false });
+    const state = viewOf([modelNode(1), modelNode(2)], 1, { services: [item], servers: [entry] });
+    expect(poolOf(state, item).map(({ name }) => name)).toEqual(["10.0.0.21:80"]);
+  });
+
+  test("that is on its way out is none any more", () => {
+    const servers = [{ ...entry, off: true }];
+    expect(of(viewOf([modelNode(1)], 1, { ...SHARED, servers }))).toBeUndefined();
+  });
+});
+
+test("a member has what is said of it, and all else of the service", () => {
+  const item = service({ weight: 4, upper: 9, lower: 2 });
+  const servers = [serverEntry({ node: idOf(2) }, { weight: 0, lower: 1 })];
+  const state = viewOf([modelNode(1), modelNode(2)], 1, { services: [item], servers });
+  expect(poolOf(state, item).map(({ weight, upper, lower }) => [weight, upper, lower]))
+    .toEqual([[4, 9, 2], [0, 9, 1]]);
 });
