@@ -163,6 +163,9 @@ describe("timeouts", () => {
     bench.set({});
     expect(apply(bench)).toEqual(["timeouts 900 120 300"]);
     expect(apply(bench)).toEqual([]);
+    // From now on they are somebody else's again.
+    bench.kernel.timeouts = { tcpS: 1, tcpFinS: 2, udpS: 3 };
+    expect(apply(bench)).toEqual([]);
   });
 
   test("are restored when the node leaves for good", async () => {
