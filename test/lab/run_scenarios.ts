@@ -20,7 +20,7 @@ import { takeTurn } from "./turn.ts";
 /** Machines at a time at most: more than two would be the wrong load for scenarios about time. */
 const MACHINES_MAX = 2;
 /** All of them must be through by then, ms. */
-const LIMIT_MS = 12 * 60_000;
+const LIMIT_MS = 25 * 60_000;
 /** Files that are run again at most: more failures than that have another reason. */
 const AGAIN_FILES_MAX = 4;
 
