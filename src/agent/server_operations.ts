@@ -112,6 +112,7 @@ export async function setServer(
     service: serviceKey(service),
     target,
     ...change,
+    off: false,
     // A tunnel belongs to its method: another one has none.
     tunnel: (forwarding ?? service.forwarding) === "tunnel"
       ? change.tunnel ?? before?.tunnel ?? null

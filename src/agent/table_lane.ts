@@ -13,7 +13,7 @@ import {
   desiredTimeouts,
   isSameDaemon,
 } from "../core/desired_daemons.ts";
-import { desiredRow } from "../core/desired_row.ts";
+import { desiredRow, soleServers } from "../core/desired_row.ts";
 import { EMPTY_DOCUMENT } from "../core/document.ts";
 import { planRow } from "../core/plan.ts";
 import { type Service, type ServiceKey, serviceKey } from "../core/service.ts";
@@ -164,8 +164,9 @@ export class TableLane {
   ): Iterable<TableOperation[]> {
     const { owned } = this.#options;
     const services = servicesHere(state);
+    const soles = soleServers(state);
     for (const [key, service] of services) {
-      yield planRow(desiredRow(state, service), observed.get(key) ?? null, counted);
+      yield planRow(desiredRow(state, service, soles), observed.get(key) ?? null, counted);
     }
     for (const key of owned.keys()) {
       const row = services.has(key) ? undefined : observed.get(key);

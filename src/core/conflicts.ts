@@ -125,5 +125,7 @@ export function serverConflict(
   for (const other of document.services.values()) {
     if (vipsOfService(other).includes(address)) return `${address} is a VIP of this cluster`;
   }
-  return document.servers.get(entry.service)?.has(key) === true ? "it is there already" : null;
+  // One that is just being taken out may come back.
+  const present = document.servers.get(entry.service)?.get(key);
+  return present !== undefined && !present.off ? "it is there already" : null;
 }

@@ -9,13 +9,7 @@
  */
 import { formatEndpoint, type Ip } from "./address.ts";
 import { type NodeId, serverEntries } from "./document.ts";
-import {
-  failbackTarget,
-  incumbentOf,
-  moveTarget,
-  presentMembers,
-  rankCandidates,
-} from "./ownership.ts";
+import { incumbentOf, moveTarget, presentMembers, rankCandidates } from "./ownership.ts";
 import type { DesiredRow } from "./plan.ts";
 import { ownVerdict, poolOf, type PoolServer } from "./pool.ts";
 import { isExternal } from "./server.ts";
@@ -23,41 +17,74 @@ import { nameOf, type Service, serviceKey, vipOfService } from "./service.ts";
 import type { State } from "./state.ts";
 import { leaderOf } from "./vip.ts";
 
+/** By VIP: the only node whose server gets new connections from this node's table; null for everybody. */
+export type SoleServers = ReadonlyMap<Ip, NodeId | null>;
+
 /**
- * The only node whose server gets new connections of the VIP from this node's table; null for everybody.
+ * Who gets new connections of each VIP from this node's table. Asked once for all rows.
  *
  * - Holder, nobody else claims, no handover: everybody.
  * - Holder in a handover: its successor, so that connections to others end or reach the successor first.
- * - Two claims, or a VIP just let go, or about to be taken over from a holder that hands it over: this node.
+ * - Two claims, or a VIP just let go: this node.
  * - Not the holder, but IPVS works here (another VIP is held, or no backup daemon runs): this node, for what
  *   a holder forwards here.
- * - Otherwise the node is bypassed (`backup_only`) and its table is kept complete, ready for a takeover.
+ * - Bypassed (`backup_only`), and the next holder of the VIP: everybody, so that the table is ready for a
+ *   takeover. But this node for all VIPs while several nodes hold some, or one is handed over to this node:
+ *   taking one VIP ends the bypass for all of them.
  */
-export function soleServer(state: State, vip: Ip): NodeId | null {
+export function soleServers(state: State): SoleServers {
   const selfId = state.self.id;
-  const hold = state.holds.get(vip);
-  if (hold !== undefined && hold.phase === "holding") return hold.rival ? selfId : hold.successor;
-  if (state.holds.size > 0 || !state.bypassed) return selfId;
-  return isSuccessor(state, vip) ? selfId : null;
+  if (state.holds.size > 0 || !state.bypassed) {
+    return new Map(state.vips.map((vip) => {
+      const hold = state.holds.get(vip);
+      const spreads = hold?.phase === "holding" && !hold.rival;
+      return [vip, spreads ? hold.successor : selfId];
+    }));
+  }
+  const prospects = state.vips.map((vip) => prospectOf(state, vip));
+  const holders = new Set(prospects.flatMap(({ holder }) => holder ?? []));
+  const local = holders.size > 1 || prospects.some(({ handedOver }) => handedOver);
+  return new Map(state.vips.map((vip, index) => {
+    return [vip, !local && prospects[index]?.next ? null : selfId];
+  }));
 }
 
-/** Whether a live holder is handing the VIP over to this node, or will soon. */
-function isSuccessor(state: State, vip: Ip): boolean {
+/** See {@link soleServers}; of one VIP. */
+export function soleServer(state: State, vip: Ip): NodeId | null {
+  return soleServers(state).get(vip) ?? null;
+}
+
+/** What a node that holds nothing expects of a VIP. */
+interface Prospect {
+  readonly holder: NodeId | undefined;
+  /** This node would be the one to take it over. */
+  readonly next: boolean;
+  /** Its live holder is handing it over to this node, or will soon. */
+  readonly handedOver: boolean;
+}
+
+function prospectOf(state: State, vip: Ip): Prospect {
   // Orders and preferences are about the VIP that leads a group; the others go with it.
   const leader = leaderOf(vip, state.document.vips);
   const members = presentMembers(state, leader);
-  const target = moveTarget(state, leader) ?? failbackTarget(state, leader, members);
+  const back = state.failbacks.get(leader);
+  const target = moveTarget(state, leader) ?? (back?.near === true ? back.to : null);
   const holder = incumbentOf(members);
-  if (holder === undefined || !(holder.leaving || target === state.self.id)) return false;
-  const others = members.filter((member) => member.id !== holder.id);
-  return rankCandidates(state, { members: others, vip: leader, first: target })[0]?.id ===
-    state.self.id;
+  const others = members.filter((member) => member.id !== holder?.id);
+  const next =
+    rankCandidates(state, { members: others, vip: leader, first: target })[0]?.id === state.self.id;
+  const ends = holder !== undefined && (holder.leaving || target === state.self.id);
+  return { holder: holder?.id, next, handedOver: next && ends };
 }
 
 /** The row of a service. A server without new connections stays with weight 0. */
-export function desiredRow(state: State, service: Service): DesiredRow {
+export function desiredRow(
+  state: State,
+  service: Service,
+  soles: SoleServers = soleServers(state),
+): DesiredRow {
   const pool = poolOf(state, service);
-  const weights = weightsOf(state, service, pool);
+  const weights = weightsOf(state, { service, pool, soles });
   const { scheduler, flags, onePacket, persistence } = service;
   return {
     service: {
@@ -91,10 +118,13 @@ function droppedServers(state: State, service: Service): Set<string> {
 /** The weight of every candidate now. */
 export function weightsOf(
   state: State,
-  service: Service,
-  pool: readonly PoolServer[],
+  { service, pool, soles = soleServers(state) }: {
+    readonly service: Service;
+    readonly pool: readonly PoolServer[];
+    readonly soles?: SoleServers;
+  },
 ): Map<PoolServer, number> {
-  const sole = soleServer(state, vipOfService(service));
+  const sole = soles.get(vipOfService(service)) ?? null;
   const selfId = state.self.id;
   const isSole = (server: PoolServer) => sole !== null && server.node === sole;
   const gets = (server: PoolServer) =>

@@ -11,6 +11,7 @@
  *
  * A packet that matches no rule keeps the mark it has. When several rules match, the last one counts.
  */
+import { MARK_MAX } from "./service_name.ts";
 import { formatEndpoint, type Ip, ipFamily, parseIp, PORT_MAX } from "./address.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -29,8 +30,6 @@ export interface MarkRule {
   readonly mark: number;
 }
 
-/** Highest mark: the kernel keeps 32 bits (`mark` of struct sk_buff). 0 is no mark. */
-export const MARK_MAX = 0xffff_ffff;
 /** The table of nf_tables that is troop's own. Its family `inet` covers IPv4 and IPv6. */
 export const NFT_TABLE = "troop";
 /** The chain of iptables' table `mangle` that is troop's own. */

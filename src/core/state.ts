@@ -129,8 +129,11 @@ export interface State {
   readonly own: Map<ServiceKey, History>;
   /** This node's verdicts about machines without an agent. */
   readonly external: Map<ServerKey, History>;
-  /** VIPs held here that could go back to a preferred node, and since when. */
-  readonly failbacks: Map<Ip, { readonly to: NodeId; readonly sinceMs: number }>;
+  /** VIPs whose holder could give them back to a preferred node, since when, and whether that is near. */
+  readonly failbacks: Map<
+    Ip,
+    { readonly to: NodeId; readonly sinceMs: number; readonly near: boolean }
+  >;
   /** Services whose socket is missing on this machine, with the reason. */
   readonly deaf: Map<ServiceKey, string>;
   /** Where each VIP belongs on this machine. */

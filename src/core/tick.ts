@@ -16,6 +16,7 @@ import {
   ANNOUNCE_MS,
   ANNOUNCE_REFRESH_MS,
   CLOCK_GAP_MS,
+  FAILBACK_READY_MS,
   LEASE_S,
   LINGER_MS,
   PRESSING_TICK_MS,
@@ -106,13 +107,25 @@ function dropUnwanted(state: State): void {
   }
 }
 
-/** Remembers since when a VIP held here could go back to a node that is preferred. */
+/**
+ * Remembers since when a VIP could go back to a node that is preferred: its holder to do it in time, and that
+ * node to have its table ready shortly before.
+ */
 function noteFailback(state: State, vip: Ip, now: number): void {
-  const held = state.holds.get(vip)?.phase === "holding";
-  const leads = leaderOf(vip, state.document.vips) === vip;
-  const to = held && leads ? failbackTarget(state, vip, presentMembers(state, vip)) : null;
-  if (to === null) state.failbacks.delete(vip);
-  else if (state.failbacks.get(vip)?.to !== to) state.failbacks.set(vip, { to, sinceMs: now });
+  const before = state.failbacks.get(vip);
+  const to = leaderOf(vip, state.document.vips) === vip
+    ? failbackTarget(state, vip, presentMembers(state, vip))
+    : null;
+  if (to === null) {
+    state.failbacks.delete(vip);
+    if (before?.near) state.tableVersion++;
+    return;
+  }
+  const sinceMs = before?.to === to ? before.sinceMs : now;
+  const dueMs = sinceMs + (state.document.vips.get(vip)?.failbackS ?? 0) * 1_000;
+  const near = dueMs - now <= FAILBACK_READY_MS;
+  state.failbacks.set(vip, { to, sinceMs, near });
+  if (near !== (before?.near ?? false)) state.tableVersion++;
 }
 
 function decide(state: State, vip: Ip, now: number): void {

@@ -48,6 +48,8 @@ export const ANNOUNCE_MS: readonly number[] = [0, 100, 500, 1_100, 2_200, 3_300,
 /** How often a held VIP is announced for ever after, ms: repairs caches nobody told. */
 export const ANNOUNCE_REFRESH_MS = 30_000;
 
+/** Time before a VIP goes back at which the preferred node makes its table ready, ms: the two clocks began apart. */
+export const FAILBACK_READY_MS = 5_000;
 /** Time for which a node whose kernel refused a VIP leaves it to others, ms; then it may try again. */
 export const REFUSED_MS = 10_000;
 

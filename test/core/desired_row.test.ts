@@ -157,10 +157,25 @@ describe("soleServer", () => {
       modelNode(1),
       modelNode(2, { holds: holding(1), phase: "leaving" }),
     ], 1],
-    ["another standby is not", [
+    ["another standby would not be next, and is local already", [
       modelNode(1),
       modelNode(2, { holds: holding(1), phase: "leaving" }),
       modelNode(3, { priority: 200 }),
+    ], 1],
+    ["so is one that would not be next, while all is well", [
+      modelNode(1),
+      modelNode(2, { holds: holding(1) }),
+      modelNode(3, { priority: 200 }),
+    ], 1],
+    ["a standby of two holders could take from one while the other goes on", [
+      modelNode(1, { priority: 200 }),
+      modelNode(2, { holds: holding(1) }),
+      modelNode(3, { holds: holding(1, "holding", other) }),
+    ], 1],
+    ["a standby of a holder of both VIPs keeps the whole table warm", [
+      modelNode(1, { priority: 200 }),
+      modelNode(2, { holds: new Map([...holding(1), ...holding(1, "holding", other)]) }),
+      modelNode(3),
     ], null],
     ["a node that has just let go serves alone", [
       modelNode(1, { holds: holding(1, "settling"), bypassed: false }),
@@ -200,7 +215,9 @@ describe("soleServer", () => {
     const vips = [VIP, other].map((address) => vipEntry({ address, group: "web" }));
     const moves = [{ vip: VIP, to: idOf(1), fromEpoch: 4 }];
     expect(soleServer(viewOf(model, 1, { ...both, moves, vips }), other)).toBe(idOf(1));
-    expect(soleServer(viewOf(model, 1, { ...both, moves }), other)).toBeNull();
+    // One VIP taken ends the bypass for all: also those that stay where they are must be local first.
+    expect(soleServer(viewOf(model, 1, { ...both, moves }), other)).toBe(idOf(1));
+    expect(soleServer(viewOf(model, 1, both), other)).toBeNull();
     const holder = viewOf(model, 2, { ...both, moves, vips });
     holder.holds.set(other, { ...holder.holds.get(VIP), successor: idOf(1) } as Hold);
     expect([VIP, other].map((vip) => soleServer(holder, vip))).toEqual([idOf(1), idOf(1)]);
@@ -209,9 +226,11 @@ describe("soleServer", () => {
   test("the node to which a VIP goes back is ready to serve alone", () => {
     const model = [modelNode(1), modelNode(2, { holds: holding(4) })];
     const vips = [vipEntry({ prefer: [idOf(1)], failbackS: 30 })];
-    expect(soleServer(viewOf(model, 1, { ...SHARED, vips }), VIP)).toBe(idOf(1));
-    const stays = [vipEntry({ prefer: [idOf(1)] })];
-    expect(soleServer(viewOf(model, 1, { ...SHARED, vips: stays }), VIP)).toBeNull();
+    const state = viewOf(model, 1, { ...SHARED, vips });
+    state.failbacks.set(VIP, { to: idOf(1), sinceMs: 0, near: true });
+    expect(soleServer(state, VIP)).toBe(idOf(1));
+    state.failbacks.set(VIP, { to: idOf(1), sinceMs: 0, near: false });
+    expect(soleServer(state, VIP)).toBeNull();
   });
 
   test("of two claimers the one whose claim stands decides who is the successor", () => {

@@ -115,7 +115,7 @@ describe("weightsOf", () => {
   test("names every candidate of the pool", () => {
     const state = viewOf([modelNode(1), modelNode(2)], 1, SHARED);
     const pool = poolOf(state, SERVICE);
-    expect([...weightsOf(state, SERVICE, pool).keys()]).toEqual(pool);
+    expect([...weightsOf(state, { service: SERVICE, pool }).keys()]).toEqual(pool);
     expect(pool.map(({ node }) => node)).toEqual([idOf(1), idOf(2)]);
   });
 });
