@@ -2,6 +2,7 @@
  * What changed between two looks at the state, in words: for the log, and for people who wait for it.
  */
 import type { Ip } from "../core/address.ts";
+import { PENDING } from "../core/health.ts";
 import { poolOf } from "../core/pool.ts";
 import { formatServiceName } from "../core/service.ts";
 import type { State } from "../core/state.ts";
@@ -95,7 +96,8 @@ export function changesBetween(before: Outline, after: Outline): Change[] {
   }
   if (before.servers === after.servers) return changes;
   for (const [name, now] of after.servers) {
-    if (before.servers.get(name)?.up === now.up) continue;
+    const was = before.servers.get(name);
+    if (was?.up === now.up || (was === undefined && isPending(now))) continue;
     changes.push({
       what: "server",
       level: now.up ? "info" : "warn",
@@ -104,6 +106,11 @@ export function changesBetween(before: Outline, after: Outline): Change[] {
     });
   }
   return changes;
+}
+
+/** A server that is new is no trouble before its first check. */
+function isPending({ up, reason }: { readonly up: boolean; readonly reason: string }): boolean {
+  return !up && (reason === PENDING.check || reason === PENDING.verdict);
 }
 
 function vipWords(phase: string): string {

@@ -13,6 +13,9 @@ export interface Outcome {
   readonly tookMs: number;
 }
 
+/** Reasons of a server of which nobody knows anything yet: no news in themselves. */
+export const PENDING = { check: "not checked yet", verdict: "no verdict yet" } as const;
+
 /** The verdict on one server so far, and how close it is to changing. */
 export interface History extends Verdict {
   /** False until the first result: then `up` is an assumption, not an observation. */
@@ -29,7 +32,7 @@ export interface History extends Verdict {
 export function startHistory(nowMs: number): History {
   return {
     up: false,
-    reason: "not checked yet",
+    reason: PENDING.check,
     sinceMs: nowMs,
     tookMs: 0,
     checked: false,
@@ -83,7 +86,7 @@ export function combineVerdicts(
   own: Pick<Verdict, "up" | "reason"> | null,
   holder: Pick<Verdict, "up" | "reason"> | null,
 ): Combined {
-  const { up, reason } = own ?? { up: false, reason: "no verdict yet" };
+  const { up, reason } = own ?? { up: false, reason: PENDING.verdict };
   const itself = `itself: ${reason}`;
   if (holder === null) return { up, reason: cut(`${itself}; holder has not checked`) };
   const network = `holder: ${holder.reason}`;

@@ -24,7 +24,8 @@ export type ServerRef = z.infer<typeof serverRefSchema>;
  * it is none of them. A mistyped IPv4 address is not taken for a name.
  */
 export function parseServerRef(text: string): ServerRef | undefined {
-  const address = parseIp(text);
+  // An IPv6 address in brackets without a port is meant as one without.
+  const address = parseIp(/^\[([^\]]*:[^\]]*)\]$/.exec(text)?.[1] ?? text);
   if (address !== undefined) return { address, port: null };
   const endpoint = parseEndpoint(text);
   if (endpoint !== undefined) return endpoint;

@@ -4,7 +4,7 @@
 import { formatEndpoint, type Ip, ipFamily } from "./address.ts";
 import { type NodeId, serverEntries } from "./document.ts";
 import { type Forwarding, IPIP, type Tunnel } from "./forwarding.ts";
-import { combineVerdicts } from "./health.ts";
+import { combineVerdicts, PENDING } from "./health.ts";
 import type { Given } from "./per_document.ts";
 import type { NodeRecord, Path } from "./record.ts";
 import { isExternal, type ServerEntry, serverKey } from "./server.ts";
@@ -117,7 +117,7 @@ function peerServer(state: State, peer: Peer, service: Service): PoolServer | un
   const reached = peer.reached.get(serviceKey(service)) ?? null;
   const absent = absence(peer);
   const verdict = own === null
-    ? { up: false, reason: "no verdict yet" }
+    ? { up: false, reason: PENDING.verdict }
     : combineVerdicts(own, reached);
   return {
     node: record.id,
@@ -127,14 +127,14 @@ function peerServer(state: State, peer: Peer, service: Service): PoolServer | un
     ...settings,
     up: absent === null && verdict.up,
     reason: absent ?? verdict.reason,
-    own: own?.reason ?? "no verdict yet",
+    own: own?.reason ?? PENDING.verdict,
     reached: reached?.reason ?? "",
   };
 }
 
 /** What a check that asks nothing says of every machine without an agent. */
 const UNCHECKED = { up: true, reason: "not checked" };
-const NOT_YET = { up: false, reason: "not checked yet" };
+const NOT_YET = { up: false, reason: PENDING.check };
 
 function externalServer(
   state: State,
@@ -182,6 +182,6 @@ export function ownVerdict(state: State, service: Service): { up: boolean; reaso
   const deaf = state.deaf.get(key);
   if (deaf !== undefined) return { up: false, reason: deaf };
   const history = state.own.get(key);
-  if (history === undefined) return { up: false, reason: "not checked yet" };
+  if (history === undefined) return { up: false, reason: PENDING.check };
   return { up: history.up, reason: history.reason };
 }

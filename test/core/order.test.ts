@@ -16,7 +16,11 @@ describe("parseServerRef", () => {
     expect(formatServerRef(server)).toBe(text);
   });
 
-  test.each(["", "192.0.2.300", "192.0.2", "192.0.2.1:70000", "[2001:db8::1]", "a b", "-n", "::g"])(
+  test("takes an IPv6 address in brackets for one without a port", () => {
+    expect(parseServerRef("[2001:db8::1]")).toEqual({ address: "2001:db8::1", port: null });
+  });
+
+  test.each(["", "192.0.2.300", "192.0.2", "192.0.2.1:70000", "[192.0.2.1]", "a b", "-n", "::g"])(
     "does not take %j for anything",
     (text) => expect(parseServerRef(text)).toBeUndefined(),
   );
