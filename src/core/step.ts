@@ -102,6 +102,7 @@ export function step(state: State, fact: Fact, now: number): void {
     case "refused":
       state.refused.set(fact.vip, { reason: fact.reason, untilMs: now + REFUSED_MS });
       state.recordVersion++;
+      state.tableVersion++;
       return;
     case "bypass":
       if (state.bypassed !== fact.on) state.tableVersion++;
@@ -280,6 +281,8 @@ function onPlacements(state: State, placements: ReadonlyMap<Ip, Placement>): voi
   state.placements.clear();
   for (const [vip, placement] of placements) state.placements.set(vip, placement);
   state.recordVersion++;
+  // Who is fit may be next, and who is next keeps its table warm.
+  state.tableVersion++;
 }
 
 function onAsked(state: State, vip: Ip, now: number): void {

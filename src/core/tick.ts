@@ -39,15 +39,15 @@ export function tick(state: State, now: number): void {
   ) {
     state.phase = "running";
     state.phaseMs = now;
-    state.recordVersion++;
-    state.pulseVersion++;
+    touch(state);
   }
   judgePeers(state, now);
   dropUnwanted(state);
   for (const [vip, { untilMs }] of state.refused) {
     if (now < untilMs) continue;
     state.refused.delete(vip);
-    state.recordVersion++;
+    // Who is fit may be next, and who is next keeps its table warm.
+    touch(state);
   }
   // In order: the leading VIP of a group comes before those that follow it.
   for (const vip of state.vips) {

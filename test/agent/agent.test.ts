@@ -236,7 +236,6 @@ describe("tick", () => {
   test("tells what changed, in words", async () => {
     const { bench } = await holding();
     expect(bench.changes.map(({ text }) => text)).toEqual([
-      "server n1 for 10.0.0.100:80 is down: not checked yet",
       "this node is running",
       `${VIP}: this node holds it (epoch 1): no live node holds it and nobody answers for it`,
       "server n1 for 10.0.0.100:80 is up: 200",

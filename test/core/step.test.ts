@@ -123,9 +123,9 @@ describe("placements", () => {
   test("are told when they change, and only then", () => {
     const { state } = start();
     expect(touched(state, place(null))).toBe("");
-    expect(touched(state, place("eth0 is down"))).toBe("record");
+    expect(touched(state, place("eth0 is down"))).toBe("table record");
     expect(touched(state, place("eth0 is down"))).toBe("");
-    expect(touched(state, { kind: "placements", placements: new Map() })).toBe("record");
+    expect(touched(state, { kind: "placements", placements: new Map() })).toBe("table record");
     expect(state.placements.size).toBe(0);
   });
 });

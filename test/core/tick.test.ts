@@ -34,7 +34,7 @@ describe("a starting node", () => {
   test("tells everybody when it takes part", () => {
     const run = starting();
     run.state.lastTickMs = NOW + 400;
-    expect(touched(run.state, TICK, NOW + 500)).toBe("record pulse");
+    expect(touched(run.state, TICK, NOW + 500)).toBe("table record pulse");
   });
 
   test("listens again when it was paused meanwhile", () => {
