@@ -118,9 +118,9 @@ export class Host {
     });
   }
 
-  /** Whether one of its interfaces (other than lo) has the address now. */
+  /** Whether one of its interfaces that others see (not lo, not the end of a tunnel) has the address now. */
   async has(address: string): Promise<boolean> {
     const listed = await run(["ip", "-n", this.namespace, "-o", "addr", "show", "to", address]);
-    return listed.split("\n").some((line) => /^\d+: (?!lo\b)/.test(line));
+    return listed.split("\n").some((line) => /^\d+: (?!(lo|tunl0|gre0|ip6tnl0)\b)/.test(line));
   }
 }
