@@ -42,7 +42,7 @@ scenario(
       limitMs: DRAIN_LIMIT_MS,
     });
     const connections = await Connections.start(client, { address: VIP, count: CONNECTIONS });
-    const load = await Load.start(client, { address: VIP });
+    const load = await Load.start(client, { address: VIP, everyMs: EVERY_MS });
     for (
       const words of [
         ["service", "set", SERVICE, "--scheduler", "wlc"],
