@@ -33,6 +33,7 @@ export function nodeCounters({ agent, delay, pulses }: CounterSources): Counters
     pulsesSent: sent,
     pulsesReceived: received,
     pulsesDropped: dropped,
+    tableChanges: agent.table.changes,
     kernelErrors: agent.troubles.counts,
     checks: checksOf(agent),
     table: [...agent.table.observed.values()],

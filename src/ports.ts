@@ -249,6 +249,8 @@ export interface Counters {
   readonly pulsesReceived: number;
   /** Datagrams dropped, by reason (`seal`, `malformed`, `replay`, `stranger`). */
   readonly pulsesDropped: ReadonlyMap<string, number>;
+  /** Changes of the kernel's table this node has asked the kernel for. */
+  readonly tableChanges: number;
   /** Kernel requests that failed, by operation kind. */
   readonly kernelErrors: ReadonlyMap<string, number>;
   /** Last duration of each check this node runs, ms. */

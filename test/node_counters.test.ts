@@ -37,8 +37,10 @@ describe("nodeCounters", () => {
       pulsesSent: 40,
       pulsesReceived: 30,
       pulsesDropped: dropped,
+      tableChanges: agent.table.changes,
       kernelErrors: new Map([["add address", 1]]),
     });
+    expect(counters.tableChanges).toBeGreaterThanOrEqual(3);
     expect([...counters.pulseGapMaxMs.keys()]).toEqual(["n2"]);
     expect(counters.pulseGapMaxMs.get("n2")).toBeGreaterThan(0);
   });

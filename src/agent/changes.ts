@@ -3,6 +3,7 @@
  */
 import type { Ip } from "../core/address.ts";
 import { PENDING } from "../core/health.ts";
+import { followsFromDocument } from "../core/desired_row.ts";
 import { poolOf } from "../core/pool.ts";
 import { formatServiceName } from "../core/service.ts";
 import type { State } from "../core/state.ts";
@@ -52,6 +53,8 @@ function serversOf(state: State): Outline["servers"] {
   const servers = new Map<string, { up: boolean; reason: string }>();
   let count = 0;
   for (const service of state.document.services.values()) {
+    // Machines that nobody checks are always up.
+    if (followsFromDocument(service)) continue;
     if (++count > FOLLOWED_SERVICES_MAX) break;
     for (const server of poolOf(state, service)) {
       servers.set(`${server.name} for ${formatServiceName(service)}`, {

@@ -12,6 +12,7 @@ import type { Check } from "../core/check.ts";
 import { type ClusterDocument, type NodeId, serverEntries } from "../core/document.ts";
 import { servesService } from "../core/listeners.ts";
 import { isPresent } from "../core/liveness.ts";
+import { perDocument } from "../core/per_document.ts";
 import { serverAddress } from "../core/pool.ts";
 import { type WatchPoint, watchPoint } from "../core/receiving.ts";
 import { isExternal, type ServerKey, serverKey } from "../core/server.ts";
@@ -72,9 +73,10 @@ export class HealthLane {
     this.#listenersMs = now;
     troubles.attempt("list listeners", () => {
       const present = listeners.list(new Set(watched.map(({ point }) => point.protocol)));
+      const byPort = Map.groupBy(present, ({ port }) => port);
       const deaf = new Map<ServiceKey, string>();
       for (const { key, point } of watched) {
-        const serving = servesService(present, point);
+        const serving = servesService(byPort.get(point.port) ?? [], point);
         if (!serving.up) deaf.set(key, serving.reason);
       }
       tell({ kind: "listeners", deaf });
@@ -121,13 +123,13 @@ export class HealthLane {
 }
 
 /** Sockets this node watches: of all it serves, as far as a missing one can be told. */
-function watchedServices(state: State): { key: ServiceKey; point: WatchPoint }[] {
-  if (!state.self.realServer) return [];
-  return [...state.document.services.values()].flatMap((service) => {
-    const point = watchPoint(state, service);
+const watchedServices = perDocument((given): { key: ServiceKey; point: WatchPoint }[] => {
+  if (!given.self.realServer) return [];
+  return [...given.document.services.values()].flatMap((service) => {
+    const point = watchPoint(given, service);
     return point === null ? [] : [{ key: serviceKey(service), point }];
   });
-}
+});
 
 /** Everything beside the document that decides what is probed. */
 function aimInputs(state: State): string {

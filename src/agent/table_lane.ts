@@ -1,10 +1,11 @@
 /**
  * Makes the kernel's IPVS table what the state wants, in pieces, beside everything else.
  *
- * A pass walks over the services of the document, plans each row against what the kernel is known to
- * have, and applies the operations in bounded batches; when the state changes meanwhile, the pass begins
- * again. The kernel's own answer is fetched at the first pass, then again and again: small tables every
- * second, large ones less often, and soon after a failed operation. What fails does not hold up the rest.
+ * A pass plans each row that may not be as it should be against what the kernel is known to have, and applies
+ * the operations in bounded batches; when the state changes meanwhile, the next pass puts first what that is
+ * about and goes on with the rest. The kernel's own answer is fetched at the first pass, then again and again:
+ * small tables every second, large ones less often, and soon after a failed operation. What fails does not hold
+ * up the rest.
  */
 import { formatEndpoint } from "../core/address.ts";
 import {
@@ -13,8 +14,13 @@ import {
   desiredTimeouts,
   isSameDaemon,
 } from "../core/desired_daemons.ts";
-import { desiredRow, soleServers } from "../core/desired_row.ts";
-import { EMPTY_DOCUMENT } from "../core/document.ts";
+import {
+  desiredRow,
+  followsFromDocument,
+  type SoleServers,
+  soleServers,
+} from "../core/desired_row.ts";
+import { type ClusterDocument, EMPTY_DOCUMENT } from "../core/document.ts";
 import { planRow } from "../core/plan.ts";
 import { type Service, type ServiceKey, serviceKey } from "../core/service.ts";
 import type { State } from "../core/state.ts";
@@ -56,6 +62,17 @@ export interface TableLaneOptions {
   readonly pause: () => Promise<void>;
 }
 
+/** One walk over the table. */
+interface Pass {
+  readonly state: State;
+  readonly observed: Map<ServiceKey, ObservedService>;
+  /** The kernel was asked in this very pass. */
+  readonly counted: boolean;
+  /** Of the state when it began. */
+  readonly version: number;
+  readonly soles: SoleServers;
+}
+
 /** See the head of this file. */
 export class TableLane {
   readonly #options: TableLaneOptions;
@@ -65,7 +82,14 @@ export class TableLane {
   #daemons = "";
   #daemonsMs = -Infinity;
   #settledVersion = -1;
+  /** Keys of the rows that are still to be looked at, the urgent ones first. */
+  #pending: Set<ServiceKey> = new Set();
+  /** The document as of which rows were marked; null before. */
+  #markedFor: ClusterDocument | null = null;
+  /** Whether an operation has failed since the kernel was last asked. */
+  #failed = false;
   #running: Promise<void> | null = null;
+  #changes = 0;
   /** The kernel's timeouts before troop changed them; null while it has not. */
   #timeoutsBefore: TableTimeouts | null = null;
 
@@ -76,6 +100,11 @@ export class TableLane {
   /** The kernel's table as last known, by service. */
   get observed(): ReadonlyMap<ServiceKey, ObservedService> {
     return this.#observed ?? new Map();
+  }
+
+  /** How many operations the kernel was asked for since the start. */
+  get changes(): number {
+    return this.#changes;
   }
 
   /** Starts a pass if one is due and none runs. Returns at once. */
@@ -113,32 +142,20 @@ export class TableLane {
   }
 
   async #pass(state: State): Promise<void> {
-    const { clock, pause } = this.#options;
+    const { clock } = this.#options;
     const lookDue = this.#observed === null || clock.now() >= this.#lookAtMs;
     if (lookDue) this.#observed = await this.#look();
     const observed = this.#observed ?? new Map<ServiceKey, ObservedService>();
     const version = state.tableVersion;
-    let done = true;
-    let batch: TableOperation[] = [];
     await this.#noteOwned(state, lookDue ? observed : null);
-    let turnMs = clock.now();
-    for (const operations of this.#plans(state, observed, lookDue)) {
-      batch.push(...operations);
-      if (clock.now() - turnMs >= TURN_MS) {
-        await pause();
-        turnMs = clock.now();
-        if (state.tableVersion !== version) break;
-      }
-      if (batch.length < BATCH_OPERATIONS) continue;
-      done = await this.#apply(batch, observed) && done;
-      batch = [];
-      // Newer wishes: begin again at the next poke, from what is known to be in the kernel now.
-      if (state.tableVersion !== version) return;
-    }
-    done = await this.#apply(batch, observed) && done;
+    this.#mark(state, lookDue);
+    if (lookDue) this.#failed = false;
+    const soles = soleServers(state);
+    await this.#walk({ state, observed, counted: lookDue, version, soles });
+    // Newer wishes: the next poke goes on with them, from what is known to be in the kernel now.
     if (state.tableVersion !== version) return;
     this.#settledVersion = version;
-    if (done) this.#options.tell({ kind: "tableSettled", version });
+    if (!this.#failed) this.#options.tell({ kind: "tableSettled", version });
   }
 
   /**
@@ -156,40 +173,58 @@ export class TableLane {
     await owned.delete(owned.keys().filter((key) => !services.has(key) && !seen.has(key)));
   }
 
-  /** `counted`: the kernel was asked in this very pass. */
-  *#plans(
-    state: State,
-    observed: Map<ServiceKey, ObservedService>,
-    counted: boolean,
-  ): Iterable<TableOperation[]> {
-    const { owned } = this.#options;
+  /**
+   * Marks rows that may not be as they should: all when the kernel was asked (`all`), else those that anything new is
+   * about. The latter come first, so that neither a takeover nor an order waits for all the others, and a pass that
+   * newer wishes interrupt is not begun from the beginning again and again.
+   */
+  #mark(state: State, all: boolean): void {
     const services = servicesHere(state);
-    const soles = soleServers(state);
-    for (const [key, service] of services) {
-      yield planRow(desiredRow(state, service, soles), observed.get(key) ?? null, counted);
-    }
-    for (const key of owned.keys()) {
-      const row = services.has(key) ? undefined : observed.get(key);
-      if (row !== undefined) yield [{ kind: "removeService", service: row }];
-    }
+    const first = [...services].filter(([, service]) => mayDiffer(state, service, this.#markedFor))
+      .map(([key]) => key);
+    const unwanted = this.#options.owned.keys().filter((key) => !services.has(key));
+    this.#pending = new Set([
+      ...first,
+      ...unwanted,
+      ...this.#pending,
+      ...(all ? services.keys() : []),
+    ]);
+    this.#markedFor = state.document;
   }
 
-  /** False when one of the operations failed. */
+  /** Makes the marked rows what they should be, until there is something newer to do. */
+  async #walk(pass: Pass): Promise<void> {
+    const { clock, pause } = this.#options;
+    let batch: TableOperation[] = [];
+    let turnMs = clock.now();
+    for (const key of this.#pending) {
+      this.#pending.delete(key);
+      batch.push(...plan(key, pass));
+      const isTurnOver = clock.now() - turnMs >= TURN_MS;
+      if (!isTurnOver && batch.length < BATCH_OPERATIONS) continue;
+      await this.#apply(batch, pass.observed);
+      batch = [];
+      if (isTurnOver) await pause();
+      turnMs = clock.now();
+      if (pass.state.tableVersion !== pass.version) return;
+    }
+    await this.#apply(batch, pass.observed);
+  }
+
   async #apply(
     operations: readonly TableOperation[],
     observed: Map<ServiceKey, ObservedService>,
-  ): Promise<boolean> {
-    if (operations.length === 0) return true;
+  ): Promise<void> {
+    if (operations.length === 0) return;
+    this.#changes += operations.length;
     const results = await this.#options.table.apply(operations);
-    let done = true;
     operations.forEach((operation, index) => {
       const error = results[index] ?? null;
       this.#options.troubles.note(words(operation), error);
       if (error === null) patch(observed, operation);
-      else done = false;
+      else this.#failed = true;
     });
-    if (!done) this.#retryLater();
-    return done;
+    if (this.#failed) this.#retryLater();
   }
 
   /** The kernel is asked anew after a pause, or when it would have been anyway. */
@@ -287,6 +322,24 @@ export class TableLane {
 /** The services this node has rows for: a node that is no director has none, and removes what it had. */
 function servicesHere(state: State): ReadonlyMap<ServiceKey, Service> {
   return state.self.director ? state.document.services : EMPTY_DOCUMENT.services;
+}
+
+/** Whether the row may have to be other than before: it is about nodes, or the operator has said something new since `marked`. */
+function mayDiffer(state: State, service: Service, marked: ClusterDocument | null): boolean {
+  const key = serviceKey(service);
+  const { services, servers } = state.document;
+  return !followsFromDocument(service) || marked?.services.get(key) !== services.get(key) ||
+    marked?.servers.get(key) !== servers.get(key);
+}
+
+/** Operations for one row, which may be one that nobody wants any more. */
+function plan(key: ServiceKey, { state, observed, counted, soles }: Pass): TableOperation[] {
+  const service = servicesHere(state).get(key);
+  const row = observed.get(key);
+  if (service !== undefined) {
+    return planRow(desiredRow(state, service, soles), row ?? null, counted);
+  }
+  return row === undefined ? [] : [{ kind: "removeService", service: row }];
 }
 
 const WORDS = {

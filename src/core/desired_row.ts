@@ -107,6 +107,14 @@ export function desiredRow(
   };
 }
 
+/**
+ * Whether the row of a service is the same whatever nodes come, go, hold and find out: machines without an agent that
+ * nobody checks are all its servers.
+ */
+export function followsFromDocument(service: Service): boolean {
+  return !service.members && service.check.kind === "none";
+}
+
 function droppedServers(state: State, service: Service): Set<string> {
   const dropped = new Set<string>();
   for (const entry of serverEntries(state.document, serviceKey(service))) {

@@ -48,9 +48,11 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
   };
 }
 
+/** Only of services this node is a server of: others could be thousands, and the record goes out every second. */
 function verdictsOf(state: State, context: RecordContext): Record<string, Verdict> {
   const verdicts: Record<string, Verdict> = {};
   for (const service of state.document.services.values()) {
+    if (!service.members) continue;
     const key = serviceKey(service);
     const history = state.own.get(key);
     const { up, reason } = ownVerdict(state, service);

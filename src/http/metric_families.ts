@@ -203,6 +203,11 @@ function counterFamilies(): MetricFamily[] {
       "How late the event loop was at worst in the last minute.",
       (all) => all.loopDelayMaxMs / 1_000,
     ),
+    plain(
+      "troop_table_changes_total",
+      "Changes of its IPVS table this node has asked the kernel for.",
+      (all) => all.tableChanges,
+    ),
     byKey({
       name: "troop_kernel_errors_total",
       help: "Kernel requests that failed, by operation.",

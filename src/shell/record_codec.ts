@@ -18,8 +18,9 @@ export function encodeRecord(record: NodeRecord): Uint8Array {
   if (bytes.length > RECORD_BYTES_MAX) {
     throw new RangeError(`encode record: ${bytes.length} bytes, at most ${RECORD_BYTES_MAX} fit`);
   }
-  // pack() may hand out a window of a large shared buffer, which must not be kept alive by a queue.
-  return Uint8Array.from(bytes);
+  // pack() may hand out a window of a large shared buffer, which must not be kept alive by a queue. Not
+  // Uint8Array.from(), which asks for every byte by itself: some hundred times slower for a large record.
+  return new Uint8Array(bytes);
 }
 
 /** Decodes a record, or says why the bytes are none. Never throws. */

@@ -45,6 +45,8 @@ describe("a pass", () => {
     bench.serverOfPeer(false);
     await bench.turn();
     expect(bench.kernel.asked()).toEqual([`editServer 10.0.0.2:80 0 of ${KEY}`]);
+    // The service and two servers before, and that one.
+    expect(bench.lane.changes).toBe(4);
   });
 
   test("does nothing while nothing changes, but for a look now and then", async () => {

@@ -3,7 +3,8 @@
  */
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
-import { awaitFullTable, prepareRealServer, type Subject, VIP } from "./subject.ts";
+import { awaitFullTable } from "../lab/large_table.ts";
+import { prepareRealServer, type Subject, VIP } from "./subject.ts";
 
 /** ldirectord on the first node. */
 export const ldirectordSubject: Subject = {

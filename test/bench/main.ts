@@ -8,13 +8,15 @@ import { writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { repository } from "../lab/boot.ts";
-import { measureTables } from "./big_table.ts";
 import { type BenchEvent, events, measure, measureConnections } from "./events.ts";
 import { keepalivedSubject } from "./keepalived.ts";
 import { ldirectordSubject } from "./ldirectord.ts";
 import { type BenchResults, formatResults } from "./report.ts";
 import type { Subject } from "./subject.ts";
+import { measureTables } from "./table_load.ts";
+import { measureTakeovers } from "./takeover.ts";
 import { troopSubject } from "./troop.ts";
+import { measureWeights } from "./weight_change.ts";
 
 const keepalived = keepalivedSubject("keepalived, defaults", "keepalived");
 const keepalivedFast = keepalivedSubject("keepalived, VRRPv3 100 ms", "keepalived_fast");
@@ -37,6 +39,8 @@ const results = {
   events: [],
   connections: [],
   tables: [],
+  takeovers: [],
+  weights: [],
 } as { -readonly [Key in keyof BenchResults]: BenchResults[Key] };
 
 for (const [event, subjects] of plan) {
@@ -54,6 +58,20 @@ for (const subject of [keepalived, troopSubject].filter(() => isWanted("connecti
 }
 if (isWanted("tables")) {
   results.tables = await attempt("large table", measureTables) ?? [];
+}
+for (const subject of [keepalived, keepalivedFast, troopSubject]) {
+  if (!isWanted("takeovers", `takeovers-${subject.slug}`)) continue;
+  for (const isLarge of [false, true]) {
+    const what = `takeovers ${isLarge ? "with the large table" : "with a small table"}`;
+    const result = await attempt(
+      `${what}: ${subject.name}`,
+      () => measureTakeovers(subject, isLarge),
+    );
+    if (result) results.takeovers = [...results.takeovers, result];
+  }
+}
+if (isWanted("weights")) {
+  results.weights = await attempt("one weight in the large table", measureWeights) ?? [];
 }
 writeFileSync(join(repository, ".cache/bench.json"), `${JSON.stringify(results, null, 2)}\n`);
 process.stdout.write(`\n${formatResults(results)}`);

@@ -2,7 +2,9 @@
  * The bench's results: as a table for people, whose columns line up, and as JSON for machines.
  */
 import type { ConnectionMeasurement, Measurement } from "./events.ts";
-import type { TableMeasurement } from "./big_table.ts";
+import type { TableMeasurement } from "./table_load.ts";
+import type { TakeoverMeasurement } from "./takeover.ts";
+import type { WeightMeasurement } from "./weight_change.ts";
 
 /** Everything one run of the bench measured. */
 export interface BenchResults {
@@ -11,6 +13,8 @@ export interface BenchResults {
   readonly events: readonly Measurement[];
   readonly connections: readonly ConnectionMeasurement[];
   readonly tables: readonly TableMeasurement[];
+  readonly takeovers: readonly TakeoverMeasurement[];
+  readonly weights: readonly WeightMeasurement[];
 }
 
 /** What a reader must know to compare: also in the peers' files. */
@@ -19,7 +23,7 @@ const NOTES =
   net.ipv4.vs.backup_only=1 keeps two directors that are real servers from balancing packets twice.
   "no reply" is the longest time in which no answer arrived; 20 to 200 ms of it are the lab's own.`;
 
-/** Three tables with their headings, ready to print. */
+/** All tables with their headings, ready to print. */
 export function formatResults(results: BenchResults): string {
   const blocks = [
     `Requests through an event: one every 20 ms, each gives up after 1 s, scheduler rr (${results.machine})`,
@@ -48,6 +52,28 @@ export function formatResults(results: BenchResults): string {
         row.subject,
         `${(row.ms / 1000).toFixed(2)} s`,
         String(row.rows),
+      ]),
+    ),
+    "Holder cut off the network, with this many virtual services in the table: median of all rounds",
+    table(
+      ["subject", "services", "no reply", "failed", "of", "no reply in each round"],
+      results.takeovers.map((row) => [
+        row.subject,
+        String(row.services),
+        `${(row.silenceMs / 1000).toFixed(2)} s`,
+        String(row.failed),
+        String(row.requests),
+        row.silencesMs.map((ms) => (ms / 1000).toFixed(2)).join(", "),
+      ]),
+    ),
+    "One weight in a table of 1,000 services with 10 real servers each, until the kernel has it",
+    table(
+      ["subject", "median", "slowest", "longest delay of its event loop"],
+      results.weights.map((row) => [
+        row.subject,
+        `${Math.round(row.ms)} ms`,
+        `${Math.round(row.maxMs)} ms`,
+        row.loopDelayMs === null ? "-" : `${Math.round(row.loopDelayMs)} ms`,
       ]),
     ),
   ];

@@ -7,6 +7,7 @@ import { Lab } from "../lab/lab.ts";
 import type { LabProcess } from "../lab/process.ts";
 import { waitFor } from "../lab/wait.ts";
 import { startWebServer } from "../lab/web_server.ts";
+import type { LargeTableRow } from "../lab/large_table.ts";
 
 /** The VIP of every bench; the peers' files have it too. */
 export const VIP = "192.168.6.240";
@@ -17,8 +18,11 @@ export interface Subject {
   readonly name: string;
   /** Part of a folder's name. */
   readonly slug: string;
-  /** Starts the agents on both nodes; resolves when the service is complete. */
-  start(bed: TestBed): Promise<RunningSubject>;
+  /**
+   * Starts the agents on both nodes; resolves when the service is complete, and on both nodes the further rows, which
+   * are in their configuration from the beginning.
+   */
+  start(bed: TestBed, further?: readonly LargeTableRow[]): Promise<RunningSubject>;
 }
 
 /** A cluster at work. */
@@ -71,14 +75,6 @@ export async function awaitHolder(bed: TestBed): Promise<{ holder: Host; other: 
   const other = bed.nodes.find((node) => node !== holder);
   if (holder === undefined || other === undefined) throw new Error("find holder: impossible");
   return { holder, other };
-}
-
-/** Waits until a node's table has both real servers. */
-export async function awaitFullTable(node: Host): Promise<void> {
-  await waitFor(async () => {
-    const rows = (await node.run("ipvsadm", "-Sn")).split("\n");
-    return rows.filter((row) => row.startsWith("-a") && row.includes(VIP)).length === 2;
-  }, { what: `the table of ${node.name} has both real servers`, limitMs: HOLDER_LIMIT_MS });
 }
 
 /** What an operator sets up by hand on a real server with direct routing, where the agent does not. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { desiredRow, soleServer } from "../../src/core/desired_row.ts";
+import { desiredRow, followsFromDocument, soleServer } from "../../src/core/desired_row.ts";
+import { NO_CHECK } from "../../src/core/check.ts";
 import type { Service } from "../../src/core/service.ts";
 import type { Hold, State } from "../../src/core/state.ts";
 import { arbitraryCluster, arbitraryShared, present, VIPS } from "../support/arbitrary_cluster.ts";
@@ -8,6 +9,7 @@ import {
   addressOf,
   holding,
   idOf,
+  machine,
   markService,
   type ModelNode,
   modelNode,
@@ -46,6 +48,21 @@ describe("of any cluster in which everybody sees the same", () => {
           return state === undefined ? [] : forwardsTo(state, item);
         };
         for (const { index } of nodes) expect(reaches(next, index, index)).toBe(false);
+      }
+    }));
+  });
+
+  test("a row of machines nobody checks is the same for every node, whatever nodes do", () => {
+    const steady = service({ members: false, check: NO_CHECK });
+    const entry = serverEntry(machine(9), { weight: 3 });
+    expect(followsFromDocument(steady)).toBe(true);
+    expect(followsFromDocument(service({ members: false }))).toBe(false);
+    expect(followsFromDocument(service({ check: NO_CHECK }))).toBe(false);
+    fc.assert(fc.property(cluster, (model) => {
+      for (const { index } of present(model)) {
+        const state = viewOf(model, index, { services: [steady], servers: [entry] });
+        const { servers } = desiredRow(state, steady).service;
+        expect(servers.map(({ weight }) => weight)).toEqual([3]);
       }
     }));
   });

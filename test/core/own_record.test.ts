@@ -59,6 +59,13 @@ describe("ownRecord", () => {
     expect(recordSchema.parse(record)).toEqual(record);
   });
 
+  test("says nothing of services whose servers are not members: there may be thousands", () => {
+    const others = service({ port: 81, members: false });
+    const state = viewOf([modelNode(1)], 1, { services: [service(), others] });
+    const record = ownRecord(state, { now: NOW, wallMs: 0, sequence: 1, documentDigest: "d" });
+    expect(Object.keys(record.verdicts)).toEqual([KEY]);
+  });
+
   const phases: [own: State["phase"], told: NodeRecord["phase"]][] = [
     ["starting", "running"],
     ["running", "running"],

@@ -2,7 +2,7 @@
  * A cluster in a box: operations that hold state, so that what was added is listed and what was moved has moved.
  */
 import type { Ip } from "../../src/core/address.ts";
-import type { Connection, ConnectionQuery, ConnectionListing } from "../../src/core/connection.ts";
+import type { Connection, ConnectionListing, ConnectionQuery } from "../../src/core/connection.ts";
 import {
   formatServerRef,
   type ServerChange,
@@ -98,6 +98,7 @@ export class FakeOperations implements FakeCluster, Operations {
       pulsesSent: 1_000,
       pulsesReceived: 999,
       pulsesDropped: new Map([["seal", 4], ["replay", 1]]),
+      tableChanges: 7,
       kernelErrors: new Map([["add address", 2]]),
       checks: [{ service: "192.0.2.100:80", server: "192.0.2.11:80", up: true, tookMs: 3 }],
       table: kernelRows(this),

@@ -91,6 +91,7 @@ describe("metricsText", () => {
     ['troop_pulse_gap_max_seconds{node="n2"}', 0.13],
     ["troop_loop_delay_seconds", 0.0015],
     ["troop_loop_delay_max_seconds", 0.012],
+    ["troop_table_changes_total", 7],
     ['troop_kernel_errors_total{operation="add address"}', 2],
     ['troop_check_up{service="192.0.2.100:80",server="192.0.2.11:80"}', 1],
     ['troop_check_duration_seconds{service="192.0.2.100:80",server="192.0.2.11:80"}', 0.003],

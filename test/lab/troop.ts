@@ -117,20 +117,23 @@ export function requireProgram(): void {
   throw new Error("find dist/troop: it is not built; run ./task build");
 }
 
-/** Makes one cluster of the nodes and starts all agents; resolves when everybody sees everybody alive. */
+/**
+ * Makes one cluster of the nodes and starts all agents; resolves when everybody sees everybody alive. `configure`
+ * changes a node's files before its agent starts.
+ */
 export async function startCluster(
   nodes: readonly TroopNode[],
-  configure: (node: TroopNode) => void = () => {},
+  configure: (node: TroopNode) => void | Promise<void> = () => {},
 ): Promise<void> {
   requireProgram();
   const [first, ...rest] = nodes;
   if (first === undefined) throw new Error("start cluster: no nodes");
   await first.init();
-  configure(first);
+  await configure(first);
   await first.run();
   for (const node of rest) {
     await node.join(first);
-    configure(node);
+    await configure(node);
   }
   await Promise.all(rest.map((node) => node.run()));
   await awaitAllAlive(nodes);

@@ -9,25 +9,14 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { TableOperation } from "../../src/core/table.ts";
 import { openKernel } from "../../src/shell/kernel.ts";
-import { largeTable } from "./big_table.ts";
+import { asOperations, largeTable } from "../lab/large_table.ts";
 
 /** Operations of one round before the measurement, and rounds: a few per cent of the table. */
 const WARM_OPERATIONS = 1_100;
 const WARM_ROUNDS = 3;
 
 const folder = mkdtempSync(join(process.env["TMPDIR"] ?? "/tmp", "troop-bench-"));
-const operations = largeTable().flatMap(({ address, servers }): TableOperation[] => {
-  const service = { address, port: 80, protocol: "tcp" as const };
-  const row = { ...service, scheduler: "wlc" as const, servers: [] };
-  return [
-    { kind: "addService", service: row },
-    ...servers.map((server): TableOperation => ({
-      kind: "addServer",
-      service,
-      server: { address: server, port: 80, weight: 1, forwarding: "dr" },
-    })),
-  ];
-});
+const operations = asOperations(largeTable());
 const kernel = await openKernel({ privateFolder: folder, director: true, neighbour: () => {} });
 await warmUp();
 const started = performance.now();
