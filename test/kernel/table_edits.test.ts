@@ -82,6 +82,22 @@ async function apply(...operations: TableOperation[]): Promise<void> {
   expect((await table.apply(operations)).filter((outcome) => outcome !== null)).toEqual([]);
 }
 
+// First: what goes through a service with an engine keeps its module for as long as the kernel knows of it.
+test("a persistence engine whose module cannot be found is named with its module", async () => {
+  run("ipvsadm -C");
+  tryRun("modprobe -r ip_vs_pe_sip");
+  const loader = run("cat /proc/sys/kernel/modprobe").trim();
+  run("echo /bin/false >/proc/sys/kernel/modprobe");
+  try {
+    const [outcome] = await table.apply([{ kind: "addService", service: rich }]);
+    expect(outcome?.message).toContain('no persistence engine "sip"');
+    expect(outcome?.message).toContain("ip_vs_pe_sip");
+  } finally {
+    run(`echo ${loader} >/proc/sys/kernel/modprobe`);
+  }
+  await apply({ kind: "addService", service: rich });
+});
+
 test("an edit of a service sets flags, persistence, netmask and engine, and takes all of them back", async () => {
   await apply({ kind: "addService", service: plain });
   await apply({ kind: "editService", service: rich });
@@ -242,21 +258,6 @@ test("what the kernel refuses has a reason: thresholds, addresses, modules, grou
     table.startDaemon("master", { ...daemon, interface: wire.inside, group: "10.0.0.1" })
   )
     .toThrow("10.0.0.1 must be a multicast group");
-});
-
-test("a persistence engine whose module cannot be found is named with its module", async () => {
-  run("ipvsadm -C");
-  tryRun("modprobe -r ip_vs_pe_sip");
-  const loader = run("cat /proc/sys/kernel/modprobe").trim();
-  run("echo /bin/false >/proc/sys/kernel/modprobe");
-  try {
-    const [outcome] = await table.apply([{ kind: "addService", service: rich }]);
-    expect(outcome?.message).toContain('no persistence engine "sip"');
-    expect(outcome?.message).toContain("ip_vs_pe_sip");
-  } finally {
-    run(`echo ${loader} >/proc/sys/kernel/modprobe`);
-  }
-  await apply({ kind: "addService", service: rich });
 });
 
 test("the kernel takes a service of any protocol, whether it can balance it or not; list leaves out what has no name", async () => {
