@@ -22,7 +22,7 @@ const MACHINES_MAX = 2;
 /** Each must be through by then, ms. */
 const LIMIT_MS = 60 * 60_000;
 /** Files that are run again at most: more failures than that have another reason. */
-const AGAIN_FILES_MAX = 4;
+const AGAIN_FILES_MAX = 6;
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 const { values, positionals: wanted } = parseArgs({
