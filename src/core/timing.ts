@@ -59,7 +59,10 @@ export const RECORD_MS = 1_000;
 export const LISTENERS_MS = 30;
 /** How often addresses and links are looked at, ms. */
 export const NETWORK_MS = 250;
-/** Longest time between two looks at the whole IPVS table, ms. */
-export const TABLE_MS_MAX = 10_000;
+/**
+ * Longest time between two looks at the whole IPVS table, ms: only a table that takes a second to read is looked at so
+ * seldom. A slow machine with 11,000 rows, looking every ten seconds, did little else.
+ */
+export const TABLE_MS_MAX = 60_000;
 /** Shortest time between two looks at the whole IPVS table, ms. */
 export const TABLE_MS_MIN = 1_000;

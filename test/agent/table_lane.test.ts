@@ -77,7 +77,7 @@ describe("a pass", () => {
     const bench = new TableBench({ holds: holding(1) });
     const list = bench.kernel.table.list;
     bench.kernel.table.list = () => {
-      bench.kernel.nowMs += 500;
+      bench.kernel.nowMs += 2_000;
       return list();
     };
     await bench.turn();

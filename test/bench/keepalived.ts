@@ -25,10 +25,13 @@ export function keepalivedSubject(name: string, slug: string): Subject {
       const cluster = readFileSync(join(import.meta.dir, "peers", `${slug}.conf`), "utf8");
       writeFileSync(file, `${cluster}\n${asKeepalivedConfig(further)}`);
       for (const node of bed.nodes) await prepareRealServer(node);
-      const agents = new Map(
-        bed.nodes.map((node) => [node.name, startKeepalived(bed.lab, node, { file })]),
-      );
-      await awaitHolder(bed);
+      const agents = new Map<string, LabProcess>();
+      // One after the other: when both become master at once, the one that has to stop the sync daemon it has just
+      // started can wait for the kernel's answer for ever (see stopDaemon in ffi/ipvs.ts), and both keep the VIP.
+      for (const node of bed.nodes) {
+        agents.set(node.name, startKeepalived(bed.lab, node, { file }));
+        await awaitHolder(bed);
+      }
       for (const node of bed.nodes) await awaitFullTable(node);
       for (const node of bed.nodes) await awaitRows(node, ASKED_ROWS + countRows(further));
       return { agents, moveVip: null };
