@@ -34,9 +34,9 @@ export interface LargeTableRow {
   readonly servers: readonly string[];
 }
 
-/** The large table: no two services share a real server. */
-export function largeTable(): LargeTableRow[] {
-  return Array.from({ length: SERVICES }, (_, service) => ({
+/** The large table, or one with fewer services: no two of them share a real server. */
+export function largeTable(services: number = SERVICES): LargeTableRow[] {
+  return Array.from({ length: services }, (_, service) => ({
     port: FIRST_PORT + service,
     servers: Array.from({ length: SERVERS_PER_SERVICE }, (_, server) => {
       const number = service * SERVERS_PER_SERVICE + server;
