@@ -14,7 +14,7 @@ import {
 import { writeDocument } from "../large_document.ts";
 import { Load, type LoadSummary } from "../load.ts";
 import { scenario, type Service, startService, streamlined, VIP } from "../scenario.ts";
-import { awaitAllAlive, awaitOneHolder, type TroopNode } from "../troop.ts";
+import { awaitOneHolder, type TroopNode } from "../troop.ts";
 import type { Lab } from "../lab.ts";
 
 const SERVICES = 300;
@@ -42,7 +42,6 @@ scenario(
     // The other node gets it from this one.
     await writeDocument(nodes[0]!.home, asEdits(largeTable(SERVICES)));
     for (const node of nodes) await node.run();
-    await awaitAllAlive(nodes);
     const rows = ASKED_ROWS + countRows(largeTable(SERVICES));
     for (const node of nodes) await awaitRows(node.host, rows);
     const large = await takeOver(lab, service);
