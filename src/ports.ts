@@ -107,6 +107,11 @@ export interface Connections {
   list(filter: ConnectionFilter): Promise<ConnectionListing>;
 }
 
+/** What marks packets on this machine, or why nothing can, and what to do about it. */
+export type MarkBackend =
+  | { readonly tool: "nft" | "iptables-legacy" }
+  | { readonly problem: string; readonly remedy: string };
+
 /** Firewall rules that mark packets for mark services. */
 export interface MarkRules {
   /** Makes the kernel's rules exactly these. Resolves when done; rejects with an Error in one line: what failed, why, what to do. */
@@ -114,10 +119,7 @@ export interface MarkRules {
   /** Whether the kernel still has what was last applied: somebody may have flushed it. */
   intact(): Promise<boolean>;
   /** Which tool is used, or why none can be. */
-  backend(): Promise<
-    | { readonly tool: "nft" | "iptables-legacy" }
-    | { readonly problem: string; readonly remedy: string }
-  >;
+  backend(): Promise<MarkBackend>;
 }
 
 /** How tunnelled packets arrive. Calls are synchronous and short, cheap when nothing is to do, and throw {@link KernelError}. */

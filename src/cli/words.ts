@@ -24,31 +24,23 @@ export function oneOf<Value extends string>(
   throw usage(attempted, `${what} "${value}" is not known`, `use one of ${accepted.join(", ")}`);
 }
 
+/** What was typed behind an option, and the bounds it has to keep. */
+interface Bounded {
+  readonly option: string;
+  readonly text: string;
+  readonly min: number;
+  readonly max: number;
+}
+
 /** A whole number within bounds. */
-export function readNumber(
-  attempted: string,
-  { option, text, min, max }: {
-    readonly option: string;
-    readonly text: string;
-    readonly min: number;
-    readonly max: number;
-  },
-): number {
+export function readNumber(attempted: string, { option, text, min, max }: Bounded): number {
   const value = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
   throw usage(attempted, `${option} "${text}" is not a number from ${min} to ${max}`, "correct it");
 }
 
 /** Whole seconds: a bare number, as ipvsadm takes it, or a time with its unit. */
-export function readSeconds(
-  attempted: string,
-  { option, text, min, max }: {
-    readonly option: string;
-    readonly text: string;
-    readonly min: number;
-    readonly max: number;
-  },
-): number {
+export function readSeconds(attempted: string, { option, text, min, max }: Bounded): number {
   const seconds = /^\d{1,9}$/.test(text) ? Number(text) : (parseDuration(text) ?? NaN) / 1_000;
   if (!Number.isInteger(seconds)) {
     throw usage(

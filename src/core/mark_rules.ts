@@ -11,18 +11,15 @@
  *
  * A packet that matches no rule keeps the mark it has. When several rules match, the last one counts.
  */
-import { MARK_MAX } from "./service_name.ts";
+import { MARK_MAX, type Protocol, protocols } from "./service_name.ts";
 import { formatEndpoint, type Ip, ipFamily, parseIp, PORT_MAX } from "./address.ts";
 import { Refusal } from "./refusal.ts";
-
-/** Protocols whose packets can be marked by port: those IPVS balances by port. */
-export const markProtocols = ["tcp", "udp", "sctp"] as const;
 
 /** One rule: packets to this address, protocol and port range get this mark. */
 export interface MarkRule {
   readonly family: 4 | 6;
   readonly address: Ip;
-  readonly protocol: (typeof markProtocols)[number];
+  readonly protocol: Protocol;
   /** 0 to 65535, both ends included. */
   readonly firstPort: number;
   readonly lastPort: number;
@@ -202,8 +199,8 @@ function checked(rule: MarkRule): MarkRule {
   if (parseIp(address) !== address || ipFamily(address) !== family) {
     throw refuse(`that is no canonical IPv${family} address`, "write an IP address");
   }
-  if (!markProtocols.includes(protocol)) {
-    throw refuse(`"${protocol}" has no ports`, `write ${markProtocols.join(", ")}`);
+  if (!protocols.includes(protocol)) {
+    throw refuse(`"${protocol}" has no ports`, `write ${protocols.join(", ")}`);
   }
   const isPort = (port: number) => Number.isInteger(port) && port >= 0 && port <= PORT_MAX;
   if (!isPort(firstPort) || !isPort(lastPort) || firstPort > lastPort) {

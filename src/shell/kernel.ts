@@ -31,7 +31,7 @@ import { createKernelTable } from "./kernel_table.ts";
 import { createListenerWatch } from "./listener_watch.ts";
 import { createNeighbours, neighbourTools } from "./neighbours.ts";
 import { createMarkRules } from "./mark_rules.ts";
-import { createModules } from "./modules.ts";
+import { createModules, MODPROBE_MS_MAX } from "./modules.ts";
 import { createSysctl } from "./sysctl.ts";
 import { openTunnelDevices } from "./tunnel_devices.ts";
 
@@ -48,9 +48,6 @@ export interface KernelPorts {
   readonly modules: Modules;
   readonly close: () => void;
 }
-
-/** Time modprobe may take, ms. */
-const MODPROBE_MS_MAX = 10_000;
 
 /** How to open the kernel. */
 export interface KernelOptions {

@@ -1,16 +1,16 @@
 /**
  * The {@link Modules} port: loads kernel modules by modprobe(8).
  */
-import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Modules } from "../ports.ts";
+import { findProgram, runProgram } from "./run_program.ts";
 
 /** Time modprobe may take, ms. */
-const MODPROBE_MS_MAX = 10_000;
-/** Where it may be, when the path of a service lacks the system folders. */
-const PATH_SYSTEM = "/usr/local/sbin:/usr/sbin:/sbin";
+export const MODPROBE_MS_MAX = 10_000;
+/** More than modprobe ever prints, bytes. */
+const OUTPUT_BYTES_MAX = 65_536;
 
-/** Runs a program; resolves with what it said on standard error, rejects when it fails. */
+/** Runs modprobe with these words; rejects when it fails. */
 export type RunModprobe = (words: readonly string[]) => Promise<void>;
 
 /** Whether the kernel has the module already, loaded or built in (sysfs(5), /sys/module). */
@@ -36,12 +36,13 @@ export function createModules(
   };
 }
 
-function runModprobe(words: readonly string[]): Promise<void> {
-  const env = { ...process.env, PATH: `${process.env["PATH"] ?? ""}:${PATH_SYSTEM}` };
-  return new Promise((resolve, reject) => {
-    execFile("modprobe", [...words], { timeout: MODPROBE_MS_MAX, env }, (error) => {
-      if (error === null) resolve();
-      else reject(error);
-    });
+async function runModprobe(words: readonly string[]): Promise<void> {
+  const path = findProgram("modprobe");
+  if (path === null) throw new Error("there is no modprobe");
+  const { problem, status, errors } = await runProgram({
+    command: [path, ...words],
+    limitMs: MODPROBE_MS_MAX,
+    outputMax: OUTPUT_BYTES_MAX,
   });
+  if (problem !== null || status !== 0) throw new Error(problem ?? errors);
 }

@@ -33,13 +33,13 @@ export interface ProgramEnd {
   readonly errors: string;
 }
 
-/** The folders programs are looked for in, in this order. */
+/** The folders programs are looked for in: PATH as everybody has it, then what it may lack. */
 function searchFolders(): string[] {
   const path = (process.env["PATH"] ?? "").split(":").filter((folder) => folder.startsWith("/"));
-  return [...new Set([...ADMIN_FOLDERS, ...path])];
+  return [...new Set([...path, ...ADMIN_FOLDERS])];
 }
 
-/** The path of a program in /usr/sbin, /sbin or PATH; null when none of them has it. */
+/** The path of a program in PATH, /usr/sbin or /sbin; null when none of them has it. */
 export function findProgram(name: string): string | null {
   const found = searchFolders().map((folder) => join(folder, name)).find((path) => {
     try {
