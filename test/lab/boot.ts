@@ -4,11 +4,15 @@
  * private network, /run and /tmp, and nothing of it outlives the command.
  *
  * User-Mode Linux is Debian's package: a kernel that runs as a process. Its root is this machine's own
- * file tree (hostfs). It has one CPU, so two runs beside each other use two.
+ * file tree (hostfs). It has one processor, and one of this machine's is its own: the kernel and the
+ * process it serves are two processes of this machine that take turns at every system call and page fault,
+ * and to wake a process on another processor costs up to thirty times what it costs on the same. Its clock
+ * is guest_clock.c's.
  */
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { readdirSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { buildGuestClock } from "./guest_clock.ts";
 
 /** The repository: what the guest works on. */
 export const repository = resolve(import.meta.dir, "../..");
@@ -30,6 +34,8 @@ export interface LabJob {
   /** Names the run's folder below {@link labFolder}; two runs at a time need two names. */
   readonly name: string;
   readonly command: readonly string[];
+  /** Which of this machine's processors a guest has, counted from 0; default 0. Two at a time need two. */
+  readonly processor?: number;
   /** The run is ended, and has failed, after this time, ms. */
   readonly limitMs: number;
   /** Gets what the command prints, both streams, as it comes. */
@@ -63,7 +69,9 @@ export async function runInLab(job: LabJob): Promise<LabResult> {
   writeFileSync(join(folder, "command"), commandScript(job.command));
   const console = join(folder, "console.log");
   const kind = labKind();
-  const started = kind === "uml" ? startGuest(folder, console) : startNamespaces(folder, console);
+  const started = kind === "uml"
+    ? startGuest(job, folder, console)
+    : startNamespaces(folder, console);
   const ended = await outcome(started, job);
   const resultFile = join(folder, "result");
   const result = existsSync(resultFile) ? Number(readFileSync(resultFile, "utf8")) : null;
@@ -114,7 +122,7 @@ function killGroup(pid: number): void {
   }
 }
 
-function startGuest(folder: string, console: string): Started {
+function startGuest(job: LabJob, folder: string, console: string): Started {
   if (/[\s"',]/.test(repository)) {
     throw new Error(
       `boot guest: a kernel's command line cannot have the path "${repository}"; ` +
@@ -125,6 +133,9 @@ function startGuest(folder: string, console: string): Started {
   const consoleFd = openSync(console, "w");
   const machine = Bun.spawn([
     ...PRIORITY,
+    "taskset",
+    "--cpu-list",
+    String(allowedProcessor(job.processor ?? 0)),
     "linux.uml",
     `mem=${GUEST_MEMORY_MB}M`,
     `umid=guest`,
@@ -143,11 +154,25 @@ function startGuest(folder: string, console: string): Started {
     "quiet",
   ], {
     stdio: ["ignore", consoleFd, consoleFd, "pipe"],
-    env: { ...process.env, TMPDIR: memoryFolder() },
+    env: {
+      ...process.env,
+      TMPDIR: memoryFolder(),
+      LD_PRELOAD: buildGuestClock(join(labFolder, "guest_clock.so")),
+    },
     detached: true,
   });
   closeSync(consoleFd);
   return { process: machine, output: Bun.file(machine.stdio[3] as number).stream() };
+}
+
+/** The number of one of the processors this process may use; they need not begin at 0 (proc(5), Cpus_allowed_list). */
+function allowedProcessor(index: number): number {
+  const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
+  const numbers = (list ?? "0").split(",").flatMap((range) => {
+    const [first = 0, last = first] = range.split("-").map(Number);
+    return Array.from({ length: last - first + 1 }, (_, offset) => first + offset);
+  });
+  return numbers[index % numbers.length] ?? 0;
 }
 
 /** modprobe wants DIR/lib/modules/VERSION; the guest's modules lie elsewhere. */

@@ -33,7 +33,7 @@ const webServers = new Map(nodes.map((node, index) => [node.name, servers[index]
 progress("n1: troop init; troop run    n2: troop join 192.168.6.4 --token …; troop run");
 await startCluster(nodes);
 progress(`n1: troop service add ${VIP}:80 --scheduler rr --check … --expect 'Test Page'`);
-await nodes[0]!.troop(...addService(VIP, "rr"));
+await nodes[0]!.program(...addService(VIP, "rr"));
 const { holder, others } = await awaitOneHolder(VIP, nodes);
 const other = others[0]!;
 for (const node of nodes) await awaitServersUp(node, VIP, { count: nodes.length });
@@ -85,7 +85,7 @@ const chapters: readonly Chapter[] = [
   },
   {
     event: `operator: troop vip move ${VIP} ${other.name}`,
-    act: () => holder.troop("vip", "move", VIP, other.name),
+    act: () => holder.program("vip", "move", VIP, other.name),
     watchMs: CALM_MS,
     failedMax: promised.nothing,
   },

@@ -1,13 +1,9 @@
 /**
- * Runs all lab tests: what looks at a kernel a few machines at a time (one per core, each has one CPU), each
- * takes the next file that nobody has taken; then the scenarios on one. Ends with one line of totals. Arguments choose files by part of their name;
+ * Runs all lab tests on a few machines at a time, one for each processor of this computer; each takes the next
+ * file that nobody has taken. Ends with one line of totals. Arguments choose files by part of their name;
  * `--totals FILE` writes `PASSED FAILED` into a file.
  *
  * A file without a complete report counts as a failed test, whatever the reason; so does a skipped test.
- *
- * Scenarios count requests lost in tens of milliseconds, and a guest that gets no processor for a second
- * loses them all by itself. So a scenario has this computer to itself, and what failed is run once more on a
- * fresh machine, for this computer may have been somebody else's; that run counts, and both are told.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
@@ -17,12 +13,10 @@ import { labFolder, repository, runInLab } from "./boot.ts";
 import { readReport } from "./junit.ts";
 import { takeTurn } from "./turn.ts";
 
-/** Machines at a time at most, for files that are not about time. */
+/** Machines at a time at most. */
 const MACHINES_MAX = 2;
 /** Each must be through by then, ms. */
 const LIMIT_MS = 60 * 60_000;
-/** Files that are run again at most: more failures than that have another reason. */
-const AGAIN_FILES_MAX = 6;
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 const { values, positionals: wanted } = parseArgs({
@@ -36,19 +30,7 @@ using _turn = await takeTurn(join(labFolder, "turn"));
 const reports = join(labFolder, "reports");
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
-const timed = files.filter((file) => file.startsWith(scenarioFolder));
-const untimed = files.filter((file) => !timed.includes(file));
-const problems = [
-  ...await runFiles(untimed, Math.min(MACHINES_MAX, availableParallelism())),
-  ...await runFiles(timed, 1),
-];
-const failures = files.filter((file) => outcomeOf(file).failed > 0);
-if (failures.length > 0 && failures.length <= AGAIN_FILES_MAX && files.length > 1) {
-  const names = failures.map((file) => basename(file)).join(", ");
-  process.stdout.write(`lab: failed, run again on a fresh machine: ${names}\n`);
-  for (const file of failures) forget(file);
-  problems.splice(0, problems.length, ...await runFiles(failures, 1));
-}
+const problems = await runFiles(files);
 const totals = { passed: 0, failed: 0 };
 for (const file of files) {
   const { passed, failed, complete } = outcomeOf(file);
@@ -91,9 +73,9 @@ function scenarioFiles(parts: readonly string[]): string[] {
   return chosen;
 }
 
-/** Runs the files on so many machines; returns what went wrong with the machines. */
-async function runFiles(chosen: readonly string[], machines: number): Promise<string[]> {
-  const count = Math.min(machines, chosen.length);
+/** Runs the files; returns what went wrong with the machines. */
+async function runFiles(chosen: readonly string[]): Promise<string[]> {
+  const count = Math.min(MACHINES_MAX, availableParallelism(), chosen.length);
   const numbers = Array.from({ length: count }, (_, index) => index + 1);
   const results = await Promise.all(numbers.map((number) => runMachine(number, chosen)));
   return results.filter((problem) => problem !== null);
@@ -106,6 +88,7 @@ async function runMachine(number: number, chosen: readonly string[]): Promise<st
   const names = chosen.map((file) => relative(repository, file));
   const { status, problem } = await runInLab({
     name: `guest-${number}`,
+    processor: number - 1,
     command: [join(import.meta.dir, "work.sh"), process.execPath, reports, ...names],
     limitMs: LIMIT_MS,
     output: print,
@@ -132,11 +115,4 @@ function outcomeOf(file: string): { passed: number; failed: number; complete: bo
   return report === null
     ? { passed: 0, failed: 1, complete: false }
     : { passed: report.passed, failed: report.failed, complete: true };
-}
-
-/** Takes back what a run of a file left, so that it can be taken again. */
-function forget(file: string): void {
-  for (const suffix of ["xml", "status", "taken", "part"]) {
-    rmSync(join(reports, `${basename(file)}.${suffix}`), { recursive: true, force: true });
-  }
 }

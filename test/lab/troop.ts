@@ -1,7 +1,5 @@
 /**
- * Drives the real program, `dist/troop`, on machines of the lab, as an operator would: by its command
- * line. Only the status is asked for directly at the agent's socket, because it is asked for often and
- * starting a program costs the guest's one CPU half a second.
+ * Drives the real program, `dist/troop`, on machines of the lab, as an operator would: by its command line.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,7 +9,8 @@ import type { Status, StatusNode, StatusVip } from "../../src/core/status.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
 import { type Host, networks } from "./host.ts";
 import type { Lab } from "./lab.ts";
-import type { LabProcess, Outcome } from "./process.ts";
+import { operate } from "./operator.ts";
+import type { LabProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
 
 const BINARY = resolve(import.meta.dir, "../../dist/troop");
@@ -41,26 +40,26 @@ export class TroopNode {
     return this.#agent;
   }
 
-  /** Runs `troop ARGUMENTS` here; throws when it refuses. */
+  /** What an operator types here, see {@link operate}; throws when it is refused. */
   troop(...words: string[]): Promise<string> {
-    return this.host.run(BINARY, "--home", this.home, ...words);
+    return operate(["--home", this.home, ...words]);
   }
 
-  /** Runs `troop ARGUMENTS` here, whatever its status. */
-  troopAnyway(...words: string[]): Promise<Outcome> {
-    return this.host.runAnyway(BINARY, "--home", this.home, ...words);
+  /** Runs the program itself on this machine; throws when it refuses. */
+  program(...words: string[]): Promise<string> {
+    return this.host.run(BINARY, "--home", this.home, ...words);
   }
 
   /** Makes this node a cluster of one. */
   async init(): Promise<void> {
-    await this.troop("init", "--cluster", CLUSTER, ...this.#identity());
+    await this.program("init", "--cluster", CLUSTER, ...this.#identity());
     this.#useEveryNetwork();
   }
 
   /** Makes this node a member of the cluster of another. */
   async join(other: TroopNode): Promise<void> {
     const token = await other.token();
-    await this.troop("join", other.host.address, "--token", token, ...this.#identity());
+    await this.program("join", other.host.address, "--token", token, ...this.#identity());
     this.#useEveryNetwork();
   }
 
