@@ -8,9 +8,9 @@ import { CLUSTER_PORT_DEFAULT, type Config, HTTP_DEFAULT } from "../core/config.
 import { callOf, type Home } from "../core/home.ts";
 import { describeLinks, type HostFacts } from "../core/host.ts";
 import { Refusal } from "../core/refusal.ts";
-import type { Finding } from "../ports.ts";
+import type { Finding, MarkBackend } from "../ports.ts";
 import type { ReadConfig } from "./config_file.ts";
-import { examineModules, type MarkBackend } from "./doctor_modules.ts";
+import { examineModules } from "./doctor_modules.ts";
 import { expectedSwitches, findSwitches, switchPath } from "./doctor_switches.ts";
 import { findModules } from "./kernel_modules.ts";
 

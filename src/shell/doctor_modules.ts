@@ -3,11 +3,8 @@
  * the usual scheduler are wanted by some services only, so that a machine without them lacks nothing yet.
  */
 import { schedulers } from "../core/service.ts";
-import type { Finding, MarkRules } from "../ports.ts";
+import type { Finding, MarkBackend } from "../ports.ts";
 import { findModules, type KernelModules } from "./kernel_modules.ts";
-
-/** The tool that marks packets, or why none can. */
-export type MarkBackend = Awaited<ReturnType<MarkRules["backend"]>>;
 
 /** The looks this needs; see DoctorTools. */
 export interface ModuleTools {

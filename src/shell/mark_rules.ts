@@ -7,7 +7,7 @@
  */
 import type { MarkRule } from "../core/mark_rules.ts";
 import { Refusal } from "../core/refusal.ts";
-import type { MarkRules } from "../ports.ts";
+import type { MarkBackend, MarkRules } from "../ports.ts";
 import {
   legacyTool,
   type MarkTool,
@@ -17,8 +17,6 @@ import {
   ToolError,
   type ToolProblem,
 } from "./mark_tools.ts";
-
-type MarkBackend = Awaited<ReturnType<MarkRules["backend"]>>;
 
 const ATTEMPTED = "mark packets for IPVS";
 

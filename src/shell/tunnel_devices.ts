@@ -91,11 +91,11 @@ interface Change {
 
 function createDevices({ links, now }: TunnelTools) {
   const changes = new Map<TunnelDevice, Change>();
-  const pause = createPause(now);
+  const hold = createRetryHold(now);
 
   /** The device, made by this call or by the module that comes with it. */
   function make(name: TunnelDevice): TunnelLink {
-    const created = pause.guard(name, () => links.create({ name, kind: kinds[name] }));
+    const created = hold.guard(name, () => links.create({ name, kind: kinds[name] }));
     const link = links.find(name);
     if (link === undefined) throw failure(name, { code: "ENODEV" });
     if (created) changeOf(name, link.index).created = true;
@@ -149,7 +149,7 @@ function createDevices({ links, now }: TunnelTools) {
 }
 
 /** Keeps from asking the kernel for a module it has just failed to load. */
-function createPause(now: () => number) {
+function createRetryHold(now: () => number) {
   const failed = new Map<TunnelDevice, { readonly error: Error; readonly untilMs: number }>();
   return {
     /** What `make` returns; throws the error of the last attempt while it is too soon for the next. */
