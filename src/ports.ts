@@ -197,11 +197,11 @@ export interface DocumentStore {
 }
 
 /** One thing to probe. Equal keys are one probe, however many services use it. */
-export interface ProbeTarget {
+export interface ProbeTarget<Kind extends Check = Check> {
   readonly key: string;
   readonly address: Ip;
   readonly port: number;
-  readonly check: Check;
+  readonly check: Kind;
 }
 
 /** The outcome of one probe. */

@@ -52,8 +52,9 @@ function readPage(attempted: string, { check: text, expect }: CheckOptions): Che
   const check = parseCheck(text, typeof expect === "string" ? { expect } : {});
   // parseCheck's words hold problem and, behind a colon or not, the accepted forms.
   if (typeof check === "string") throw usage(attempted, check, "see `troop service add --help`");
-  const { kind, port, path, host } = check;
-  return { kind, port, path, host, expect: check.expect };
+  const { kind, port } = check;
+  if (check.kind !== "http" && check.kind !== "https") return { kind, port };
+  return { kind, port, path: check.path, host: check.host, expect: check.expect };
 }
 
 function refuseExpect(

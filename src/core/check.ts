@@ -4,68 +4,15 @@
  * The text form is a URL whose host may be left out, because the host is whichever real server is
  * being probed: `http://:80/index.html`, `https://www.example.org/`, `tcp://:3306`, `none`.
  */
-import { z } from "zod";
-import { PORT_MAX } from "./address.ts";
+import { type Check, CHECK_INTERVAL_MS_MIN, checkIssue, checkSchema } from "./check/schema.ts";
 import { compilePattern } from "./regex.ts";
 
-/** Shortest accepted interval, ms: below it a probe costs more than the fault it finds. */
-export const CHECK_INTERVAL_MS_MIN = 100;
-/** Longest accepted interval, ms (one hour): longer is a mistyped unit. */
-export const CHECK_INTERVAL_MS_MAX = 3_600_000;
-/** Longest accepted expected-text expression, in characters. */
-export const EXPECT_LENGTH_MAX = 1_000;
-/** Longest accepted path and host of a check, in characters. */
-const TEXT_LENGTH_MAX = 2_000;
-
-/** Control characters would let a path or host split the request (RFC 9112, 11.1). */
-const requestText = z.string().max(TEXT_LENGTH_MAX).regex(
-  /^[^\s\p{Cc}]*$/u,
-  "has a space or control character",
-);
-
-/** A health check. Times are in milliseconds; `timeoutMs` covers the whole exchange, body included. */
-export const checkSchema = z.strictObject({
-  /** What is asked: an HTTP(S) page, a TCP connection, or nothing (always up). */
-  kind: z.enum(["http", "https", "tcp", "none"]),
-  /** Port to probe; null means the service's own port. */
-  port: z.int().min(1).max(PORT_MAX).nullable(),
-  /** Request target, http(s) only. */
-  path: requestText.default("/"),
-  /** Host header and TLS server name; null means the address probed. */
-  host: requestText.nullable().default(null),
-  /** Expression the body must contain (RE2 syntax, see {@link compilePattern}), http(s) only; null means any 2xx is enough. */
-  expect: z.string().max(EXPECT_LENGTH_MAX).nullable().default(null),
-  /** Time between the starts of two probes of one target. */
-  intervalMs: z.int().min(CHECK_INTERVAL_MS_MIN).max(CHECK_INTERVAL_MS_MAX).default(1_000),
-  /** Time after which a probe has failed. */
-  timeoutMs: z.int().min(CHECK_INTERVAL_MS_MIN).max(CHECK_INTERVAL_MS_MAX).default(1_000),
-  /** Successes in a row before a server that was down counts as up. */
-  rise: z.int().min(1).max(100).default(1),
-  /** Failures in a row before a server that was up counts as down. */
-  fall: z.int().min(1).max(100).default(2),
-});
-
-/** See {@link checkSchema}. */
-export type Check = z.infer<typeof checkSchema>;
-
-const { shape } = checkSchema;
-/** Some parts of a check, without defaults: what is not named stays as it is. */
-export const checkChangeSchema = z.strictObject({
-  kind: shape.kind,
-  port: shape.port,
-  path: shape.path.unwrap(),
-  host: shape.host.unwrap(),
-  expect: shape.expect.unwrap(),
-  intervalMs: shape.intervalMs.unwrap(),
-  timeoutMs: shape.timeoutMs.unwrap(),
-  rise: shape.rise.unwrap(),
-  fall: shape.fall.unwrap(),
-}).partial();
+export * from "./check/schema.ts";
 
 /** A check that asks for a TCP connection on the service's own port: the default of a TCP service. */
-export const TCP_CHECK: Check = checkSchema.parse({ kind: "tcp", port: null });
+export const TCP_CHECK: Check = checkSchema.parse({ kind: "tcp" });
 /** A check that asks nothing: the default of a UDP service, where silence proves nothing. */
-export const NO_CHECK: Check = checkSchema.parse({ kind: "none", port: null });
+export const NO_CHECK: Check = checkSchema.parse({ kind: "none" });
 
 /** Options that stand beside the URL on the command line. */
 export interface CheckOptions {
@@ -92,15 +39,15 @@ export function parseCheck(text: string, options: CheckOptions = {}): Check | st
   const parsed = checkSchema.safeParse({
     kind,
     port: port === undefined ? null : Number(port),
-    path: path ?? "/",
-    host: host || null,
-    expect: options.expect ?? null,
+    ...(kind === "tcp"
+      ? {}
+      : { path: path ?? "/", host: host || null, expect: options.expect ?? null }),
     ...(options.intervalMs === undefined ? {} : {
       intervalMs: options.intervalMs,
       timeoutMs: Math.max(CHECK_INTERVAL_MS_MIN, options.intervalMs),
     }),
   });
-  return parsed.success ? parsed.data : `"${text}": ${firstIssue(parsed.error)}`;
+  return parsed.success ? parsed.data : `"${text}": ${checkIssue(parsed.error)}`;
 }
 
 /** Why the expression cannot be used, in words; undefined when it can. */
@@ -109,14 +56,10 @@ export function regexProblem(source: string): string | undefined {
   return typeof pattern === "string" ? pattern : undefined;
 }
 
-function firstIssue(error: z.ZodError): string {
-  const issue = error.issues[0];
-  return issue === undefined ? "not valid" : `${issue.path.join(".")} ${issue.message}`;
-}
-
 /** Writes a check as {@link parseCheck} reads it, without its times. */
 export function formatCheck(check: Check): string {
   if (check.kind === "none") return "none";
   const port = check.port === null ? "" : `:${check.port}`;
-  return `${check.kind}://${check.host ?? ""}${port}${check.kind === "tcp" ? "" : check.path}`;
+  const page = check.kind === "http" || check.kind === "https";
+  return `${check.kind}://${(page ? check.host : null) ?? ""}${port}${page ? check.path : ""}`;
 }

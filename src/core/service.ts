@@ -233,9 +233,6 @@ function markProblem(service: Service): string | null {
 
 function checkProblem(service: Service): string | null {
   const { check } = service;
-  if (check.expect !== null && check.kind !== "http" && check.kind !== "https") {
-    return "only a page (http, https) can be expected to have a text";
-  }
   if (check.kind === "none" || check.port !== null || memberPort(service) > 0) return null;
   return "the check must name a port (tcp://:80), for the service has none of its own";
 }

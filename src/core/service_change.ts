@@ -1,6 +1,7 @@
 /**
  * A change of a service in place: what is named changes, what depends on it follows, all else stays.
  */
+import { changeCheck } from "./check.ts";
 import { IPIP } from "./forwarding.ts";
 import type { Persistence } from "./scheduling.ts";
 import { type Service, type ServiceChange, serviceProblem } from "./service.ts";
@@ -17,9 +18,11 @@ export function changeService(service: Service, change: ServiceChange): Service 
   }
   const persistence = changePersistence(service, change);
   if (typeof persistence === "string") return persistence;
+  const checked = changeCheck(service.check, check ?? {});
+  if (typeof checked === "string") return `the check: ${checked}`;
   const dependent = {
     persistence,
-    check: { ...service.check, ...named(check ?? {}) },
+    check: checked,
     tunnel: forwarding === "tunnel" ? change.tunnel ?? service.tunnel ?? IPIP : null,
     // Flags are those of a scheduler: another one has others.
     flags: change.flags ??

@@ -2,12 +2,8 @@
  * Decides when each target is probed. Every target has its own rhythm, from start to start; a target that
  * hangs holds nobody up but itself.
  */
-import type { SecureContext } from "node:tls";
-import { compilePattern, type Pattern } from "../core/regex.ts";
-import type { Clock, ProbeListener, Prober, ProbeResult, ProbeTarget } from "../ports.ts";
-import type { ProbeContext } from "./probe_attempt.ts";
-import { probeHttp, trustStore } from "./probe_http.ts";
-import { probeTcp } from "./probe_tcp.ts";
+import type { Clock, ProbeListener, Prober, ProbeTarget } from "../ports.ts";
+import { createProbe, type Probe } from "./probe/probes.ts";
 
 /**
  * Probes under way at once. Each holds a descriptor, and the common hard limit is 4,096 or more. It is this
@@ -17,9 +13,6 @@ import { probeTcp } from "./probe_tcp.ts";
 export const PROBES_AT_ONCE_MAX = 1_024;
 /** Distance between the first probes of targets that come together, ms: 1,000 of them spread over a second. */
 const SPREAD_MS = 1;
-
-/** Makes one probe: resolves with its result, or null when it says nothing about the target. Never rejects. */
-export type Probe = (target: ProbeTarget, context: ProbeContext) => Promise<ProbeResult | null>;
 
 /** Timers, so that tests can run in virtual time. */
 export interface Timers {
@@ -162,40 +155,3 @@ const REAL_TIMERS: Timers = {
     return () => clearTimeout(timer);
   },
 };
-
-/** Real probes of every kind. `authorities` are certificates (PEM) that https trusts besides the system's. */
-export function createProbe(authorities: readonly string[] = []): Probe {
-  const patternOf = patternCache();
-  let store: SecureContext | undefined;
-  const trust = (): SecureContext => store ??= trustStore(authorities);
-  return (target, context) => {
-    switch (target.check.kind) {
-      case "none":
-        return Promise.resolve({ ok: true, reason: "not checked, as configured", tookMs: 0 });
-      case "tcp":
-        return probeTcp(target, context);
-      case "http":
-      case "https":
-        return probeHttp(target, { ...context, trust, pattern: patternOf(target.check.expect) });
-    }
-  };
-}
-
-/** Expressions kept compiled: one is a few hundred kB at worst, and few differ in one cluster. */
-const PATTERNS_KEPT_MAX = 64;
-
-function patternCache(): (expect: string | null) => Pattern | string | null {
-  const kept = new Map<string, Pattern | string>();
-  return (expect) => {
-    if (expect === null) return null;
-    const pattern = kept.get(expect) ?? compilePattern(expect);
-    // Moved to the end, so that the first is always the one unused for longest.
-    kept.delete(expect);
-    kept.set(expect, pattern);
-    for (const oldest of kept.keys()) {
-      if (kept.size <= PATTERNS_KEPT_MAX) break;
-      kept.delete(oldest);
-    }
-    return pattern;
-  };
-}

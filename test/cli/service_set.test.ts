@@ -1,5 +1,6 @@
 /** `troop service set`: what is named changes, all else stays. */
 import { beforeEach, describe, expect, test } from "bun:test";
+import { checkSchema } from "../../src/core/check.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 let world: FakeWorld;
@@ -58,7 +59,7 @@ describe("troop service set", () => {
   ])("changes of the check with %j nothing else", async (options, expected) => {
     const { check } = only();
     expect((await world.call("service", "set", NAME, ...options)).code).toBe(0);
-    expect(only().check).toEqual({ ...check, ...expected });
+    expect(only().check).toEqual(checkSchema.parse({ ...check, ...expected }));
   });
 
   test("takes everything back", async () => {
@@ -91,7 +92,7 @@ describe("troop service set", () => {
       .toMatchObject({ code: 2 });
     await world.call("service", "set", NAME, "--check", "tcp://");
     expect((await world.call("service", "set", NAME, "--expect", "x")).err).toBe(
-      `troop: change service ${NAME}: only a page (http, https) can be expected to have a text; correct it\n`,
+      `troop: change service ${NAME}: the check: this kind of check has no expect; correct it\n`,
     );
     await world.call("service", "set", NAME, "--no-persistent");
     expect((await world.call("service", "set", NAME, "--netmask", "24")).err).toBe(

@@ -14,13 +14,18 @@ import {
   TCP_CHECK,
 } from "../../src/core/check.ts";
 
+/** What every check has beside its kind and port. */
 const DEFAULTS = {
-  host: null,
-  expect: null,
   intervalMs: 1_000,
+  fastMs: null,
+  jitter: 0,
   timeoutMs: 1_000,
   rise: 1,
   fall: 2,
+  initial: "down",
+  at: "server",
+  source: null,
+  device: null,
 };
 
 describe("parseCheck", () => {
@@ -53,13 +58,13 @@ describe("parseCheck", () => {
       intervalMs: 200,
       timeoutMs: 200,
     }],
-    ["tcp://:3306", {}, { kind: "tcp", port: 3306, path: "/" }],
-    ["tcp://", {}, { kind: "tcp", port: null, path: "/" }],
-    ["tcp://:3306/", {}, { kind: "tcp", port: 3306, path: "/" }],
-    ["none", {}, { kind: "none", port: null, path: "/" }],
+    ["tcp://:3306", {}, { kind: "tcp", port: 3306 }],
+    ["tcp://", {}, { kind: "tcp", port: null }],
+    ["tcp://:3306/", {}, { kind: "tcp", port: 3306 }],
+    ["none", {}, { kind: "none", port: null }],
   ];
   test.each(right)("reads %j with %j", (text, options, check) => {
-    expect(parseCheck(text, options)).toEqual({ ...DEFAULTS, ...check } as Check);
+    expect(parseCheck(text, options)).toEqual(checkSchema.parse(check));
   });
 
   const notACheck = [
@@ -85,15 +90,15 @@ describe("parseCheck", () => {
     ["tcp://:80/path", {}, /^"tcp:\/\/:80\/path": a tcp check has no path$/],
     ["tcp://:80", { expect: "x" }, /^"tcp:\/\/:80": a tcp check expects no text$/],
     ["http://:80/", { expect: "(" }, /"\("/],
-    ["http://:0/", {}, /^"http:\/\/:0\/": port /],
-    ["http://:65536/", {}, /^"http:\/\/:65536\/": port /],
+    ["http://:0/", {}, /^"http:\/\/:0\/": port: /],
+    ["http://:65536/", {}, /^"http:\/\/:65536\/": port: /],
     ["http://:80/", { intervalMs: CHECK_INTERVAL_MS_MIN - 1 }, /intervalMs/],
     ["http://:80/", { intervalMs: CHECK_INTERVAL_MS_MAX + 1 }, /intervalMs/],
     [`http://:80/${"x".repeat(2_001)}`, {}, /path/],
     ["http://:80/", { expect: "x".repeat(EXPECT_LENGTH_MAX + 1) }, /expect|long/],
     // A control character would let the path split the request.
-    ["http://:80/a\u0001", {}, /path has a space or control character/],
-    ["http://a\r:80/", {}, /host has a space or control character/],
+    ["http://:80/a\u0001", {}, /path: has a space or control character/],
+    ["http://a\r:80/", {}, /host: has a space or control character/],
   ];
   test.each(refused)("refuses %j with %j in words", (text, options, words) => {
     const problem = parseCheck(text, options);
@@ -143,7 +148,7 @@ describe("formatCheck", () => {
       host: fc.option(word),
       path: fc.stringMatching(/^\/[a-z0-9/?=&.]{0,20}$/),
     });
-    const tcp = fc.record({ kind: fc.constant("tcp" as const), port, host: fc.option(word) });
+    const tcp = fc.record({ kind: fc.constant("tcp" as const), port });
     const check = fc.oneof(web, tcp, fc.constant({ kind: "none" as const, port: null }))
       .map((fields) => checkSchema.parse(fields));
     fc.assert(fc.property(check, (check) => {
@@ -154,8 +159,8 @@ describe("formatCheck", () => {
 
 describe("checkSchema", () => {
   test("fills in what is left out", () => {
-    expect(TCP_CHECK).toEqual({ ...DEFAULTS, kind: "tcp", port: null, path: "/" });
-    expect(NO_CHECK).toEqual({ ...DEFAULTS, kind: "none", port: null, path: "/" });
+    expect(TCP_CHECK).toEqual({ ...DEFAULTS, kind: "tcp", port: null } as Check);
+    expect(NO_CHECK).toEqual({ ...DEFAULTS, kind: "none", port: null } as Check);
   });
 
   test("refuses fields it does not know: a misspelt one must not be ignored", () => {

@@ -191,11 +191,6 @@ describe("serviceProblem", () => {
       "the VIPs of an IPv4 mark must be IPv4 addresses",
     ],
     ["a mark with a VIP twice", { ...mark, vips: [VIP, VIP] }, "a VIP is named twice"],
-    [
-      "a text expected of a connection",
-      { ...tcp, check: { ...TCP_CHECK, expect: "ok" } },
-      "only a page (http, https) can be expected to have a text",
-    ],
     ["a check without a port for a mark", { ...mark, check: TCP_CHECK }, ownPort],
     ["a check without a port for every port", { ...any, check: TCP_CHECK }, ownPort],
     ["no check for a mark", { ...mark, check: NO_CHECK }, null],

@@ -65,8 +65,8 @@ describe("changeService", () => {
     [
       "a part of the check",
       service(),
-      { check: { path: "/ok" } },
-      service({ check: { ...service().check, path: "/ok" } }),
+      { check: { intervalMs: 250 } },
+      service({ check: { ...service().check, intervalMs: 250 } }),
     ],
     ["thresholds", service(), { upper: 9, lower: 3 }, service({ upper: 9, lower: 3 })],
     ["members", service(), { members: false }, service({ members: false })],

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
-import { createProber, type Probe, type Timers } from "../../src/shell/prober.ts";
-import { answer, countDescriptors, serve, targetAt } from "./scripted_server.ts";
+import type { Probe } from "../../src/shell/probe/probes.ts";
+import { createProber, type Timers } from "../../src/shell/prober.ts";
+import { answer, countDescriptors, serve, targetAt } from "./probe/scripted_server.ts";
 
 const good: ProbeResult = { ok: true, reason: "200 in 1 ms", tookMs: 1 };
 

@@ -1,22 +1,21 @@
 /** One HTTP probe of a scripted server, as tests of the HTTP probe make it. */
-import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
-import { compilePattern } from "../../src/core/regex.ts";
-import { probeHttp, trustStore } from "../../src/shell/probe_http.ts";
+import type { CheckOf } from "../../../src/core/check.ts";
+import type { ProbeResult, ProbeTarget } from "../../../src/ports.ts";
+import { probeHttp, trustStore } from "../../../src/shell/probe/http.ts";
+import { createPatterns } from "../../../src/shell/probe/patterns.ts";
 
 const clock = { now: () => performance.now(), wallMs: () => Date.now() };
 
 /** Probes once; `authority` is a further certificate to trust, PEM. */
 export async function probeOnce(
-  target: ProbeTarget,
+  target: ProbeTarget<CheckOf<"http" | "https">>,
   { signal = new AbortController().signal, authority }: {
     signal?: AbortSignal;
     authority?: string;
   } = {},
 ): Promise<ProbeResult | null> {
-  const { expect: text } = target.check;
-  const pattern = text === null ? null : compilePattern(text);
-  const trust = () => trustStore(authority === undefined ? [] : [authority]);
-  return await probeHttp(target, { clock, signal, pattern, trust });
+  const secureContext = () => trustStore(authority === undefined ? [] : [authority]);
+  return await probeHttp(target, { clock, signal, pattern: createPatterns(), secureContext });
 }
 
 /** A whole reply with its length. */

@@ -3,8 +3,8 @@
  * that daemons that greet their clients do not log a reset for every check.
  */
 import { connect, type Socket } from "node:net";
-import type { ProbeResult, ProbeTarget } from "../ports.ts";
-import { failConnection, type ProbeContext, runAttempt } from "./probe_attempt.ts";
+import type { ProbeResult, ProbeTarget } from "../../ports.ts";
+import { failConnection, type ProbeContext, runAttempt } from "./attempt.ts";
 
 /** How long a server may take to close its side after we closed ours, ms: it bounds descriptors, not verdicts. */
 const CLOSE_MS_MAX = 500;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { probeTcp } from "../../src/shell/probe_tcp.ts";
-import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
+import { probeTcp } from "../../../src/shell/probe/tcp.ts";
+import type { ProbeResult, ProbeTarget } from "../../../src/ports.ts";
 import { closedPort, countDescriptors, type Script, serve, targetAt } from "./scripted_server.ts";
 
 const clock = { now: () => performance.now(), wallMs: () => Date.now() };
@@ -21,7 +21,7 @@ describe("probeTcp is content with a server that accepts and then", () => {
   ];
   test.each(scripts)("%s", async (_what, script) => {
     using server = await serve(script);
-    const result = await probe(targetAt(server.port, {}));
+    const result = await probe(targetAt(server.port, { kind: "tcp" }));
     expect(result).toMatchObject({
       ok: true,
       reason: expect.stringMatching(/^connected in \d+ ms$/),
@@ -30,7 +30,7 @@ describe("probeTcp is content with a server that accepts and then", () => {
 });
 
 test("probeTcp reports a refused connection", async () => {
-  const result = await probe(targetAt(await closedPort(), {}));
+  const result = await probe(targetAt(await closedPort(), { kind: "tcp" }));
   expect(result).toMatchObject({ ok: false, reason: "connection refused" });
 });
 
@@ -45,7 +45,7 @@ test("probeTcp closes in order: a server that greets late reads an end, not a re
     });
     socket.on("close", () => closed = true);
   }, { halfOpen: true });
-  await probe(targetAt(server.port, {}));
+  await probe(targetAt(server.port, { kind: "tcp" }));
   while (!closed) await Bun.sleep(1);
   expect(seen).toEqual(["end"]);
 });
@@ -53,7 +53,7 @@ test("probeTcp closes in order: a server that greets late reads an end, not a re
 test("probeTcp leaves no connection behind, even with a server that never closes", async () => {
   using server = await serve(() => {}, { halfOpen: true });
   const before = countDescriptors();
-  await Promise.all(Array.from({ length: 20 }, () => probe(targetAt(server.port, {}))));
+  await Promise.all(Array.from({ length: 20 }, () => probe(targetAt(server.port, { kind: "tcp" }))));
   // The server's ends stay open; the probe's must go all the same.
   while (server.open.size < 20 || countDescriptors() > before + 20) await Bun.sleep(10);
 });
@@ -62,6 +62,6 @@ test("probeTcp aborted says nothing and hangs up", async () => {
   using server = await serve(() => {});
   const controller = new AbortController();
   controller.abort();
-  expect(await probe(targetAt(server.port, {}), controller.signal)).toBeNull();
+  expect(await probe(targetAt(server.port, { kind: "tcp" }), controller.signal)).toBeNull();
   expect(server.open.size).toBe(0);
 });

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
-import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
-import { HEADER_BYTES_MAX, REPLY_BYTES_MAX } from "../../src/shell/probe_http.ts";
+import type { CheckOf } from "../../../src/core/check.ts";
+import type { ProbeResult } from "../../../src/ports.ts";
+import { HEADER_BYTES_MAX, REPLY_BYTES_MAX } from "../../../src/shell/probe/http.ts";
 import { probeOnce, reply } from "./http_probe.ts";
 import {
   answer,
@@ -261,7 +262,7 @@ describe("probeHttp judges", () => {
 describe("probeHttp asks", () => {
   const asked: [
     what: string,
-    check: Partial<ProbeTarget["check"]>,
+    check: Partial<Omit<CheckOf<"http">, "kind">>,
     line: (port: number) => string,
   ][] = [
     ["for the path", { path: "/status?x=1" }, () => "GET /status?x=1 HTTP/1.1\r\n"],
@@ -319,9 +320,9 @@ async function probeApart(
     descriptors?: number;
   },
 ): Promise<ProbeResult | null> {
-  const folder = `${import.meta.dir}/../../src/shell`;
+  const folder = `${import.meta.dir}/../../../src/shell`;
   const script = `
-    import { createProbe } from "${folder}/prober.ts";
+    import { createProbe } from "${folder}/probe/probes.ts";
     const target = ${JSON.stringify(targetAt(port, { kind: "http", timeoutMs: 5_000 }))};
     const clock = { now: () => performance.now(), wallMs: () => Date.now() };
     const { signal } = new AbortController();

@@ -6,8 +6,8 @@ import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
-import { TCP_CHECK } from "../../src/core/check.ts";
-import type { ProbeTarget } from "../../src/ports.ts";
+import { type CheckKind, type CheckOf, checkSchema } from "../../../src/core/check.ts";
+import type { ProbeTarget } from "../../../src/ports.ts";
 
 /** What the server does with one connection. */
 export type Script = (socket: Socket) => void;
@@ -94,12 +94,15 @@ export function countDescriptors(): number {
   return readdirSync("/proc/self/fd").length;
 }
 
-/** A target on this machine; fields of its check may be given. */
-export function targetAt(port: number, check: Partial<ProbeTarget["check"]>): ProbeTarget {
+/** A target on this machine; options of its check may be given. */
+export function targetAt<Kind extends CheckKind>(
+  port: number,
+  check: { readonly kind: Kind } & { [Option in keyof CheckOf<Kind>]?: CheckOf<Kind>[Option] },
+): ProbeTarget<CheckOf<Kind>> {
   return {
     key: `127.0.0.1:${port}`,
     address: "127.0.0.1",
     port,
-    check: { ...TCP_CHECK, timeoutMs: 300, ...check },
+    check: checkSchema.parse({ timeoutMs: 300, ...check }) as CheckOf<Kind>,
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { failConnection, quote, runAttempt } from "../../src/shell/probe_attempt.ts";
-import type { ProbeResult } from "../../src/ports.ts";
+import { failConnection, quote, runAttempt } from "../../../src/shell/probe/attempt.ts";
+import type { ProbeResult } from "../../../src/ports.ts";
 
 /** Fails an attempt with an error of node:net, so long after its start. */
 function failAfter(tookMs: number, code: string, message = ""): Promise<ProbeResult | null> {

@@ -15,16 +15,12 @@ import {
   type SecureContext,
 } from "node:tls";
 import { isIP } from "node:net";
-import { ipFamily } from "../core/address.ts";
-import type { Pattern } from "../core/regex.ts";
-import type { ProbeResult, ProbeTarget } from "../ports.ts";
-import {
-  type Attempt,
-  failConnection,
-  type ProbeContext,
-  quote,
-  runAttempt,
-} from "./probe_attempt.ts";
+import { ipFamily } from "../../core/address.ts";
+import type { CheckOf } from "../../core/check.ts";
+import type { Pattern } from "../../core/regex.ts";
+import type { ProbeResult, ProbeTarget } from "../../ports.ts";
+import { type Attempt, failConnection, quote, runAttempt } from "./attempt.ts";
+import type { ProbeOf } from "./probe.ts";
 
 /** Bytes of a body that are read; a server that sent so much is well, and the rest costs time and memory. */
 export const REPLY_BYTES_MAX = 1_048_576;
@@ -34,13 +30,8 @@ export const HEADER_BYTES_MAX = 16_384;
 const USER_AGENT = "troop (health check)";
 const DEFAULT_PORT = { http: 80, https: 443 } as const;
 
-/** What an HTTP probe needs besides its target. */
-export interface HttpContext extends ProbeContext {
-  /** The compiled `expect` of the check; a text says why it cannot be compiled; null expects nothing. */
-  readonly pattern: Pattern | string | null;
-  /** Trusted authorities, from {@link trustStore}; asked for only by https. */
-  readonly trust: () => SecureContext;
-}
+type PageTarget = ProbeTarget<CheckOf<"http" | "https">>;
+type Context = Parameters<ProbeOf<"http" | "https">>[1];
 
 /**
  * The authorities an https probe trusts: those of the operating system, where a private one is installed too;
@@ -60,11 +51,11 @@ export function trustStore(extra: readonly string[] = []): SecureContext {
  * without a host it must name the address probed. No redirect is followed: a 3xx is not a 2xx.
  */
 export function probeHttp(
-  target: ProbeTarget,
-  context: HttpContext,
+  target: PageTarget,
+  context: Context,
 ): Promise<ProbeResult | null> {
   return runAttempt(target.check.timeoutMs, context, (attempt) => {
-    const { pattern } = context;
+    const pattern = context.pattern(target.check.expect);
     if (typeof pattern === "string") {
       attempt.fail(pattern);
       return () => {};
@@ -90,7 +81,7 @@ export function probeHttp(
 /** node:https hands its options on to tls.connect, where a ready-made context saves parsing 150 certificates. */
 type SecureOptions = https.RequestOptions & { readonly secureContext: SecureContext };
 
-function open(target: ProbeTarget, { trust }: HttpContext): http.ClientRequest {
+function open(target: PageTarget, { secureContext }: Context): http.ClientRequest {
   const { address, port, check } = target;
   const options: http.RequestOptions = {
     host: address,
@@ -115,15 +106,15 @@ function open(target: ProbeTarget, { trust }: HttpContext): http.ClientRequest {
     // Always given, because the default would be the Host header. Addresses are no server names (RFC 6066, 3).
     servername: isIP(name) === 0 ? name : "",
     checkServerIdentity: (_server, certificate) => checkServerIdentity(name, certificate),
-    secureContext: trust(),
+    secureContext: secureContext(check),
   };
   return https.request(secure);
 }
 
 /** RFC 9110, 7.2: the port is left out when it is the scheme's own. */
-function hostHeader({ address, port, check }: ProbeTarget): string {
+function hostHeader({ address, port, check }: PageTarget): string {
   const host = check.host ?? (ipFamily(address) === 6 ? `[${address}]` : address);
-  return port === DEFAULT_PORT[check.kind as "http" | "https"] ? host : `${host}:${port}`;
+  return port === DEFAULT_PORT[check.kind] ? host : `${host}:${port}`;
 }
 
 function readReply(attempt: Attempt, reply: http.IncomingMessage, pattern: Pattern | null): void {
@@ -180,7 +171,7 @@ function missingText(
 }
 
 /** Errors of the HTTP parser (HPE_*, llhttp) and of TLS; what is neither concerns the connection. */
-function failRequest(attempt: Attempt, error: NodeJS.ErrnoException, target: ProbeTarget): void {
+function failRequest(attempt: Attempt, error: NodeJS.ErrnoException, target: PageTarget): void {
   const code = error.code ?? "";
   if (code === "HPE_HEADER_OVERFLOW") {
     return attempt.fail(`headers longer than ${HEADER_BYTES_MAX} bytes`);
@@ -194,7 +185,7 @@ function failRequest(attempt: Attempt, error: NodeJS.ErrnoException, target: Pro
 }
 
 /** Codes of X509_verify_cert_error (OpenSSL's x509_vfy.h, without the prefix) and of node:tls. */
-function tlsProblem(code: string, { address, check }: ProbeTarget): string | undefined {
+function tlsProblem(code: string, { address, check }: PageTarget): string | undefined {
   if (check.kind !== "https") return undefined;
   switch (code) {
     case "ERR_TLS_CERT_ALTNAME_INVALID":

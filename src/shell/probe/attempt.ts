@@ -3,7 +3,7 @@
  * events report it, and reasons in words.
  */
 import { closeSync, openSync } from "node:fs";
-import type { Clock, ProbeResult } from "../ports.ts";
+import type { Clock, ProbeResult } from "../../ports.ts";
 
 /**
  * How late a deadline may fire before it says more about this process than about the server, ms. A process

@@ -1,0 +1,37 @@
+/**
+ * The probe of every kind of check.
+ */
+import type { SecureContext } from "node:tls";
+import type { CheckKind } from "../../core/check.ts";
+import type { ProbeResult, ProbeTarget } from "../../ports.ts";
+import type { ProbeContext } from "./attempt.ts";
+import { probeHttp, trustStore } from "./http.ts";
+import { createPatterns } from "./patterns.ts";
+import type { ProbeOf, ProbeTools } from "./probe.ts";
+import { probeTcp } from "./tcp.ts";
+
+/** Makes one probe: resolves with its result, or null when it says nothing about the target. Never rejects. */
+export type Probe = (target: ProbeTarget, context: ProbeContext) => Promise<ProbeResult | null>;
+
+const probes: { readonly [Kind in CheckKind]?: ProbeOf<Kind> } = {
+  none: () => Promise.resolve({ ok: true, reason: "not checked, as configured", tookMs: 0 }),
+  tcp: probeTcp,
+  http: probeHttp,
+  https: probeHttp,
+};
+
+/** Real probes of every kind. `authorities` are certificates (PEM) that are trusted besides the system's. */
+export function createProbe(authorities: readonly string[] = []): Probe {
+  let store: SecureContext | undefined;
+  const tools: ProbeTools = {
+    pattern: createPatterns(),
+    secureContext: () => store ??= trustStore(authorities),
+  };
+  return (target, context) => {
+    // The table gives each kind its own probe, which the type of a lookup cannot say.
+    const probe = probes[target.check.kind] as ProbeOf<CheckKind> | undefined;
+    if (probe !== undefined) return probe(target, { ...context, ...tools });
+    const reason = `this version cannot check ${target.check.kind}`;
+    return Promise.resolve({ ok: false, reason, tookMs: 0 });
+  };
+}
