@@ -34,7 +34,7 @@ export interface LabJob {
   /** Names the run's folder below {@link labFolder}; two runs at a time need two names. */
   readonly name: string;
   readonly command: readonly string[];
-  /** Which of this machine's processors a guest has, counted from 0; default 0. Two at a time need two. */
+  /** Two guests at a time get different processors by different numbers here; default 0. */
   readonly processor?: number;
   /** The run is ended, and has failed, after this time, ms. */
   readonly limitMs: number;
@@ -165,14 +165,17 @@ function startGuest(job: LabJob, folder: string, console: string): Started {
   return { process: machine, output: Bun.file(machine.stdio[3] as number).stream() };
 }
 
-/** The number of one of the processors this process may use; they need not begin at 0 (proc(5), Cpus_allowed_list). */
+/**
+ * The number of one of the processors this process may use; they need not begin at 0 (proc(5), Cpus_allowed_list). Who
+ * runs the lab in two copies of the repository gets different ones, more often than not.
+ */
 function allowedProcessor(index: number): number {
   const list = /^Cpus_allowed_list:\s*(\S+)$/m.exec(readFileSync("/proc/self/status", "utf8"))?.[1];
   const numbers = (list ?? "0").split(",").flatMap((range) => {
     const [first = 0, last = first] = range.split("-").map(Number);
     return Array.from({ length: last - first + 1 }, (_, offset) => first + offset);
   });
-  return numbers[index % numbers.length] ?? 0;
+  return numbers[(process.pid + index) % numbers.length] ?? 0;
 }
 
 /** modprobe wants DIR/lib/modules/VERSION; the guest's modules lie elsewhere. */
