@@ -101,7 +101,7 @@ const page = {
   host: requestText.nullable().default(null),
   method: z.enum(["GET", "HEAD", "OPTIONS", "POST"]).default("GET"),
   headers: z.array(header).max(ITEMS_MAX).default([]),
-  /** Sent as the body of a POST. */
+  /** Sent as the body of a POST: escaped, see escapes.ts. */
   body: anyText.nullable().default(null),
   /** Statuses that are right, both ends included. */
   status: z.array(statusRange).min(1).max(ITEMS_MAX).default([[200, 299]]),
@@ -111,8 +111,12 @@ const page = {
   version: z.enum(["1.1", "2"]).default("1.1"),
 };
 
+/** Bytes as typed: escapes and all, see escapedBytes in escapes.ts. */
+const escaped = z.string().max(TEXT_LENGTH_MAX);
+
+/** Literal texts are escaped ones; an expression is in RE2 syntax, which has escapes of its own. */
 const step = z.union([
-  z.strictObject({ send: anyText.min(1) }),
+  z.strictObject({ send: escaped.min(1) }),
   z.strictObject({ expect: anyText.min(1).max(EXPECT_LENGTH_MAX), regex: z.boolean() }),
 ]);
 
@@ -133,7 +137,7 @@ const chat = z.strictObject({
 const udp = z.strictObject({
   kind: z.literal("udp"),
   ...common,
-  send: anyText.default(""),
+  send: escaped.default(""),
   expect,
 });
 const dns = z.strictObject({
@@ -223,7 +227,7 @@ const external = z.strictObject({
 const agent = z.strictObject({
   kind: z.literal("agent"),
   ...common,
-  send: anyText.default(""),
+  send: escaped.default(""),
 });
 /** A file on the server itself; only members can be asked. */
 const file = z.strictObject({
