@@ -49,6 +49,8 @@ const libcSymbols = {
   socket: { args: ["i32", "i32", "i32"], returns: "i32" },
   // int bind(int sockfd, const struct sockaddr *addr, socklen_t addrlen);
   bind: { args: ["i32", "ptr", "u32"], returns: "i32" },
+  // int connect(int sockfd, const struct sockaddr *addr, socklen_t addrlen);
+  connect: { args: ["i32", "ptr", "u32"], returns: "i32" },
   // int setsockopt(int sockfd, int level, int optname, const void *optval, socklen_t optlen);
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   // ssize_t sendto(int sockfd, const void *buf, size_t len, int flags, const struct sockaddr *dest_addr, socklen_t addrlen);

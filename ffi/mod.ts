@@ -52,6 +52,11 @@ export {
   openFrameReceiver,
   openFrameSender,
 } from "./packet_socket.ts";
+export {
+  type DeviceConnection,
+  type DeviceConnector,
+  openDeviceConnector,
+} from "./device_connection.ts";
 export { decodeArp, encodeArpProbe, encodeGratuitousArp } from "./arp_frame.ts";
 export {
   decodeAdvertisement,

@@ -3,6 +3,7 @@
  * real implementation in `shell/` and one for the simulator in `test/sim/`, which holds state too.
  */
 import type { Family, Ip } from "./core/address.ts";
+import type { Advice } from "./core/advice.ts";
 import type { Check } from "./core/check.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
 import type { Pulse } from "./core/pulse.ts";
@@ -210,6 +211,8 @@ export interface ProbeResult {
   /** In words: "200 in 3 ms", "connection refused". */
   readonly reason: string;
   readonly tookMs: number;
+  /** What the server says of its own weight and state; absent when the check does not ask for it. */
+  readonly advice?: Advice;
 }
 
 /** Probes targets, each at its own interval, none waiting for another. */

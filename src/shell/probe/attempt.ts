@@ -3,6 +3,7 @@
  * events report it, and reasons in words.
  */
 import { closeSync, openSync } from "node:fs";
+import type { Advice } from "../../core/advice.ts";
 import type { Clock, ProbeResult } from "../../ports.ts";
 
 /**
@@ -31,7 +32,7 @@ export interface Attempt {
   /** What is being waited for, in words that follow "timed out": set by the probe as it proceeds. */
   phase: string;
   /** Ends the probe. Only the first end counts. */
-  readonly pass: (words: string) => void;
+  readonly pass: (words: string, advice?: Advice) => void;
   /** See {@link Attempt.pass}. */
   readonly fail: (reason: string) => void;
   /** Ends the probe without a result: it says nothing about the server. */
@@ -64,8 +65,13 @@ export function runAttempt(
     };
     const giveUp = (): void => end(null);
     const fail = (reason: string): void => end({ ok: false, reason, tookMs: tookMs() });
-    const pass = (words: string): void =>
-      end({ ok: true, reason: `${words} in ${Math.ceil(tookMs())} ms`, tookMs: tookMs() });
+    const pass = (words: string, advice?: Advice): void =>
+      end({
+        ok: true,
+        reason: `${words} in ${Math.ceil(tookMs())} ms`,
+        tookMs: tookMs(),
+        ...(advice === undefined ? {} : { advice }),
+      });
     const attempt: Attempt = { phase: "while connecting", pass, fail, giveUp, tookMs };
     const stopDeadline = startDeadline(
       timeoutMs,
