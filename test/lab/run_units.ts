@@ -1,5 +1,5 @@
 /**
- * Runs all tests that need no lab, in one `bun test`. Ends with one line of totals. Arguments choose
+ 4 `bun test`. Ends with one line of totals. Arguments choose
  * files by part of their path; `--totals FILE` writes `PASSED FAILED` into a file.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -17,7 +17,7 @@ const { values, positionals: wanted } = parseArgs({
   allowPositionals: true,
 });
 const files = [...new Bun.Glob("test/**/*.test.ts").scanSync({ cwd: repository })]
-  .filter((file) => !/^test\/(lab\/scenarios|kernel)\//.test(file))
+  .filter((file) => !/^test\/(lab\/scenarios|kernel|servers)\//.test(file))
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   .toSorted();
 const report = join(labFolder, "../units.xml");

@@ -53,7 +53,9 @@ test("probeTcp closes in order: a server that greets late reads an end, not a re
 test("probeTcp leaves no connection behind, even with a server that never closes", async () => {
   using server = await serve(() => {}, { halfOpen: true });
   const before = countDescriptors();
-  await Promise.all(Array.from({ length: 20 }, () => probe(targetAt(server.port, { kind: "tcp" }))));
+  await Promise.all(
+    Array.from({ length: 20 }, () => probe(targetAt(server.port, { kind: "tcp" }))),
+  );
   // The server's ends stay open; the probe's must go all the same.
   while (server.open.size < 20 || countDescriptors() > before + 20) await Bun.sleep(10);
 });

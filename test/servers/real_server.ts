@@ -1,0 +1,253 @@
+/**
+ * Starts real servers from their launchers, breaks them and cleans up after them.
+ */
+import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { readdirSync, readFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { freePort } from "../shell/free_port.ts";
+import type { Launcher, Place, Run } from "./launcher.ts";
+import type { ServerCertificate } from "./server_certificates.ts";
+
+/** A server that does not answer by then will not, ms: mariadb on a busy machine needs a quarter of it. */
+const READY_MS_MAX = 40_000;
+/** Between two looks whether it answers, ms. */
+const LOOK_MS = 25;
+/** What a server printed is shown so far when it does not start, characters. */
+const OUTPUT_LENGTH_MAX = 4_000;
+
+/** A server that runs until it is disposed. */
+export interface RealServer extends AsyncDisposable {
+  /** The number of one of its ports. */
+  port(name: string): number;
+  /** The folder of its configuration. */
+  readonly folder: string;
+  /** Sends a signal to the server and every process below it. */
+  signal(name: "SIGSTOP" | "SIGCONT" | "SIGTERM" | "SIGKILL" | "SIGHUP"): void;
+  /** Kills the server and every process below it, and waits for its end. */
+  kill(): Promise<void>;
+  /** Starts it again after {@link RealServer.kill}, on the same ports; waits until it answers. */
+  restart(): Promise<void>;
+}
+
+/** Starts a server with this certificate; resolves when it answers. */
+export async function startServer(
+  launcher: Launcher,
+  certificate: ServerCertificate,
+): Promise<RealServer> {
+  const folder = await mkdtemp(join(tmpdir(), `troop-${launcher.name}-`));
+  try {
+    const place = await makePlace(launcher, certificate, folder);
+    const run = await launcher.prepare(place);
+    const server = new Server(launcher, place, run);
+    await server.restart();
+    return server;
+  } catch (error) {
+    await rm(folder, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+class Server implements RealServer {
+  readonly folder: string;
+  readonly #launcher: Launcher;
+  readonly #place: Place;
+  readonly #run: Run;
+  #child: ReturnType<typeof spawn> | undefined;
+
+  constructor(launcher: Launcher, place: Place, run: Run) {
+    this.#launcher = launcher;
+    this.#place = place;
+    this.#run = run;
+    this.folder = place.folder;
+  }
+
+  port(name: string): number {
+    return this.#place.port(name);
+  }
+
+  signal(name: "SIGSTOP" | "SIGCONT" | "SIGTERM" | "SIGKILL" | "SIGHUP"): void {
+    if (this.#child === undefined) return;
+    // Seen before the first signal: whoever loses its parent is somebody else's child then.
+    for (const pid of family(this.#child.pid)) {
+      try {
+        process.kill(pid, name);
+      } catch {
+        // Ended by itself meanwhile.
+      }
+    }
+  }
+
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.signal("SIGKILL");
+    await child.exited;
+    this.#child = undefined;
+  }
+
+  async restart(): Promise<void> {
+    const child = spawn(this.#run, this.#launcher, this.folder);
+    this.#child = child;
+    const words = keepOutput(child);
+    const ready = this.#run.ready ?? (() => allAccept(this.#launcher, this.#place));
+    const deadlineMs = performance.now() + READY_MS_MAX;
+    let problem = "";
+    while (performance.now() < deadlineMs) {
+      if (child.exitCode !== null) {
+        throw new Error(`${this.#launcher.name} ended (${child.exitCode}): ${words()}`);
+      }
+      try {
+        if (await ready()) return;
+      } catch (error) {
+        problem = (error as Error).message;
+      }
+      await Bun.sleep(LOOK_MS);
+    }
+    await this.kill();
+    throw new Error(`${this.#launcher.name} does not answer ${problem}: ${words()}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function makePlace(
+  launcher: Launcher,
+  certificate: ServerCertificate,
+  folder: string,
+): Promise<Place> {
+  const owner = launcher.user === undefined ? null : await idsOf(launcher.user);
+  const own = async (path: string): Promise<string> => {
+    if (owner !== null) await chown(path, owner.uid, owner.gid);
+    return path;
+  };
+  const makeFolder = async (name: string, mode = 0o755): Promise<string> => {
+    const path = join(folder, name);
+    await mkdir(path, { recursive: true, mode });
+    return own(path);
+  };
+  const write = async (name: string, text: string, mode = 0o644): Promise<string> => {
+    const path = join(folder, name);
+    if (dirname(name) !== ".") await makeFolder(dirname(name));
+    await writeFile(path, text, { mode });
+    return own(path);
+  };
+  await Bun.$`chmod 755 ${folder}`.quiet();
+  await own(folder);
+  const ports = new Map<string, number>();
+  for (const name of launcher.ports) ports.set(name, await unusedPort());
+  const port = (name: string): number => {
+    const number = ports.get(name);
+    if (number === undefined) throw new Error(`${launcher.name} has no port "${name}"`);
+    return number;
+  };
+  const tls = {
+    certificate: await write("tls.pem", certificate.pair.cert),
+    key: await write("tls.key", certificate.pair.key, launcher.user === undefined ? 0o600 : 0o400),
+    authority: await write("authority.pem", certificate.authority),
+  };
+  const run = (command: readonly string[], input = "") =>
+    runToEnd(asUser(command, launcher.user), folder, input);
+  return { folder, port, tls, write, makeFolder, run };
+}
+
+/** Handed out in this process: a port that was free for one server must not be found free for the next. */
+const handedOut = new Set<number>();
+
+async function unusedPort(): Promise<number> {
+  for (;;) {
+    const port = await freePort();
+    if (handedOut.has(port)) continue;
+    handedOut.add(port);
+    return port;
+  }
+}
+
+async function idsOf(user: string): Promise<{ uid: number; gid: number }> {
+  const uid = Number(await Bun.$`id -u ${user}`.text());
+  const gid = Number(await Bun.$`id -g ${user}`.text());
+  return { uid, gid };
+}
+
+function asUser(command: readonly string[], user: string | undefined): string[] {
+  if (user === undefined) return [...command];
+  return ["setpriv", `--reuid=${user}`, `--regid=${user}`, "--init-groups", "--", ...command];
+}
+
+function spawn(run: Run, { user }: Launcher, folder: string) {
+  return Bun.spawn({
+    cmd: asUser(run.command, user),
+    cwd: folder,
+    env: { ...process.env, ...run.environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** Reads what a server prints for as long as it runs; the last of it, on demand. */
+function keepOutput(child: ReturnType<typeof spawn>): () => string {
+  let kept = "";
+  const read = async (stream: ReadableStream<Uint8Array>): Promise<void> => {
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      kept = (kept + decoder.decode(chunk, { stream: true })).slice(-OUTPUT_LENGTH_MAX);
+    }
+  };
+  for (const stream of [child.stdout, child.stderr]) read(stream).catch(() => {});
+  return () => kept.trim();
+}
+
+async function runToEnd(command: string[], folder: string, input: string): Promise<string> {
+  const child = Bun.spawn({
+    cmd: command,
+    cwd: folder,
+    stdin: new TextEncoder().encode(input),
+    stdout: "pipe",
+    stderr: "pipe",
+  });
+  const [out, err] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+  ]);
+  if (await child.exited === 0) return out;
+  throw new Error(`${command.join(" ")}: ${(err + out).trim().slice(-OUTPUT_LENGTH_MAX)}`);
+}
+
+/** A process and all below it. */
+function family(top: number): number[] {
+  const parents = new Map<number, number>();
+  for (const name of readdirSync("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    try {
+      // proc(5): the name in parentheses may hold anything; behind it come state and parent.
+      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
+      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
+    } catch {
+      // Ended while we looked.
+    }
+  }
+  const found = [top];
+  for (const parent of found) {
+    for (const [pid, of] of parents) if (of === parent) found.push(pid);
+  }
+  return found;
+}
+
+async function allAccept({ ports }: Launcher, place: Place): Promise<boolean> {
+  const answers = await Promise.all(ports.map((name) => accepts(place.port(name))));
+  return answers.every(Boolean);
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.on("error", () => resolve(false));
+    socket.on("connect", () => {
+      socket.end();
+      resolve(true);
+    });
+  });
+}

@@ -1,0 +1,52 @@
+/**
+ * Runs the tests against real servers, in namespaces of their own: a network of nothing but loopback, so that any
+ * port is free, and processes that end with the run. Needs root. Ends with the table of kinds and failures and one
+ * line of totals; `--totals FILE` writes `PASSED FAILED` into a file.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { repository } from "../lab/boot.ts";
+import { readReport } from "../lab/junit.ts";
+
+/** A test that waits for something in vain has failed after this, ms. */
+const TEST_LIMIT_MS = 30_000;
+
+const { values, positionals: wanted } = parseArgs({
+  args: process.argv.slice(2),
+  options: { totals: { type: "string" } },
+  allowPositionals: true,
+});
+const files = [...new Bun.Glob("test/servers/**/*.test.ts").scanSync({ cwd: repository })]
+  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+  .toSorted();
+const report = join(repository, ".cache/servers.xml");
+mkdirSync(join(report, ".."), { recursive: true });
+rmSync(report, { force: true });
+// Whatever servers leave behind is in here.
+const folder = mkdtempSync(join(tmpdir(), "troop-servers-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+const namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
+const inside = 'chmod 711 "$TMPDIR" && ip link set lo up && mount -t tmpfs run /run && exec "$@"';
+const runner = Bun.spawn([
+  ...["unshare", ...namespaces, "sh", "-c", inside, "sh"],
+  process.execPath,
+  "test",
+  ...["--timeout", String(TEST_LIMIT_MS)],
+  ...["--reporter=junit", `--reporter-outfile=${report}`],
+  ...(wanted.length === 0 ? ["--only-failures"] : []),
+  ...files.map((file) => `./${file}`),
+], {
+  cwd: repository,
+  env: { ...process.env, TMPDIR: folder },
+  stdio: ["ignore", "inherit", "inherit"],
+});
+const status = await runner.exited;
+const totals = readReport(report, status) ?? { passed: 0, failed: 1 };
+if (values.totals !== undefined) {
+  writeFileSync(values.totals, `${totals.passed} ${totals.failed}\n`);
+}
+process.stdout.write(`servers: ${totals.passed} passed, ${totals.failed} failed\n`);
+process.exit(totals.failed > 0 ? 1 : 0);
