@@ -1,15 +1,18 @@
 /** `troop connections`: the kernel's connection table on this node. */
 import type { Command } from "commander";
 import { formatEndpoint, type Ip, parseEndpoint, parseIp } from "../core/address.ts";
-import type { Connection, ConnectionListing, ConnectionQuery } from "../core/connection.ts";
+import {
+  type Connection,
+  type ConnectionListing,
+  type ConnectionQuery,
+  CONNECTIONS_LISTED_MAX,
+} from "../core/connection.ts";
 import { addExamples, type Session, usage, writeJson } from "./session.ts";
 import { styleFor, tableText, type TextStyle } from "./table_text.ts";
 import { readNumber, readServiceName, SERVICE_HELP } from "./words.ts";
 
 /** Shown where nobody says how many: enough to see what is going on. */
 const LIMIT_DEFAULT = 100;
-/** Most that one answer has. */
-const LIMIT_MAX = 100_000;
 
 interface ConnectionsOptions {
   readonly service?: string;
@@ -28,7 +31,10 @@ export function addConnections(program: Command, session: Session): void {
     )
     .option("--service <service>", SERVICE_HELP)
     .option("--server <server>", "real server: ADDRESS or ADDRESS:PORT")
-    .option("--limit <n>", `list at most so many, up to ${LIMIT_MAX} (default: ${LIMIT_DEFAULT})`)
+    .option(
+      "--limit <n>",
+      `list at most so many, up to ${CONNECTIONS_LISTED_MAX} (default: ${LIMIT_DEFAULT})`,
+    )
     .option("--json", "for programs: { connections, matched, total }");
   addExamples(command, [
     "troop connections",
@@ -54,7 +60,7 @@ function readFilter({ service, server, limit }: ConnectionsOptions): ConnectionQ
       option: "--limit",
       text: limit,
       min: 0,
-      max: LIMIT_MAX,
+      max: CONNECTIONS_LISTED_MAX,
     }),
   };
 }

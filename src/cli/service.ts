@@ -42,7 +42,7 @@ function addAdd(group: Command, session: Session): void {
     "troop service add [2001:db8::100]:80",
     "troop service add 192.0.2.100:25 --forward nat --server-port 2525 --no-members",
     "troop service add 192.0.2.100:8080 --tunnel gue:6080,csum",
-    "troop service add fwmark:1 --vip 192.0.2.100 --ports tcp/80,tcp/443 --persistent",
+    "troop service add fwmark:1 --vip 192.0.2.100 --ports tcp/80,443 --persistent",
   ]);
   command.action(async (name: string, options: ServiceOptions) => {
     const { context } = session;
@@ -64,7 +64,7 @@ function addSet(group: Command, session: Session): void {
     "troop service set 192.0.2.100:80 --scheduler sh --persistent 5m --netmask 24",
     "troop service set 192.0.2.100:80 --check http://:80/healthz --interval 500ms",
     "troop service set 192.0.2.100:80 --no-persistent --weight 10",
-    "troop service set fwmark:1 --ports tcp/80,tcp/443,tcp/8443",
+    "troop service set fwmark:1 --ports tcp/80,443,8443",
   ]);
   command.action(async (text: string, options: ServiceOptions) => {
     const { context } = session;

@@ -56,7 +56,7 @@ export function addServiceOptions(command: Command, verb: OptionVerb): Command {
     .option("--vip <list>", "VIPs of a mark service; the holder of the first balances")
     .option(
       "--ports <list>",
-      "ports troop marks for a mark service: tcp/80,udp/5000-5100; none: somebody else makes the rules",
+      "ports troop marks for a mark service: tcp/80,443,udp/5000-5100; none: somebody else makes the rules",
     );
   return verb === "set" ? addUndoing(command) : command.option(
     "--no-members",

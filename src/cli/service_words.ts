@@ -178,15 +178,20 @@ function readVips({ attempted, name }: Pick<Asked, "attempted" | "name">, text: 
   );
 }
 
+/** Reads the list of `--ports`. A bare port or range is one of the protocol named last before it. */
 function readPorts(attempted: string, text: string): PortRange[] {
   if (text === "none") return [];
+  let protocol = "";
   return readList(attempted, "--ports", text).map((item) => {
-    const range = parsePortRange(item);
-    if (range !== undefined) return range;
+    const range = parsePortRange(item.includes("/") ? item : `${protocol}/${item}`);
+    if (range !== undefined) {
+      protocol = range.protocol;
+      return range;
+    }
     throw usage(
       attempted,
       `--ports "${item}" is not PROTOCOL/PORT`,
-      "write for example tcp/80,tcp/443,udp/5000-5100, or none",
+      "write for example tcp/80,443,udp/5000-5100, or none",
     );
   });
 }

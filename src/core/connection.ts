@@ -5,6 +5,9 @@ import type { Ip } from "./address.ts";
 import type { PortRange } from "./service.ts";
 import type { EndpointName, ServiceName } from "./service_name.ts";
 
+/** Most connections of one answer: some 25 MB of JSON. Counting goes on beyond it. */
+export const CONNECTIONS_LISTED_MAX = 100_000;
+
 /** One connection, or a persistence template (client port 0). */
 export interface Connection {
   readonly protocol: string;

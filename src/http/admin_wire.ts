@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { type Ip, parseIp, PORT_MAX } from "../core/address.ts";
+import { CONNECTIONS_LISTED_MAX } from "../core/connection.ts";
 import { nameSchema } from "../core/document.ts";
 import { serverChangeSchema, serverRefSchema, vipChangeSchema } from "../core/order.ts";
 import type { Refusal } from "../core/refusal.ts";
@@ -23,8 +24,6 @@ export const ADMIN_PREFIX = "/admin/v1";
  * character written in six: 30 KB. A VIP that prefers 256 nodes with the longest names has 17 KB.
  */
 export const ADMIN_BODY_BYTES_MAX = 65_536;
-/** Most connections of one answer: some 25 MB of JSON. Counting goes on beyond it. */
-export const CONNECTIONS_LIMIT_MAX = 100_000;
 
 const addressSchema: z.ZodType<Ip> = z.string().refine((text) => parseIp(text) === text, {
   message: "is not a canonical address",
@@ -64,7 +63,7 @@ export const connectionsSchema = z.strictObject({
   service: serviceNameSchema.optional(),
   server: addressSchema.optional(),
   serverPort: z.int().min(0).max(PORT_MAX).optional(),
-  limit: z.int().min(0).max(CONNECTIONS_LIMIT_MAX),
+  limit: z.int().min(0).max(CONNECTIONS_LISTED_MAX),
 });
 
 const count = z.number();

@@ -5,6 +5,7 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import {
   type Ipvs,
+  KernelRequestError,
   type Libraries,
   LibraryError,
   openInetDiag,
@@ -119,24 +120,26 @@ function loadIpvs(): void {
 
 /** Asks IPVS for its version; has the module loaded when it is not there. Throws a {@link Refusal} when it stays away. */
 export function refuseMissingIpvs(table: Pick<Ipvs, "info">, load: () => void): void {
-  if (ipvsProblem(table) === null) return;
+  if (ipvsError(table) === null) return;
   load();
-  const still = ipvsProblem(table);
-  if (still === null) return;
+  const error = ipvsError(table);
+  if (error === null) return;
+  const isAbsent = error instanceof KernelRequestError && error.code === "ENOENT";
   throw new Refusal({
     attempted: ATTEMPTED,
-    problem: still,
-    remedy:
-      "load it with `modprobe ip_vs`, or run this node with `director: false`; `troop doctor` shows more",
-  });
+    problem: isAbsent ? "this kernel has no IPVS" : error.message,
+    remedy: `${
+      isAbsent ? "load it with `modprobe ip_vs`, or run" : "run"
+    } this node with \`director: false\`; \`troop doctor\` shows more`,
+  }, { cause: error });
 }
 
-function ipvsProblem(table: Pick<Ipvs, "info">): string | null {
+function ipvsError(table: Pick<Ipvs, "info">): Error | null {
   try {
     table.info();
     return null;
   } catch (error) {
-    return (error as Error).message;
+    return error as Error;
   }
 }
 

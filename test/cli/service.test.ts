@@ -142,8 +142,8 @@ describe("troop service add", () => {
       { kind: "none", port: null },
     ],
     [
-      "ports that troop marks, checked by the first one",
-      ["fwmark:7", "--vip", "192.0.2.100,192.0.2.101", "--ports", "tcp/80,tcp/443,udp/5000-5100"],
+      "ports that troop marks, checked by the first one; a bare port has the protocol before it",
+      ["fwmark:7", "--vip", "192.0.2.100,192.0.2.101", "--ports", "tcp/80,443,udp/5000-5100,5200"],
       {
         mark: 7,
         vips: ["192.0.2.100", "192.0.2.101"],
@@ -151,6 +151,7 @@ describe("troop service add", () => {
           { protocol: "tcp", first: 80, last: 80 },
           { protocol: "tcp", first: 443, last: 443 },
           { protocol: "udp", first: 5000, last: 5100 },
+          { protocol: "udp", first: 5200, last: 5200 },
         ],
       },
       { kind: "tcp", port: 80 },

@@ -166,11 +166,11 @@ describe("troop service add", () => {
     ],
     [
       ["fwmark:1", "--vip", "192.0.2.100", "--ports", "80"],
-      'add service fwmark:1: --ports "80" is not PROTOCOL/PORT; write for example tcp/80,tcp/443,udp/5000-5100, or none',
+      'add service fwmark:1: --ports "80" is not PROTOCOL/PORT; write for example tcp/80,443,udp/5000-5100, or none',
     ],
     [
       ["fwmark:1", "--vip", "192.0.2.100", "--ports", "tcp/90-80"],
-      'add service fwmark:1: --ports "tcp/90-80" is not PROTOCOL/PORT; write for example tcp/80,tcp/443,udp/5000-5100, or none',
+      'add service fwmark:1: --ports "tcp/90-80" is not PROTOCOL/PORT; write for example tcp/80,443,udp/5000-5100, or none',
     ],
     [
       ["fwmark:1", "--vip", "192.0.2.100", "--check", "tcp://"],

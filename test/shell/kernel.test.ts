@@ -10,11 +10,15 @@ import { refused } from "./refused.ts";
 import { tempFolder } from "./temp_folder.ts";
 
 /** A kernel that has IPVS after so many attempts to load it. */
-function kernelWithIpvs(loadsNeeded: number) {
+function kernelWithIpvs(loadsNeeded: number, code = "ENOENT") {
   let loads = 0;
   const info = () => {
     if (loads >= loadsNeeded) return { version: "1.2.1", connectionTableSize: 4_096 };
-    throw new KernelRequestError({ operation: "get IPVS version", code: "ENOENT" });
+    throw new KernelRequestError({
+      operation: "get IPVS version",
+      code,
+      detail: "kernel has no IPVS: load it with `modprobe ip_vs`",
+    });
   };
   const load = () => void loads++;
   return {
@@ -37,11 +41,18 @@ describe("refuseMissingIpvs", () => {
     expect(kernel.loads()).toBe(1);
   });
 
-  test("names the module and the way out when it stays away", () => {
+  test("names the module once, and the way out, when it stays away", () => {
     const kernel = kernelWithIpvs(2);
     expect(() => refuseMissingIpvs(kernel.table, kernel.load)).toThrow(
-      "start the agent: get IPVS version: ENOENT; load it with `modprobe ip_vs`, " +
+      "start the agent: this kernel has no IPVS; load it with `modprobe ip_vs`, " +
         "or run this node with `director: false`; `troop doctor` shows more",
+    );
+  });
+
+  test("tells another error as it is", () => {
+    const kernel = kernelWithIpvs(2, "EPERM");
+    expect(() => refuseMissingIpvs(kernel.table, kernel.load)).toThrow(
+      /^start the agent: get IPVS version: EPERM .*; run this node with `director: false`;/,
     );
   });
 });
