@@ -5,10 +5,12 @@ import type { SecureContext } from "node:tls";
 import type { CheckKind } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import type { ProbeContext } from "./attempt.ts";
+import { probeDns } from "./dns.ts";
 import { probeHttp, trustStore } from "./http.ts";
 import { createPatterns } from "./patterns.ts";
 import type { ProbeOf, ProbeTools } from "./probe.ts";
 import { probeTcp } from "./tcp.ts";
+import { probeUdp } from "./udp.ts";
 
 /** Makes one probe: resolves with its result, or null when it says nothing about the target. Never rejects. */
 export type Probe = (target: ProbeTarget, context: ProbeContext) => Promise<ProbeResult | null>;
@@ -18,6 +20,8 @@ const probes: { readonly [Kind in CheckKind]?: ProbeOf<Kind> } = {
   tcp: probeTcp,
   http: probeHttp,
   https: probeHttp,
+  udp: probeUdp,
+  dns: probeDns,
 };
 
 /** Real probes of every kind. `authorities` are certificates (PEM) that are trusted besides the system's. */

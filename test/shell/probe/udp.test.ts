@@ -1,0 +1,101 @@
+import { describe, expect, test } from "bun:test";
+import { createSocket } from "node:dgram";
+import { probeUdp } from "../../../src/shell/probe/udp.ts";
+import { probeContext } from "./probe_context.ts";
+import { countDescriptors, targetAt } from "./scripted_server.ts";
+import { closedDatagramPort, serveDatagrams } from "./scripted_datagrams.ts";
+
+type Options = Omit<Parameters<typeof targetAt<"udp">>[1], "kind">;
+
+function probe(port: number, options: Options = {}, signal?: AbortSignal) {
+  return probeUdp(
+    targetAt(port, { kind: "udp", ...options }),
+    probeContext(signal && { signal }),
+  );
+}
+
+describe("probeUdp is content with", () => {
+  test("silence when no reply is expected", async () => {
+    await using server = await serveDatagrams(() => {});
+    expect(await probe(server.port, { send: "ping" })).toMatchObject({
+      ok: true,
+      reason: expect.stringMatching(/^no reply expected, and no ICMP error in \d+ ms$/),
+    });
+    expect(server.received.map(String)).toEqual(["ping"]);
+  });
+
+  test("any reply when none is expected, at once", async () => {
+    await using server = await serveDatagrams((reply) => reply("pong"));
+    expect(await probe(server.port, { timeoutMs: 20_000 })).toMatchObject({
+      ok: true,
+      reason: expect.stringMatching(/^answered 4 bytes in \d+ ms$/),
+    });
+  });
+
+  test("the reply that is expected, to what the escapes mean", async () => {
+    await using server = await serveDatagrams((reply, question) =>
+      reply(question.equals(Buffer.from([0xff, 0x00, 0x0a])) ? "pong 7" : "what?")
+    );
+    const result = await probe(server.port, { send: "\\xff\\0\\n", expect: "^pong [0-9]$" });
+    expect(result).toMatchObject({ ok: true });
+  });
+
+  test("a server on IPv6", async () => {
+    await using server = await serveDatagrams((reply) => reply("pong"), { host: "::1" });
+    const target = { ...targetAt(server.port, { kind: "udp", expect: "pong" }), address: "::1" };
+    expect(await probeUdp(target, probeContext())).toMatchObject({ ok: true });
+  });
+
+  test("what comes to the address it was told to ask from", async () => {
+    let asker = "";
+    await using server = await serveDatagrams((reply, _question, from) => {
+      asker = from.address;
+      reply("pong");
+    });
+    expect(await probe(server.port, { source: "127.0.0.9" })).toMatchObject({ ok: true });
+    expect(asker).toBe("127.0.0.9");
+  });
+});
+
+describe("probeUdp reports", () => {
+  test("a port nobody listens on", async () => {
+    const reason = "port unreachable: nobody listens on it";
+    expect(await probe(await closedDatagramPort())).toMatchObject({ ok: false, reason });
+  });
+
+  test("silence when a reply is expected", async () => {
+    await using server = await serveDatagrams(() => {});
+    const reason = "timed out after 300 ms while waiting for an answer";
+    expect(await probe(server.port, { expect: "pong" })).toMatchObject({ ok: false, reason });
+  });
+
+  test("a wrong reply, on one line", async () => {
+    await using server = await serveDatagrams((reply) => reply("no\r\nway"));
+    expect(await probe(server.port, { expect: "pong" })).toMatchObject({
+      ok: false,
+      reason: 'reply "no??way" lacks /pong/',
+    });
+  });
+});
+
+test("probeUdp does not hear who speaks for the server from another port", async () => {
+  const stranger = createSocket("udp4");
+  await using server = await serveDatagrams((_reply, _question, from) => {
+    stranger.send("pong", from.port, from.address);
+  });
+  expect(await probe(server.port, { expect: "pong" })).toMatchObject({ ok: false });
+  stranger.close();
+});
+
+test("probeUdp aborted says nothing, and no probe leaves a socket behind", async () => {
+  await using server = await serveDatagrams(() => {});
+  const before = countDescriptors();
+  const controller = new AbortController();
+  const results = Array.from(
+    { length: 20 },
+    () => probe(server.port, { timeoutMs: 20_000 }, controller.signal),
+  );
+  controller.abort();
+  expect(await Promise.all(results)).toEqual(Array(20).fill(null));
+  while (countDescriptors() > before) await Bun.sleep(5);
+});
