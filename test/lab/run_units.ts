@@ -1,5 +1,5 @@
 /**
- 4 `bun test`. Ends with one line of totals. Arguments choose
+ * Runs all tests that need no lab and no real server, in one `bun test`. Ends with one line of totals. Arguments choose
  * files by part of their path; `--totals FILE` writes `PASSED FAILED` into a file.
  */
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
