@@ -27,10 +27,15 @@ export interface ProbeContext {
   readonly signal: AbortSignal;
 }
 
+/** Why a server is not well, thrown where an exchange goes wrong: the message is the reason, in words. */
+export class ProbeFailure extends Error {}
+
 /** A probe under way. */
 export interface Attempt {
   /** What is being waited for, in words that follow "timed out": set by the probe as it proceeds. */
   phase: string;
+  /** What else an operator should know of a server that is well: appended to the reason of {@link Attempt.pass}. */
+  note: string | null;
   /** Ends the probe. Only the first end counts. */
   readonly pass: (words: string, advice?: Advice) => void;
   /** See {@link Attempt.pass}. */
@@ -68,11 +73,13 @@ export function runAttempt(
     const pass = (words: string, advice?: Advice): void =>
       end({
         ok: true,
-        reason: `${words} in ${Math.ceil(tookMs())} ms`,
+        reason: `${words} in ${Math.ceil(tookMs())} ms${
+          attempt.note === null ? "" : `; ${attempt.note}`
+        }`,
         tookMs: tookMs(),
         ...(advice === undefined ? {} : { advice }),
       });
-    const attempt: Attempt = { phase: "while connecting", pass, fail, giveUp, tookMs };
+    const attempt: Attempt = { phase: "while connecting", note: null, pass, fail, giveUp, tookMs };
     const stopDeadline = startDeadline(
       timeoutMs,
       clock,

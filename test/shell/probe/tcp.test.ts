@@ -1,15 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { probeTcp } from "../../../src/shell/probe/tcp.ts";
 import type { ProbeResult, ProbeTarget } from "../../../src/ports.ts";
+import { talkContext } from "./talk_context.ts";
 import { closedPort, countDescriptors, type Script, serve, targetAt } from "./scripted_server.ts";
-
-const clock = { now: () => performance.now(), wallMs: () => Date.now() };
 
 function probe(
   target: ProbeTarget,
   signal = new AbortController().signal,
 ): Promise<ProbeResult | null> {
-  return probeTcp(target, { clock, signal });
+  return probeTcp(target, talkContext({ signal }));
 }
 
 describe("probeTcp is content with a server that accepts and then", () => {
