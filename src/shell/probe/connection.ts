@@ -12,6 +12,7 @@
  *     }
  */
 import type { Socket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import type { Advice } from "../../core/advice.ts";
 import type { SecureCheck } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
@@ -33,6 +34,8 @@ export const LINE_BYTES_MAX = 8_192;
 export const CONVERSATION_BYTES_MAX = 1_048_576;
 /** Looking for the end of an answer takes at most one part in so many of the time: short pieces cannot make it more. */
 const LOOK_SHARE = 10;
+/** Answers taken before others in this process get a turn: many short lines may have come at once. */
+const TAKES_IN_A_ROW = 64;
 
 /** What a probe that talks needs. */
 export type TalkContext = ProbeContext & ProbeTools;
@@ -111,6 +114,7 @@ export class Connection {
   /** What came and was not taken yet; joined when looked at, because joining costs what has come. */
   #unread: Buffer[] = [];
   #received = 0;
+  #takes = 0;
   #ended = false;
   #error: Error | null = null;
   #wake: () => void = () => {};
@@ -195,13 +199,15 @@ export class Connection {
   ): Promise<T> {
     this.#probing.attempt.phase = `while waiting for ${what}`;
     this.#startReading();
+    this.#takes += 1;
+    if (this.#takes % TAKES_IN_A_ROW === 0) await setImmediate();
     const { clock } = this.#context;
     for (;;) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       const startMs = clock.now();
       const ended = this.#ended;
-      const unread = Buffer.concat(this.#unread);
+      const unread = this.#unread.length === 1 ? this.#unread[0]! : Buffer.concat(this.#unread);
       const found = look(unread, ended);
       this.#unread = [unread.subarray(found?.bytes ?? 0)];
       if (found !== undefined) {
