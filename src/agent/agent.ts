@@ -106,6 +106,7 @@ export class Agent {
       table: ports.table,
       owned: ports.memory.owned,
       pause: ports.pause,
+      log: ports.log,
     });
     this.#health = new HealthLane({ ...ports, ...common });
     this.#talk = new TalkLane(ports);

@@ -38,6 +38,8 @@ import { isActive } from "../core/desired.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
 import type { Clock, OwnedRows, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
+import type { Logger } from "./logger.ts";
+import { takeOver } from "./taken_rows.ts";
 
 /** Operations planned before they are applied: bounds the time between two looks at newer wishes. */
 const BATCH_OPERATIONS = 256;
@@ -60,6 +62,7 @@ export interface TableLaneOptions {
   readonly owned: OwnedRows;
   /** Lets the event loop do other work. */
   readonly pause: () => Promise<void>;
+  readonly log: Pick<Logger, "warn">;
 }
 
 /** One walk over the table. */
@@ -147,7 +150,7 @@ export class TableLane {
     if (lookDue) this.#observed = await this.#look();
     const observed = this.#observed ?? new Map<ServiceKey, ObservedService>();
     const version = state.tableVersion;
-    await this.#noteOwned(state, lookDue ? observed : null);
+    await this.#noteOwned(state, observed, lookDue);
     this.#mark(state, lookDue);
     if (lookDue) this.#failed = false;
     const soles = soleServers(state);
@@ -160,17 +163,21 @@ export class TableLane {
 
   /**
    * Rows are noted as troop's before they are made, and as nobody's when the kernel itself does not show them
-   * any more (`seen`, null when it was not asked): an operator's request makes a row outside of any pass.
+   * any more (`counted`: it was just asked): an operator's request makes a row outside of any pass. What somebody
+   * else made under a key that is new here is taken over, and told.
    */
   async #noteOwned(
     state: State,
-    seen: ReadonlyMap<ServiceKey, ObservedService> | null,
+    observed: Map<ServiceKey, ObservedService>,
+    counted: boolean,
   ): Promise<void> {
     const { owned } = this.#options;
     const services = servicesHere(state);
-    await owned.add([...services.keys()].filter((key) => !owned.has(key)));
-    if (seen === null) return;
-    await owned.delete(owned.keys().filter((key) => !services.has(key) && !seen.has(key)));
+    const fresh = [...services.values()].filter((service) => !owned.has(serviceKey(service)));
+    await takeOver(this.#options, fresh, { observed, counted });
+    await owned.add(fresh.map(serviceKey));
+    if (!counted) return;
+    await owned.delete(owned.keys().filter((key) => !services.has(key) && !observed.has(key)));
   }
 
   /**

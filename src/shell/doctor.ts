@@ -10,7 +10,7 @@ import { describeLinks, type HostFacts } from "../core/host.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Finding, MarkBackend } from "../ports.ts";
 import type { ReadConfig } from "./config_file.ts";
-import { examineModules } from "./doctor_modules.ts";
+import { examineModules, NEW_KERNEL } from "./doctor_modules.ts";
 import { expectedSwitches, findSwitches, switchPath } from "./doctor_switches.ts";
 import { findModules } from "./kernel_modules.ts";
 
@@ -22,6 +22,8 @@ export interface DoctorTools {
   canWrite(path: string): boolean;
   /** Name of the running kernel, `uname -r`. */
   kernelRelease(): string;
+  /** Its config, or null where nobody tells it. */
+  kernelConfig(): string | null;
   hostFacts(): HostFacts;
   /** Throws a Refusal. */
   readConfig(home: Home): ReadConfig;
@@ -48,8 +50,6 @@ const capabilities = [
 ] as const;
 /** CAP_SYS_MODULE: with it the agent loads IPVS by itself. */
 const SYS_MODULE_BIT = 16;
-/** Debian's kernel has all modules; the one of its `cloud` flavour lacks them. */
-const NEW_KERNEL = "apt-get install linux-image-amd64 && reboot";
 /** Before this the clock was never set: 2025-01-01, before the first release. The boot number of an agent comes from it. */
 const CLOCK_MS_MIN = Date.UTC(2025, 0, 1);
 

@@ -12,6 +12,7 @@ import type { Home } from "../core/home.ts";
 import { readConfigFile } from "./config_file.ts";
 import type { DoctorTools } from "./doctor.ts";
 import { readHostFacts, readTextOrNull } from "./host_facts.ts";
+import { readKernelConfig } from "./kernel_config.ts";
 import { createMarkRules } from "./mark_rules.ts";
 
 /** Longest wait for another agent to accept on its socket, ms. */
@@ -23,6 +24,7 @@ export function doctorTools(home: Home): DoctorTools {
     readText: readTextOrNull,
     canWrite,
     kernelRelease: release,
+    kernelConfig: () => readKernelConfig(release()),
     hostFacts: readHostFacts,
     readConfig: readConfigFile,
     probeLibraries: async () => {

@@ -4,7 +4,7 @@ import { type Service, serviceKey } from "../../src/core/service.ts";
 import { TABLE_MS_MAX } from "../../src/core/timing.ts";
 import { holding, machine, serverEntry, service } from "../support/cluster_views.ts";
 import { KEY, SERVICE, TableBench } from "../support/table_bench.ts";
-import { connected, observedRow, ROW } from "../support/table_rows.ts";
+import { connected, observedRow, ROW, rowServer } from "../support/table_rows.ts";
 
 const FOREIGN = observedRow({ ...ROW, address: "192.0.2.9" });
 const FOREIGN_KEY = serviceKey(FOREIGN);
@@ -102,6 +102,36 @@ describe("rows of others", () => {
     bench.kernel.rows.set(FOREIGN_KEY, FOREIGN);
     expect(await bench.turns(5_000)).toEqual([]);
   });
+});
+
+describe("a row made by hand, of a service that is new here", () => {
+  const server = { ...rowServer(0), address: "192.0.2.77" };
+  const plain = observedRow({ ...ROW, scheduler: "sh", servers: [server] });
+  const byHand = { ...plain, servers: [{ ...server, counters: connected(1) }] };
+  const other = service({ port: 8_080 });
+
+  test.each<[string, Service[]]>([
+    ["found at the first look", []],
+    ["made after it", [other]],
+  ])(
+    "%s: is taken over, its connections end first, and the log has what it was",
+    async (_, had) => {
+      const bench = new TableBench({ holds: holding(1) }, had);
+      await bench.turns(40);
+      bench.kernel.rows.set(KEY, byHand);
+      bench.enterServices(...had, SERVICE);
+      await bench.turn();
+      // Nobody has checked the service's own servers yet.
+      expect(bench.weights()).toEqual({ "10.0.0.1": 0, "10.0.0.2": 0, "192.0.2.77": 0 });
+      const was = "-A -t 10.0.0.100:80 -s sh; -a -t 10.0.0.100:80 -r 192.0.2.77:80 -g -w 1";
+      expect(bench.log.lines()).toEqual([
+        "warn: the kernel had a row for 10.0.0.100:80 that is not troop's: taken over, its servers " +
+        `are drained; what it was, for \`ipvsadm -R\`: ${was}`,
+      ]);
+      await bench.turns(3_000);
+      expect(bench.log.lines()).toEqual([]);
+    },
+  );
 });
 
 describe("rows of an earlier run", () => {

@@ -34,6 +34,7 @@ describe("diagnose", () => {
           "rr, wlc, sh; not on this machine: wrr, lc, fo, ovf, lblc, lblcr, dh, mh, sed, nq, twos",
         remedy: null,
       },
+      { what: "protocols", state: "ok", detail: "tcp, udp, sctp", remedy: null },
       {
         what: "tunnels",
         state: "ok",
@@ -150,6 +151,27 @@ describe("diagnose", () => {
       "warning",
       "wlc, the usual one, is not on this machine",
       "modprobe ip_vs_wlc",
+    ],
+    [
+      "a kernel that takes services with SCTP and drops their packets",
+      "protocols",
+      {
+        tools: {
+          kernelConfig: () =>
+            "CONFIG_IP_VS=m\nCONFIG_IP_VS_PROTO_TCP=y\nCONFIG_IP_VS_PROTO_UDP=y\n",
+        },
+      },
+      "warning",
+      "IPVS of this kernel balances tcp, udp; services with sctp would be taken and get no packet",
+      "apt-get install linux-image-amd64 && reboot",
+    ],
+    [
+      "no protocols where nothing can be known of them",
+      "protocols",
+      { tools: { kernelConfig: () => null } },
+      "ok",
+      "cannot tell: no config of this kernel; tcp, udp, sctp are usual",
+      null,
     ],
     [
       "no tunnels where nothing can be known of them",

@@ -55,6 +55,10 @@ export function machine({ files: changed = {}, tools = {} }: Change = {}): Docto
     readText: (path) => all[path] ?? null,
     canWrite: () => true,
     kernelRelease: () => RELEASE,
+    kernelConfig: () =>
+      ["", "_PROTO_TCP", "_PROTO_UDP", "_PROTO_SCTP"].map((name) => `CONFIG_IP_VS${name}=y\n`).join(
+        "",
+      ),
     hostFacts: () => ({
       hostname: "n1",
       defaultInterface: "eth0",

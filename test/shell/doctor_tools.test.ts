@@ -53,6 +53,7 @@ describe("doctorTools", () => {
       "privileges",
       "kernel IPVS",
       "schedulers",
+      "protocols",
       "tunnels",
       "helpers",
       "marks",

@@ -52,6 +52,7 @@ export class TableBench {
         step(this.state, fact, this.kernel.nowMs);
       },
       owned: this.owned,
+      log: this.log,
       pause: () => {
         this.onPause();
         return Promise.resolve();
@@ -100,6 +101,11 @@ export class TableBench {
     const { services } = this.state.document;
     const document = documentOf({ services: [...services.values()], servers });
     step(this.state, { kind: "document", document }, this.kernel.nowMs);
+  }
+
+  /** There are these services, and no others. */
+  enterServices(...services: readonly Service[]): void {
+    step(this.state, { kind: "document", document: documentOf({ services }) }, this.kernel.nowMs);
   }
 
   /** Every service is removed. */
