@@ -6,16 +6,16 @@ import { expect } from "bun:test";
 import { Capture } from "../capture.ts";
 import { inBrackets } from "../client_common.ts";
 import { Connections } from "../connections.ts";
-import { addServers, awaitServers, setUpServer, startDirectors } from "../directors.ts";
+import { awaitServers, startDirectors } from "../directors.ts";
 import { fetchNames } from "../fetch.ts";
 import type { Family, Host } from "../host.ts";
 import type { Lab } from "../lab.ts";
+import { addService, hostsFor, type Method, methods, startServer } from "../methods.ts";
 import { wrongPaths } from "../path.ts";
 import { scenario } from "../scenario.ts";
-import { gatewayOf, oneTier, twoTier, vipOf } from "../topologies.ts";
+import { vipOf } from "../topologies.ts";
 import { awaitOneHolder, type TroopNode } from "../troop.ts";
-import { startWebServer } from "../web_server.ts";
-import { GUE_PORT, readWire, type Wrapping } from "../wire.ts";
+import { readWire } from "../wire.ts";
 
 const families: readonly Family[] = ["ipv4", "ipv6"];
 const CONNECTIONS = 12;
@@ -24,25 +24,10 @@ const REQUESTS = 4;
 const SYNC_MS = 5_000;
 const AFTER_MS = 10_000;
 
-interface Method {
-  readonly name: string;
-  /** Options of the service. */
-  readonly words: readonly string[];
-  readonly forwarded: Wrapping | null;
-}
-
-const methods: readonly Method[] = [
-  { name: "dr", words: ["--forward", "dr"], forwarded: "none" },
-  { name: "nat", words: ["--forward", "nat"], forwarded: null },
-  { name: "ipip", words: ["--tunnel", "ipip"], forwarded: "ipip" },
-  { name: "gue", words: ["--tunnel", `gue:${GUE_PORT}`], forwarded: "gue" },
-  { name: "gre", words: ["--tunnel", "gre"], forwarded: "gre" },
-];
-
 for (const method of methods) {
   scenario(
     `${method.name}, IPv4 and IPv6: packets take their way, open connections survive the holder`,
-    { slug: `method-${method.name}`, hosts: method.name === "nat" ? twoTier : oneTier },
+    { slug: `method-${method.name}`, hosts: hostsFor(method) },
     (lab) => play(lab, method),
   );
 }
@@ -50,9 +35,9 @@ for (const method of methods) {
 async function play(lab: Lab, method: Method): Promise<void> {
   const servers = [lab.host("s1"), lab.host("s2")];
   const client = lab.host("client");
-  await Promise.all(servers.map((server) => startServer(lab, server, method)));
+  await Promise.all(servers.map((server) => startServer(lab, server, { method, families })));
   const nodes = await startDirectors(lab);
-  for (const family of families) await addService(nodes[0], family, servers, method);
+  for (const family of families) await addService(nodes[0], family, { method, servers });
   for (const family of families) {
     for (const node of nodes) await awaitServers(node, `${inBrackets(vipOf(family))}:80`, 2);
   }
@@ -74,32 +59,6 @@ async function play(lab: Lab, method: Method): Promise<void> {
       return [name, { opened: half, alive: half }];
     }));
   }
-}
-
-async function startServer(lab: Lab, server: Host, method: Method): Promise<void> {
-  await startWebServer(lab, server, [method.name === "nat" ? 8080 : 80]);
-  if (method.name === "nat") return;
-  for (const family of families) await setUpServer(server, vipOf(family), ...method.words);
-}
-
-/** VIPs and gateways of both families move together. */
-async function addService(
-  node: TroopNode,
-  family: Family,
-  servers: readonly Host[],
-  method: Method,
-): Promise<void> {
-  const service = `${inBrackets(vipOf(family))}:80`;
-  const addresses = [vipOf(family), ...(method.name === "nat" ? [gatewayOf(family)] : [])];
-  for (const address of addresses) await node.troop("vip", "add", address, "--group", "web");
-  const check = ["--check", "http:///index.html", "--expect", "Test Page"];
-  await node.troop(
-    ...["service", "add", service, "--scheduler", "rr", "--no-members", ...method.words, ...check],
-  );
-  const place = method.name === "nat"
-    ? { network: "private", port: 8080 } as const
-    : { network: "public" } as const;
-  await addServers(node, service, servers, place);
 }
 
 async function checkPaths(
