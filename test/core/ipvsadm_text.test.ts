@@ -7,26 +7,13 @@ import {
   type ObservedServer,
   type ObservedService,
 } from "../../src/core/table.ts";
+import { PLAIN, PLAIN_SERVER } from "../support/table_rows.ts";
 
 const server: ObservedServer = {
-  address: "10.1.0.1",
-  port: 80,
-  weight: 1,
-  forwarding: "dr",
-  tunnel: null,
-  upper: 0,
-  lower: 0,
+  ...PLAIN_SERVER,
   counters: { ...NO_COUNTERS, activeConnections: 3, inactiveConnections: 12 },
 };
-const settings = {
-  scheduler: "wlc",
-  flags: [],
-  onePacket: false,
-  persistence: null,
-  altered: false,
-  traffic: NO_TRAFFIC,
-  servers: [],
-} as const;
+const settings = { ...PLAIN, scheduler: "wlc", altered: false, traffic: NO_TRAFFIC } as const;
 const web: ObservedService = { ...settings, protocol: "tcp", address: "192.0.2.10", port: 80 };
 const mark6: ObservedService = { ...settings, protocol: "fwm", family: 6, mark: 100 };
 const sixth = { ...server, address: "2001:db8::1" };

@@ -1,39 +1,24 @@
 /** The Connections port over the file of the real kernel: real connections, many of them, and a loop that goes on. */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createSocket } from "node:dgram";
-import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
 import { createConnectionTable } from "../../src/shell/connection_table.ts";
-import { createKernelTable } from "../../src/shell/kernel_table.ts";
-import type { Table } from "../../src/ports.ts";
 import type { TableService } from "../../src/core/table.ts";
-import { GUEST_TIMEOUT_MS, guestLibraries, run, tryRun } from "./guest.ts";
+import { PLAIN, PLAIN_SERVER } from "../support/table_rows.ts";
+import { GUEST_TIMEOUT_MS, run, tryRun } from "./guest.ts";
+import { useGuestTable } from "./guest_table.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);
 
 const connections = createConnectionTable();
-let ipvs: Ipvs;
-let table: Table;
-beforeAll(async () => {
-  tryRun("modprobe -a ip_vs ip_vs_pe_sip; ip -6 addr add 2001:db8::110/128 dev lo nodad");
+const guest = useGuestTable("ip_vs ip_vs_pe_sip");
+beforeAll(() => {
+  tryRun("ip -6 addr add 2001:db8::110/128 dev lo nodad");
   run("ip addr add 192.0.2.110/32 dev lo; ip addr add 192.0.2.111/32 dev lo");
-  ipvs = openIpvs(await guestLibraries());
-  table = createKernelTable({ table: ipvs, daemons: ipvs, now: () => performance.now() });
 });
-beforeEach(() => void run("ipvsadm -C"));
-afterEach(() => void run("ipvsadm -C"));
 afterAll(() => {
   tryRun(
     `for vip in 192.0.2.110/32 192.0.2.111/32 2001:db8::110/128; do ip addr del $vip dev lo; done`,
   );
-  ipvs.close();
 });
 
 /**
@@ -44,25 +29,11 @@ const VIP = "192.0.2.110";
 const VIP_TOO = "192.0.2.111";
 const VIP_6 = "2001:db8::110";
 
-const settings = {
-  scheduler: "rr",
-  flags: [],
-  onePacket: false,
-  persistence: null,
-  servers: [],
-} as const;
-const server = {
-  port: 5_000,
-  weight: 1,
-  forwarding: "dr",
-  tunnel: null,
-  upper: 0,
-  lower: 0,
-} as const;
+const server = { ...PLAIN_SERVER, port: 5_000 };
 
 /** Makes a row whose one server is this machine. */
 async function balance(service: TableService, address: string, port: number): Promise<void> {
-  const outcomes = await table.apply([
+  const outcomes = await guest.table.apply([
     { kind: "addService", service },
     { kind: "addServer", service, server: { ...server, address, port } },
   ]);
@@ -87,7 +58,7 @@ async function sendFrom(
 }
 
 test("connections of both families are told as ipvsadm tells them", async () => {
-  const v4 = { ...settings, address: VIP, port: 5_000, protocol: "udp" } as const;
+  const v4 = { ...PLAIN, address: VIP, port: 5_000, protocol: "udp" } as const;
   const v6 = { ...v4, address: VIP_6 } as const;
   await balance(v4, VIP, 5_000);
   await balance(v6, VIP_6, 5_000);
@@ -123,7 +94,7 @@ test("connections of both families are told as ipvsadm tells them", async () => 
 
 test("a persistent mark service: its connections have the VIP, its template the mark", async () => {
   const mark = {
-    ...settings,
+    ...PLAIN,
     protocol: "fwm",
     family: 4,
     mark: 100,
@@ -154,7 +125,7 @@ test("a persistent mark service: its connections have the VIP, its template the 
 
 test("calls of SIP come with engine and Call-ID", async () => {
   const sip = {
-    ...settings,
+    ...PLAIN,
     address: VIP_TOO,
     port: 5_060,
     protocol: "udp",
@@ -171,7 +142,7 @@ test("calls of SIP come with engine and Call-ID", async () => {
 });
 
 test("thousands are counted to the last, and the loop goes on", async () => {
-  const busy = { ...settings, address: VIP, port: 5_002, protocol: "udp" } as const;
+  const busy = { ...PLAIN, address: VIP, port: 5_002, protocol: "udp" } as const;
   await balance(busy, VIP, 5_002);
   const ports = new Set(await sendFrom(3_000, busy));
   let turns = 0;

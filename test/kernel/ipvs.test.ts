@@ -2,39 +2,23 @@
  * IPVS by netlink against the real table: what `ipvsadm` reads is what was written, and what is read is
  * what `ipvsadm` wrote.
  */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import {
   forwardingMethods,
-  type Ipvs,
   type IpvsChange,
   type IpvsDestinationSettings,
   type IpvsServiceKey,
   type IpvsServiceSettings,
-  openIpvs,
   transportProtocols,
 } from "../../ffi/mod.ts";
 import { type Endpoint, formatEndpoint, ipFromBytes, ipToBytes } from "../../src/core/address.ts";
-import { GUEST_TIMEOUT_MS, guestLibraries, layWire, run, tryRun } from "./guest.ts";
+import { GUEST_TIMEOUT_MS, layWire, run } from "./guest.ts";
+import { useGuestTable } from "./guest_table.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);
 
-let ipvs: Ipvs;
-beforeAll(async () => {
-  tryRun("modprobe ip_vs");
-  ipvs = openIpvs(await guestLibraries());
-});
-beforeEach(() => void run("ipvsadm -C"));
-afterEach(() => void run("ipvsadm -C"));
-afterAll(() => ipvs.close());
+const guest = useGuestTable();
 
 /** A row with its servers, as the tests make them up. */
 interface Row {
@@ -160,7 +144,9 @@ test("change writes tables that ipvsadm -Sn reads back line by line, whatever is
   fc.assert(
     fc.property(table, (rows) => {
       run("ipvsadm -C");
-      expect(ipvs.change(rows.flatMap(changesFor)).filter((code) => code !== null)).toEqual([]);
+      expect(guest.ipvs.change(rows.flatMap(changesFor)).filter((code) => code !== null)).toEqual(
+        [],
+      );
       const saved = run("ipvsadm -Sn").trim().split("\n").filter((line) => line !== "");
       expect(saved.sort()).toEqual(rows.flatMap(savedLines).sort());
     }),
@@ -185,10 +171,10 @@ test("services and destinations read back tables that ipvsadm -R wrote", () => {
     fc.property(table, (drawn) => {
       const rows = drawn.map(withPortsOfIpvsadm);
       run(`ipvsadm -C; ipvsadm -R <<'END'\n${rows.flatMap(savedLines).join("\n")}\nEND`);
-      const found = [...ipvs.services()].flat().map(({ key, settings }): Row => ({
+      const found = [...guest.ipvs.services()].flat().map(({ key, settings }): Row => ({
         key,
         settings: { ...settings, flags: settings.flags & ~2 },
-        servers: [...ipvs.destinations(key)].flat().map((row) => ({
+        servers: [...guest.ipvs.destinations(key)].flat().map((row) => ({
           at: { address: ipFromBytes(row.key.address), port: row.key.port },
           settings: row.settings,
         })),
@@ -285,7 +271,7 @@ test("change reports each error at its place in the batch, and does everything e
     { command: "newDestination", service: web, destination: server, settings: weighed },
   ];
   const last: IpvsChange = { command: "newService", service: { ...web, port: 90 }, settings: rr };
-  const codes = ipvs.change([...good, ...mistakes.map(({ change }) => change), last]);
+  const codes = guest.ipvs.change([...good, ...mistakes.map(({ change }) => change), last]);
   const expected = [null, null, ...mistakes.map(({ code }) => code), null];
   const names = ["service", "server", ...mistakes.map(({ what }) => what), "last"];
   expect(codes.map((code, index) => `${names[index]}: ${code}`)).toEqual(
@@ -302,13 +288,13 @@ test("change reports every error of a batch far larger than one send, each at it
     settings: rr,
   }));
   const expected = changes.map((_, index) => index % 2 === 0 ? null : "EEXIST");
-  expect(ipvs.change(changes)).toEqual(expected);
+  expect(guest.ipvs.change(changes)).toEqual(expected);
 });
 
 test("service gives one row, and undefined for none", () => {
-  ipvs.change([{ command: "newService", service: web, settings: rr }]);
-  expect(ipvs.service(web)?.settings.scheduler).toBe("rr");
-  expect(ipvs.service({ ...web, port: 81 })).toBeUndefined();
+  guest.ipvs.change([{ command: "newService", service: web, settings: rr }]);
+  expect(guest.ipvs.service(web)?.settings.scheduler).toBe("rr");
+  expect(guest.ipvs.service({ ...web, port: 81 })).toBeUndefined();
 });
 
 test("services can be given up half way, and the next call works", () => {
@@ -317,17 +303,17 @@ test("services can be given up half way, and the next call works", () => {
     service: { ...web, port: 1 + index },
     settings: rr,
   }));
-  ipvs.change(changes);
-  for (const rows of ipvs.services()) {
+  guest.ipvs.change(changes);
+  for (const rows of guest.ipvs.services()) {
     expect(rows.length).toBeLessThan(500);
     break;
   }
-  expect([...ipvs.services()].flat().length).toBe(500);
+  expect([...guest.ipvs.services()].flat().length).toBe(500);
 });
 
 test("thresholds and tunnels are kept as ipvsadm shows them", () => {
   const settings = { ...weighed, upperThreshold: 100, lowerThreshold: 10, forwarding: 2 };
-  ipvs.change([
+  guest.ipvs.change([
     { command: "newService", service: web, settings: rr },
     {
       command: "newDestination",
@@ -340,17 +326,17 @@ test("thresholds and tunnels are kept as ipvsadm shows them", () => {
   expect(run("ipvsadm -Sn")).toContain(
     "-r 10.1.0.1:80 -i -w 1 --tun-type gue --tun-port 6080 --tun-nocsum",
   );
-  const [row] = [...ipvs.destinations(web)].flat();
+  const [row] = [...guest.ipvs.destinations(web)].flat();
   expect(row?.settings).toEqual({ ...settings, tunnel: { type: 1, port: 6080, flags: 0 } });
 });
 
 test("timeouts and info are those ipvsadm knows", () => {
-  const before = ipvs.timeouts();
-  ipvs.setTimeouts({ tcpSeconds: 901, tcpFinSeconds: 121, udpSeconds: 301 });
+  const before = guest.ipvs.timeouts();
+  guest.ipvs.setTimeouts({ tcpSeconds: 901, tcpFinSeconds: 121, udpSeconds: 301 });
   expect(run("ipvsadm -L --timeout")).toContain("901 121 301");
-  ipvs.setTimeouts(before);
-  expect(ipvs.timeouts()).toEqual(before);
-  const { version, connectionTableSize } = ipvs.info();
+  guest.ipvs.setTimeouts(before);
+  expect(guest.ipvs.timeouts()).toEqual(before);
+  const { version, connectionTableSize } = guest.ipvs.info();
   expect(run("ipvsadm -Ln")).toContain(`version ${version} (size=${connectionTableSize})`);
 });
 
@@ -366,17 +352,17 @@ test("daemons start with all their settings, are listed and stop", () => {
     ttl: 2,
   } as const;
   run(`ip addr add 10.9.0.1/24 dev ${wire.inside}`);
-  ipvs.startDaemon(daemon);
-  ipvs.startDaemon({ role: "backup", interface: wire.inside, syncId: 7 });
-  expect(ipvs.daemons()).toMatchObject([daemon, { role: "backup", syncId: 7, port: 8_848 }]);
+  guest.ipvs.startDaemon(daemon);
+  guest.ipvs.startDaemon({ role: "backup", interface: wire.inside, syncId: 7 });
+  expect(guest.ipvs.daemons()).toMatchObject([daemon, { role: "backup", syncId: 7, port: 8_848 }]);
   const shown = run("ipvsadm -L --daemon");
   expect(shown).toContain(
     `master sync daemon (mcast=${wire.inside}, syncid=42, maxlen=1400, group=224.0.0.99, port=8849, ttl=2)`,
   );
   expect(shown).toContain(`backup sync daemon (mcast=${wire.inside}, syncid=7`);
-  ipvs.stopDaemon("master");
-  ipvs.stopDaemon("backup");
-  expect(ipvs.daemons()).toEqual([]);
-  expect(() => ipvs.stopDaemon("master")).toThrow("ESRCH");
-  expect(() => ipvs.startDaemon({ ...daemon, interface: "nosuch" })).toThrow("ENODEV");
+  guest.ipvs.stopDaemon("master");
+  guest.ipvs.stopDaemon("backup");
+  expect(guest.ipvs.daemons()).toEqual([]);
+  expect(() => guest.ipvs.stopDaemon("master")).toThrow("ESRCH");
+  expect(() => guest.ipvs.startDaemon({ ...daemon, interface: "nosuch" })).toThrow("ENODEV");
 });

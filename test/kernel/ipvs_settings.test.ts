@@ -2,39 +2,23 @@
  * What IPVS keeps beside its table, against the real kernel and `ipvsadm`: sync daemons with all their settings in
  * both families, timeouts, how tunnels are checksummed, and how much goes through a service.
  */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import {
   forwardingMethods,
-  type Ipvs,
   type IpvsDaemon,
   type IpvsServiceKey,
   type IpvsStatistics,
-  openIpvs,
   transportProtocols,
   tunnelFlags,
   tunnelTypes,
 } from "../../ffi/mod.ts";
 import { ipFromBytes, ipToBytes } from "../../src/core/address.ts";
-import { GUEST_TIMEOUT_MS, guestLibraries, layWire, run, tryRun, until } from "./guest.ts";
+import { GUEST_TIMEOUT_MS, layWire, run, tryRun, until } from "./guest.ts";
+import { useGuestTable } from "./guest_table.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);
 
-let ipvs: Ipvs;
-beforeAll(async () => {
-  tryRun("modprobe ip_vs");
-  ipvs = openIpvs(await guestLibraries());
-});
-beforeEach(() => void run("ipvsadm -C"));
-afterEach(() => void run("ipvsadm -C"));
-afterAll(() => ipvs.close());
+const guest = useGuestTable();
 
 const daemons: Omit<Required<IpvsDaemon>, "interface">[] = [
   {
@@ -69,29 +53,29 @@ for (const settings of daemons) {
     run(`ip addr add 10.9.0.1/24 dev ${wire.inside}
       ip addr add 2001:db8:9::1/64 dev ${wire.inside} nodad`);
     const daemon = { ...settings, interface: wire.inside };
-    ipvs.startDaemon(daemon);
+    guest.ipvs.startDaemon(daemon);
     try {
-      expect(ipvs.daemons()).toEqual([daemon]);
+      expect(guest.ipvs.daemons()).toEqual([daemon]);
       expect(run("ipvsadm -L --daemon").trim()).toBe(
         `${daemon.role} sync daemon (mcast=${wire.inside}, syncid=${daemon.syncId}, ` +
           `maxlen=${daemon.maxLength}, group=${ipFromBytes(daemon.group)}, ` +
           `port=${daemon.port}, ttl=${daemon.ttl})`,
       );
     } finally {
-      ipvs.stopDaemon(daemon.role);
+      guest.ipvs.stopDaemon(daemon.role);
     }
-    expect(ipvs.daemons()).toEqual([]);
+    expect(guest.ipvs.daemons()).toEqual([]);
   });
 }
 
 test("a backup daemon takes datagrams of 1024 bytes at least, whatever is asked for", () => {
   using wire = layWire("sync");
   run(`ip addr add 10.9.0.1/24 dev ${wire.inside}`);
-  ipvs.startDaemon({ role: "backup", interface: wire.inside, syncId: 1, maxLength: 900 });
+  guest.ipvs.startDaemon({ role: "backup", interface: wire.inside, syncId: 1, maxLength: 900 });
   try {
-    expect(ipvs.daemons()[0]?.maxLength).toBe(1_024);
+    expect(guest.ipvs.daemons()[0]?.maxLength).toBe(1_024);
   } finally {
-    ipvs.stopDaemon("backup");
+    guest.ipvs.stopDaemon("backup");
   }
 });
 
@@ -100,9 +84,9 @@ test("daemons that are stopped before they have run are stopped, though the kern
   run(`ip addr add 10.9.0.1/24 dev ${wire.inside}`);
   for (let count = 0; count < 6; count++) {
     const role = count % 2 === 0 ? "master" : "backup";
-    ipvs.startDaemon({ role, interface: wire.inside, syncId: 1 });
-    ipvs.stopDaemon(role);
-    expect(ipvs.daemons()).toEqual([]);
+    guest.ipvs.startDaemon({ role, interface: wire.inside, syncId: 1 });
+    guest.ipvs.stopDaemon(role);
+    expect(guest.ipvs.daemons()).toEqual([]);
   }
 });
 
@@ -110,20 +94,20 @@ test("a group that is not multicast is refused", () => {
   using wire = layWire("sync");
   for (const group of ["192.0.2.1", "2001:db8::1"]) {
     const daemon = { role: "master", interface: wire.inside, syncId: 1 } as const;
-    expect(() => ipvs.startDaemon({ ...daemon, group: ipToBytes(group) })).toThrow("EINVAL");
+    expect(() => guest.ipvs.startDaemon({ ...daemon, group: ipToBytes(group) })).toThrow("EINVAL");
   }
-  expect(ipvs.daemons()).toEqual([]);
+  expect(guest.ipvs.daemons()).toEqual([]);
 });
 
 test("timeouts are set each by itself, since 0 leaves one as it is; what the kernel cannot count is refused", () => {
-  const before = ipvs.timeouts();
-  ipvs.setTimeouts({ tcpSeconds: 901, tcpFinSeconds: 121, udpSeconds: 301 });
-  ipvs.setTimeouts({ tcpSeconds: 0, tcpFinSeconds: 122, udpSeconds: 0 });
-  expect(ipvs.timeouts()).toEqual({ tcpSeconds: 901, tcpFinSeconds: 122, udpSeconds: 301 });
+  const before = guest.ipvs.timeouts();
+  guest.ipvs.setTimeouts({ tcpSeconds: 901, tcpFinSeconds: 121, udpSeconds: 301 });
+  guest.ipvs.setTimeouts({ tcpSeconds: 0, tcpFinSeconds: 122, udpSeconds: 0 });
+  expect(guest.ipvs.timeouts()).toEqual({ tcpSeconds: 901, tcpFinSeconds: 122, udpSeconds: 301 });
   expect(run("ipvsadm -L --timeout")).toContain("901 122 301");
-  expect(() => ipvs.setTimeouts({ ...before, tcpSeconds: 0x7fff_ffff })).toThrow("EINVAL");
-  ipvs.setTimeouts(before);
-  expect(ipvs.timeouts()).toEqual(before);
+  expect(() => guest.ipvs.setTimeouts({ ...before, tcpSeconds: 0x7fff_ffff })).toThrow("EINVAL");
+  guest.ipvs.setTimeouts(before);
+  expect(guest.ipvs.timeouts()).toEqual(before);
 });
 
 const service: IpvsServiceKey = {
@@ -158,7 +142,7 @@ for (const { tunnel, shown } of tunnels) {
   test(`a tunnel is kept as ipvsadm shows it: ${shown}`, () => {
     const settings = { ...unlimited, forwarding: forwardingMethods.tunnel, tunnel };
     const destination = { address: ipToBytes("10.1.0.1"), port: 53 };
-    const codes = ipvs.change([
+    const codes = guest.ipvs.change([
       { command: "newService", service, settings: rr },
       { command: "newDestination", service, destination, settings },
     ]);
@@ -166,7 +150,9 @@ for (const { tunnel, shown } of tunnels) {
     expect(run("ipvsadm -Sn").trim().split("\n")[1]?.trim()).toBe(
       `-a -u 192.0.2.10:53 -r 10.1.0.1:53 -i -w 1 ${shown}`,
     );
-    expect([...ipvs.destinations(service)].flat().map((row) => row.settings)).toEqual([settings]);
+    expect([...guest.ipvs.destinations(service)].flat().map((row) => row.settings)).toEqual([
+      settings,
+    ]);
   });
 }
 
@@ -200,14 +186,14 @@ test("totals and rates of service and server are those of ipvsadm --stats and --
     forwarding: forwardingMethods.directRoute,
     tunnel: { type: 0, port: 0, flags: 0 },
   };
-  ipvs.change([
+  guest.ipvs.change([
     { command: "newService", service, settings: rr },
     { command: "newDestination", service, destination, settings },
   ]);
   const client = await Bun.udpSocket({ socket: { error: () => undefined } });
   const look = () => ({
-    whole: ipvs.service(service)!.statistics,
-    server: [...ipvs.destinations(service)].flat()[0]!.statistics,
+    whole: guest.ipvs.service(service)!.statistics,
+    server: [...guest.ipvs.destinations(service)].flat()[0]!.statistics,
   });
   try {
     const seen = await until("packets and bytes have a rate", () => {

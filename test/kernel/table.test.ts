@@ -1,55 +1,15 @@
 /** The Table port against the real kernel: rows by operations, edits in place, daemons, and a loop that goes on. */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { createSocket } from "node:dgram";
-import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
 import { formatServiceName } from "../../src/core/service_name.ts";
 import type { SyncDaemon, TableOperation } from "../../src/core/table.ts";
-import type { Table } from "../../src/ports.ts";
-import { createKernelTable } from "../../src/shell/kernel_table.ts";
-import { GUEST_TIMEOUT_MS, guestLibraries, layWire, run, tryRun, until } from "./guest.ts";
+import { PLAIN_SERVER as server, WEB as service } from "../support/table_rows.ts";
+import { GUEST_TIMEOUT_MS, layWire, run, until } from "./guest.ts";
+import { useGuestTable } from "./guest_table.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);
 
-let handles: Ipvs[];
-let table: Table;
-beforeAll(async () => {
-  tryRun("modprobe ip_vs");
-  const libraries = await guestLibraries();
-  const [first, second] = [openIpvs(libraries), openIpvs(libraries)];
-  handles = [first, second];
-  table = createKernelTable({ table: first, daemons: second, now: () => performance.now() });
-});
-beforeEach(() => void run("ipvsadm -C"));
-afterEach(() => void run("ipvsadm -C"));
-afterAll(() => handles.forEach((handle) => handle.close()));
-
-const service = {
-  address: "192.0.2.10",
-  port: 80,
-  protocol: "tcp",
-  scheduler: "rr",
-  flags: [],
-  onePacket: false,
-  persistence: null,
-  servers: [],
-} as const;
-const server = {
-  address: "10.1.0.1",
-  port: 80,
-  weight: 1,
-  forwarding: "dr",
-  tunnel: null,
-  upper: 0,
-  lower: 0,
-} as const;
+const guest = useGuestTable();
 
 function rows(count: { services: number; servers: number }): TableOperation[] {
   return Array.from({ length: count.services }, (_, index): TableOperation[] => {
@@ -67,7 +27,7 @@ function rows(count: { services: number; servers: number }): TableOperation[] {
 
 test("apply makes rows, list and get read them back, and ipvsadm sees the same", async () => {
   const v6 = { ...service, address: "2001:db8::10", scheduler: "wlc" } as const;
-  const outcomes = await table.apply([
+  const outcomes = await guest.table.apply([
     { kind: "addService", service },
     { kind: "addServer", service, server },
     { kind: "addService", service: v6 },
@@ -80,7 +40,7 @@ test("apply makes rows, list and get read them back, and ipvsadm sees the same",
     "-a -t 192.0.2.10:80 -r 10.1.0.1:80 -g -w 1",
     "-a -t [2001:db8::10]:80 -r [2001:db8:1::1]:80 -g -w 0",
   ]);
-  const row = await table.get(service);
+  const row = await guest.table.get(service);
   expect(row).toMatchObject({
     address: "192.0.2.10",
     port: 80,
@@ -89,16 +49,16 @@ test("apply makes rows, list and get read them back, and ipvsadm sees the same",
     altered: false,
     servers: [server],
   });
-  const listed = await table.list();
+  const listed = await guest.table.list();
   expect(listed.find((one) => formatServiceName(one) === "192.0.2.10:80")).toEqual(row!);
-  expect(await table.get({ ...service, port: 81 })).toBeNull();
+  expect(await guest.table.get({ ...service, port: 81 })).toBeNull();
 });
 
 test("apply edits in place: the counters of the row go on", async () => {
   using wire = layWire("edit");
   const udp = { ...service, protocol: "udp", port: 5_000 } as const;
   run(`ip addr add 192.0.2.10/32 dev ${wire.inside}`);
-  await table.apply([
+  await guest.table.apply([
     { kind: "addService", service: udp },
     { kind: "addServer", service: udp, server: { ...server, address: "192.0.2.10", port: 5_000 } },
   ]);
@@ -109,7 +69,7 @@ test("apply edits in place: the counters of the row go on", async () => {
     return run("ipvsadm -Ln --stats --exact").match(/UDP +192\.0\.2\.10:5000 +1 /) ?? undefined;
   });
   socket.close();
-  const edits = await table.apply([
+  const edits = await guest.table.apply([
     { kind: "editService", service: { ...udp, scheduler: "wlc" } },
     {
       kind: "editServer",
@@ -118,7 +78,7 @@ test("apply edits in place: the counters of the row go on", async () => {
     },
   ]);
   expect(edits).toEqual([null, null]);
-  const row = await table.get(udp);
+  const row = await guest.table.get(udp);
   expect(row?.scheduler).toBe("wlc");
   expect(row?.servers[0]).toMatchObject({ weight: 7, counters: { connections: 1 } });
 });
@@ -135,7 +95,7 @@ test("apply adds what exists, changes what is missing and removes what is gone w
     { kind: "removeServer", service: { ...service, port: 99 }, server },
     { kind: "removeService", service: { ...service, port: 99 } },
   ];
-  expect(await table.apply(twice)).toEqual(twice.map(() => null));
+  expect(await guest.table.apply(twice)).toEqual(twice.map(() => null));
   expect(run("ipvsadm -Sn").trim().split("\n").sort()).toEqual([
     "-A -t 192.0.2.10:80 -s wlc",
     "-A -t 192.0.2.10:81 -s rr",
@@ -146,7 +106,7 @@ test("apply adds what exists, changes what is missing and removes what is gone w
 
 test("apply names a scheduler this kernel does not have, and does the rest", async () => {
   const odd = { ...service, port: 81, scheduler: "twos" } as const;
-  const outcomes = await table.apply([
+  const outcomes = await guest.table.apply([
     { kind: "addService", service: odd },
     { kind: "addServer", service: odd, server },
     { kind: "addService", service },
@@ -168,7 +128,7 @@ test("list gives the rows of others too, and tells what there is no word for", a
     ipvsadm -A -t 192.0.2.11:80 -s rr -p 300 -M 255.255.255.0
     ipvsadm -A -f 7 -s rr
     ipvsadm -A -f 7 -6 -s rr`);
-  const listed = (await table.list()).map((row) =>
+  const listed = (await guest.table.list()).map((row) =>
     `${formatServiceName(row)} ${row.altered} ${
       row.servers.map(({ forwarding }) => forwarding).join()
     }`
@@ -191,14 +151,14 @@ test("a mark of all bits is one service per family", async () => {
     family,
     mark: 0xffff_ffff,
   }));
-  await table.apply(marks.map((row) => ({ kind: "addService", service: row })));
-  expect((await table.list()).map(formatServiceName).sort()).toEqual([
+  await guest.table.apply(marks.map((row) => ({ kind: "addService", service: row })));
+  expect((await guest.table.list()).map(formatServiceName).sort()).toEqual([
     "fwmark6:4294967295",
     "fwmark:4294967295",
   ]);
-  expect(await table.apply(marks.map((row) => ({ kind: "removeService", service: row }))))
+  expect(await guest.table.apply(marks.map((row) => ({ kind: "removeService", service: row }))))
     .toEqual([null, null]);
-  expect(await table.list()).toEqual([]);
+  expect(await guest.table.list()).toEqual([]);
 });
 
 test("apply and list leave room for others, and calls made at once do not meet on the socket", async () => {
@@ -210,12 +170,19 @@ test("apply and list leave room for others, and calls made at once do not meet o
   };
   setImmediate(count);
   const operations = rows({ services: 100, servers: 5 });
-  const [outcomes, before] = await Promise.all([table.apply(operations), table.list(), turns]);
+  const [outcomes, before] = await Promise.all([
+    guest.table.apply(operations),
+    guest.table.list(),
+    turns,
+  ]);
   const turnsOfApply = turns;
   expect(outcomes.every((outcome) => outcome === null)).toBe(true);
   expect(before.length).toBe(100);
   expect(turnsOfApply).toBeGreaterThan(operations.length / 64);
-  const two = await Promise.all([table.list(), table.get({ ...service, address: "10.0.0.7" })]);
+  const two = await Promise.all([
+    guest.table.list(),
+    guest.table.get({ ...service, address: "10.0.0.7" }),
+  ]);
   expect(two[0].flatMap(({ servers }) => servers).length).toBe(500);
   expect(two[1]?.servers.length).toBe(5);
   working = false;
@@ -223,7 +190,7 @@ test("apply and list leave room for others, and calls made at once do not meet o
 
 test("apply is far quicker than ipvsadm -R with the same table", async () => {
   const operations = rows({ services: 100, servers: 10 });
-  await table.apply(operations);
+  await guest.table.apply(operations);
   const file = `/run/troop-test-${process.pid}.rules`;
   const saved = run("ipvsadm -Sn");
   await Bun.write(file, saved);
@@ -231,7 +198,7 @@ test("apply is far quicker than ipvsadm -R with the same table", async () => {
   const theirs: number[] = [];
   for (let round = 0; round < 3; round++) {
     run("ipvsadm -C");
-    ours.push(await timeMs(() => table.apply(operations)));
+    ours.push(await timeMs(() => guest.table.apply(operations)));
     expect(run("ipvsadm -Sn").split("\n").sort()).toEqual(saved.split("\n").sort());
     run("ipvsadm -C");
     theirs.push(await timeMs(() => run(`ipvsadm -R < ${file}`)));
@@ -259,18 +226,18 @@ test("daemons run with all their settings, tell the length the kernel chose, and
   using wire = layWire("sync");
   run(`ip addr add 10.9.0.1/24 dev ${wire.inside}`);
   const wanted = { ...daemon, interface: wire.inside };
-  table.startDaemon("master", wanted);
+  guest.table.startDaemon("master", wanted);
   // 1500 bytes of an Ethernet frame, less the headers of IPv4 and UDP.
-  expect(table.daemons()).toEqual({ master: { ...wanted, maxLength: 1_472 }, backup: null });
-  table.startDaemon("backup", { ...wanted, maxLength: 1_400 });
-  expect(table.daemons().backup).toEqual({ ...wanted, maxLength: 1_400 });
+  expect(guest.table.daemons()).toEqual({ master: { ...wanted, maxLength: 1_472 }, backup: null });
+  guest.table.startDaemon("backup", { ...wanted, maxLength: 1_400 });
+  expect(guest.table.daemons().backup).toEqual({ ...wanted, maxLength: 1_400 });
   expect(run("ipvsadm -L --daemon")).toContain(
     `backup sync daemon (mcast=${wire.inside}, syncid=42, maxlen=1400, group=224.0.0.99, port=8849, ttl=2)`,
   );
-  table.stopDaemon("master");
-  table.stopDaemon("master");
-  table.stopDaemon("backup");
-  expect(table.daemons()).toEqual({ master: null, backup: null });
+  guest.table.stopDaemon("master");
+  guest.table.stopDaemon("master");
+  guest.table.stopDaemon("backup");
+  expect(guest.table.daemons()).toEqual({ master: null, backup: null });
 });
 
 test("daemons talk by an IPv6 group; a length of few bytes is kept by a master and raised for a backup", async () => {
@@ -280,18 +247,21 @@ test("daemons talk by an IPv6 group; a length of few bytes is kept by a master a
     const shown = run(`ip -6 addr show dev ${wire.inside} scope link -tentative`);
     return shown.includes("inet6") ? true : undefined;
   });
-  table.startDaemon("master", wanted);
-  table.startDaemon("backup", wanted);
-  expect(table.daemons()).toEqual({ master: wanted, backup: { ...wanted, maxLength: 1_024 } });
-  table.stopDaemon("master");
-  table.stopDaemon("backup");
+  guest.table.startDaemon("master", wanted);
+  guest.table.startDaemon("backup", wanted);
+  expect(guest.table.daemons()).toEqual({
+    master: wanted,
+    backup: { ...wanted, maxLength: 1_024 },
+  });
+  guest.table.stopDaemon("master");
+  guest.table.stopDaemon("backup");
 });
 
 test("timeouts are those ipvsadm shows, and 0 leaves one as it is", () => {
-  const before = table.timeouts();
-  table.setTimeouts({ tcpS: 901, tcpFinS: 0, udpS: 301 });
+  const before = guest.table.timeouts();
+  guest.table.setTimeouts({ tcpS: 901, tcpFinS: 0, udpS: 301 });
   expect(run("ipvsadm -L --timeout")).toContain(`901 ${before.tcpFinS} 301`);
-  expect(table.timeouts()).toEqual({ tcpS: 901, tcpFinS: before.tcpFinS, udpS: 301 });
-  table.setTimeouts(before);
-  expect(table.timeouts()).toEqual(before);
+  expect(guest.table.timeouts()).toEqual({ tcpS: 901, tcpFinS: before.tcpFinS, udpS: 301 });
+  guest.table.setTimeouts(before);
+  expect(guest.table.timeouts()).toEqual(before);
 });

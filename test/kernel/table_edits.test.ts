@@ -2,51 +2,20 @@
  * What an edit of a row does in the real kernel, while connections are open: everything changes in place, nothing of the
  * old settings stays, and who is connected stays connected. And what the kernel refuses, with the reason troop gives.
  */
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  expect,
-  setDefaultTimeout,
-  test,
-} from "bun:test";
-import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { formatServiceName } from "../../src/core/service_name.ts";
 import type { SyncDaemon, TableOperation, TableServer } from "../../src/core/table.ts";
-import type { Table } from "../../src/ports.ts";
 import { createConnectionTable } from "../../src/shell/connection_table.ts";
-import { createKernelTable } from "../../src/shell/kernel_table.ts";
-import { GUEST_TIMEOUT_MS, guestLibraries, layWire, run, tryRun } from "./guest.ts";
+import { PLAIN, PLAIN_SERVER } from "../support/table_rows.ts";
+import { GUEST_TIMEOUT_MS, layWire, run, tryRun } from "./guest.ts";
+import { useGuestTable } from "./guest_table.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);
 
-let handles: Ipvs[];
-let table: Table;
-beforeAll(async () => {
-  tryRun("modprobe -a ip_vs ip_vs_sh ip_vs_mh ip_vs_pe_sip");
-  const libraries = await guestLibraries();
-  const [first, second] = [openIpvs(libraries), openIpvs(libraries)];
-  handles = [first, second];
-  table = createKernelTable({ table: first, daemons: second, now: () => performance.now() });
-});
-beforeEach(() => void run("ipvsadm -C"));
-afterEach(() => {
-  table.stopDaemon("master");
-  table.stopDaemon("backup");
-  run("ipvsadm -C");
-});
-afterAll(() => handles.forEach((handle) => handle.close()));
+const guest = useGuestTable("ip_vs ip_vs_sh ip_vs_mh ip_vs_pe_sip");
 
 const name = { address: "192.0.2.10", port: 5_060, protocol: "udp" } as const;
-const plain = {
-  ...name,
-  scheduler: "rr",
-  flags: [],
-  onePacket: false,
-  persistence: null,
-  servers: [],
-} as const;
+const plain = { ...PLAIN, ...name };
 const rich = {
   ...plain,
   scheduler: "sh",
@@ -54,15 +23,7 @@ const rich = {
   onePacket: true,
   persistence: { timeoutS: 300, prefixLength: 24, engine: "sip" },
 } as const;
-const server: TableServer = {
-  address: "10.1.0.1",
-  port: 5_060,
-  weight: 1,
-  forwarding: "dr",
-  tunnel: null,
-  upper: 0,
-  lower: 0,
-};
+const server: TableServer = { ...PLAIN_SERVER, port: 5_060 };
 const dr = server;
 const nat: TableServer = { ...server, forwarding: "nat" };
 const gue: TableServer = {
@@ -79,7 +40,7 @@ const ipip: TableServer = {
 };
 
 async function apply(...operations: TableOperation[]): Promise<void> {
-  expect((await table.apply(operations)).filter((outcome) => outcome !== null)).toEqual([]);
+  expect((await guest.table.apply(operations)).filter((outcome) => outcome !== null)).toEqual([]);
 }
 
 // First: what goes through a service with an engine keeps its module for as long as the kernel knows of it.
@@ -89,7 +50,7 @@ test("a persistence engine whose module cannot be found is named with its module
   const loader = run("cat /proc/sys/kernel/modprobe").trim();
   run("echo /bin/false >/proc/sys/kernel/modprobe");
   try {
-    const [outcome] = await table.apply([{ kind: "addService", service: rich }]);
+    const [outcome] = await guest.table.apply([{ kind: "addService", service: rich }]);
     expect(outcome?.message).toContain('no persistence engine "sip"');
     expect(outcome?.message).toContain("ip_vs_pe_sip");
   } finally {
@@ -102,15 +63,15 @@ test("an edit of a service sets flags, persistence, netmask and engine, and take
   await apply({ kind: "addService", service: plain });
   await apply({ kind: "editService", service: rich });
   const { servers: _, ...settings } = rich;
-  expect(await table.get(name)).toMatchObject({ ...settings, altered: false });
+  expect(await guest.table.get(name)).toMatchObject({ ...settings, altered: false });
   expect(run("ipvsadm -Sn")).toBe(
     "-A -u 192.0.2.10:5060 -s sh -p 300 -M 255.255.255.0 --pe sip -o -b sh-fallback,sh-port\n",
   );
   const persistence = { timeoutS: 60, prefixLength: 16, engine: null };
   await apply({ kind: "editService", service: { ...rich, persistence, scheduler: "mh" } });
-  expect(await table.get(name)).toMatchObject({ scheduler: "mh", persistence });
+  expect(await guest.table.get(name)).toMatchObject({ scheduler: "mh", persistence });
   await apply({ kind: "editService", service: plain });
-  expect(await table.get(name)).toMatchObject({
+  expect(await guest.table.get(name)).toMatchObject({
     scheduler: "rr",
     flags: [],
     onePacket: false,
@@ -122,9 +83,9 @@ test("an edit of a service sets flags, persistence, netmask and engine, and take
 
 test("an edit takes back what somebody else set and troop has no word for", async () => {
   run("ipvsadm -A -u 192.0.2.10:5060 -s rr -p 300 -M 255.0.255.0");
-  expect((await table.get(name))?.altered).toBe(true);
+  expect((await guest.table.get(name))?.altered).toBe(true);
   await apply({ kind: "editService", service: plain });
-  expect((await table.get(name))?.altered).toBe(false);
+  expect((await guest.table.get(name))?.altered).toBe(false);
 });
 
 test("an edit of a server changes its forwarding method, tunnel and thresholds, to and fro", async () => {
@@ -135,7 +96,7 @@ test("an edit of a server changes its forwarding method, tunnel and thresholds, 
   });
   for (const wanted of [nat, gue, ipip, dr, gue, nat, ipip, dr]) {
     await apply({ kind: "editServer", service: plain, server: wanted });
-    expect((await table.get(name))?.servers).toMatchObject([wanted]);
+    expect((await guest.table.get(name))?.servers).toMatchObject([wanted]);
   }
 });
 
@@ -176,7 +137,7 @@ test("a connection that is open stays with its server while service and server a
       await untilAsync("more come by", async () => await packetsOf(server) > before + 2);
     }
     expect(await open()).toMatchObject([{ clientPort: 4_711, server: "10.1.0.1" }]);
-    expect((await table.get(name))!.traffic.connections).toBe(1);
+    expect((await guest.table.get(name))!.traffic.connections).toBe(1);
     expect(await packetsOf(another)).toBe(0);
   } finally {
     sender.kill();
@@ -185,7 +146,7 @@ test("a connection that is open stays with its server while service and server a
 });
 
 async function packetsOf({ address }: TableServer): Promise<number> {
-  const row = await table.get(name);
+  const row = await guest.table.get(name);
   return row!.servers.find((one) => one.address === address)!.counters.inPackets;
 }
 
@@ -216,9 +177,9 @@ test("a tunnel leads to the other family, and back to its own", async () => {
     { kind: "addService", service: v6 },
     { kind: "addServer", service: v6, server: fourth },
   );
-  expect((await table.get(plain))?.servers).toMatchObject([sixth]);
-  expect((await table.get(v6))?.servers).toMatchObject([fourth]);
-  const [refused] = await table.apply([
+  expect((await guest.table.get(plain))?.servers).toMatchObject([sixth]);
+  expect((await guest.table.get(v6))?.servers).toMatchObject([fourth]);
+  const [refused] = await guest.table.apply([
     { kind: "editServer", service: plain, server: { ...sixth, forwarding: "dr", tunnel: null } },
   ]);
   expect(refused?.message).toContain("only a tunnel leads to the other address family");
@@ -233,16 +194,18 @@ test("servers of the other family and sync daemons exclude each other, and eithe
     service: plain,
     server: sixth,
   });
-  expect(() => table.startDaemon("backup", wanted)).toThrow("exclude each other in the kernel");
+  expect(() => guest.table.startDaemon("backup", wanted)).toThrow(
+    "exclude each other in the kernel",
+  );
   await apply({ kind: "removeServer", service: plain, server: sixth });
-  table.startDaemon("backup", wanted);
-  const [refused] = await table.apply([{ kind: "addServer", service: plain, server: sixth }]);
+  guest.table.startDaemon("backup", wanted);
+  const [refused] = await guest.table.apply([{ kind: "addServer", service: plain, server: sixth }]);
   expect(refused?.message).toContain("exclude each other in the kernel");
 });
 
 test("what the kernel refuses has a reason: thresholds, addresses, modules, groups", async () => {
   using wire = layWire("refuse");
-  const outcomes = await table.apply([
+  const outcomes = await guest.table.apply([
     { kind: "addService", service: plain },
     { kind: "addServer", service: plain, server: { ...server, upper: 1, lower: 2 } },
     { kind: "addServer", service: plain, server: { ...server, address: "224.0.0.1" } },
@@ -255,7 +218,7 @@ test("what the kernel refuses has a reason: thresholds, addresses, modules, grou
     'add virtual service 192.0.2.10:5061/udp: ENOENT (kernel has no scheduler "twos" or no persistence engine "sip": load both with `modprobe -a ip_vs_twos ip_vs_pe_sip`)',
   ]);
   expect(() =>
-    table.startDaemon("master", { ...daemon, interface: wire.inside, group: "10.0.0.1" })
+    guest.table.startDaemon("master", { ...daemon, interface: wire.inside, group: "10.0.0.1" })
   )
     .toThrow("10.0.0.1 must be a multicast group");
 });
@@ -265,6 +228,6 @@ test("the kernel takes a service of any protocol, whether it can balance it or n
   const settings = { scheduler: "rr", flags: 0, timeoutSeconds: 0, netmask: 0, engine: "" };
   const address = Uint8Array.of(192, 0, 2, 10);
   const esp = { kind: "endpoint", protocol: 50, address, port: 0 } as const;
-  expect(handles[0]!.change([{ command: "newService", service: esp, settings }])).toEqual([null]);
-  expect((await table.list()).map(formatServiceName)).toEqual(["192.0.2.10:5060/sctp"]);
+  expect(guest.ipvs.change([{ command: "newService", service: esp, settings }])).toEqual([null]);
+  expect((await guest.table.list()).map(formatServiceName)).toEqual(["192.0.2.10:5060/sctp"]);
 });

@@ -2,17 +2,15 @@
  * Random tables in the real kernel: what is wanted is what is read back, after making it and after changing it into
  * another, and `ipvsadm` prints what troop prints. A failure tells the seed that makes it come again.
  */
-import { afterAll, beforeAll, beforeEach, expect, setDefaultTimeout, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
-import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
 import { listingText, saveText } from "../../src/core/ipvsadm_text.ts";
 import { planRow } from "../../src/core/plan.ts";
 import { serviceKey } from "../../src/core/service_name.ts";
 import type { TableOperation, TableService } from "../../src/core/table.ts";
-import type { Table } from "../../src/ports.ts";
-import { createKernelTable } from "../../src/shell/kernel_table.ts";
 import { arbitraryTable, comparableTable, labSchedulers } from "../support/arbitrary_table.ts";
-import { GUEST_TIMEOUT_MS, guestLibraries, run, tryRun } from "./guest.ts";
+import { GUEST_TIMEOUT_MS, run } from "./guest.ts";
+import { useGuestTable } from "./guest_table.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);
 /** A run takes half a second in a guest. */
@@ -24,25 +22,12 @@ const LIMIT_MS = 12_000;
 /** A server that is wanted no more is lowered, then removed, and then there is nothing left to do. */
 const ROUNDS_MAX = 3;
 
-let handles: Ipvs[];
-let table: Table;
-beforeAll(async () => {
-  const modules = labSchedulers.map((scheduler) => `ip_vs_${scheduler}`).join(" ");
-  tryRun(`modprobe -a ip_vs ip_vs_pe_sip ${modules}`);
-  const libraries = await guestLibraries();
-  const [first, second] = [openIpvs(libraries), openIpvs(libraries)];
-  handles = [first, second];
-  table = createKernelTable({ table: first, daemons: second, now: () => performance.now() });
-});
-beforeEach(() => void run("ipvsadm -C"));
-afterAll(() => {
-  run("ipvsadm -C");
-  handles.forEach((handle) => handle.close());
-});
+const schedulerModules = labSchedulers.map((scheduler) => `ip_vs_${scheduler}`);
+const guest = useGuestTable(["ip_vs", "ip_vs_pe_sip", ...schedulerModules].join(" "));
 
 /** What a node does now to get the table it wants. */
 async function plan(wanted: readonly TableService[]): Promise<TableOperation[]> {
-  const present = new Map((await table.list()).map((row) => [serviceKey(row), row]));
+  const present = new Map((await guest.table.list()).map((row) => [serviceKey(row), row]));
   const operations: TableOperation[] = [];
   for (const service of wanted) {
     const observed = present.get(serviceKey(service)) ?? null;
@@ -58,7 +43,7 @@ async function reach(wanted: readonly TableService[]): Promise<void> {
   for (let round = 0; round < ROUNDS_MAX; round++) {
     const operations = await plan(wanted);
     if (operations.length === 0) return;
-    const outcomes = await table.apply(operations);
+    const outcomes = await guest.table.apply(operations);
     expect(outcomes.filter((outcome) => outcome !== null).map(({ message }) => message)).toEqual(
       [],
     );
@@ -67,7 +52,7 @@ async function reach(wanted: readonly TableService[]): Promise<void> {
 }
 
 async function expectTable(wanted: readonly TableService[]): Promise<void> {
-  const seen = await table.list();
+  const seen = await guest.table.list();
   expect(comparableTable(seen)).toEqual(comparableTable(wanted));
   expect(seen.filter(({ altered }) => altered)).toEqual([]);
   expect(saveText(seen)).toBe(run("ipvsadm -Sn"));
@@ -89,7 +74,7 @@ test("every table can be reached from every other, and read back as it was wante
       await reach(second);
       await expectTable(second);
       await reach([]);
-      expect(await table.list()).toEqual([]);
+      expect(await guest.table.list()).toEqual([]);
     }),
     { numRuns: RUNS },
   );
@@ -106,10 +91,10 @@ test("saved by troop, restored by ipvsadm, it is the same table but for threshol
       if (performance.now() > endMs) return;
       runs++;
       await reach(wanted);
-      const saved = saveText(await table.list());
+      const saved = saveText(await guest.table.list());
       await Bun.write(file, saved);
       run(`ipvsadm -C; ipvsadm -R <${file}`);
-      expect(saveText(await table.list())).toBe(saved);
+      expect(saveText(await guest.table.list())).toBe(saved);
     }),
     { numRuns: RUNS },
   );

@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { formatServiceName } from "../../src/core/service_name.ts";
 import type { ObservedService, TableOperation } from "../../src/core/table.ts";
 import { CHANGES_PER_BATCH, createKernelTable } from "../../src/shell/kernel_table.ts";
+import { PLAIN_SERVER as server, WEB as service } from "../support/table_rows.ts";
 import { createFakeIpvs, type FakeKernel } from "./fake_ipvs.ts";
 
 function open(has: Partial<FakeKernel> = {}) {
@@ -12,25 +13,6 @@ function open(has: Partial<FakeKernel> = {}) {
   return { ipvs, table };
 }
 
-const service = {
-  address: "192.0.2.10",
-  port: 80,
-  protocol: "tcp",
-  scheduler: "rr",
-  flags: [],
-  onePacket: false,
-  persistence: null,
-  servers: [],
-} as const;
-const server = {
-  address: "10.1.0.1",
-  port: 80,
-  weight: 1,
-  forwarding: "dr",
-  tunnel: null,
-  upper: 0,
-  lower: 0,
-} as const;
 const elsewhere = { ...service, port: 81 };
 const mark = { protocol: "fwm", family: 6, mark: 7 } as const;
 

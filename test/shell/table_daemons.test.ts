@@ -2,6 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import type { SyncDaemon } from "../../src/core/table.ts";
 import { createKernelTable } from "../../src/shell/kernel_table.ts";
+import { PLAIN_SERVER as server, WEB as service } from "../support/table_rows.ts";
 import { createFakeIpvs } from "./fake_ipvs.ts";
 
 function open() {
@@ -9,26 +10,6 @@ function open() {
   const table = createKernelTable({ table: ipvs, daemons: ipvs, now: () => performance.now() });
   return { ipvs, table };
 }
-
-const service = {
-  address: "192.0.2.10",
-  port: 80,
-  protocol: "tcp",
-  scheduler: "rr",
-  flags: [],
-  onePacket: false,
-  persistence: null,
-  servers: [],
-} as const;
-const server = {
-  address: "10.1.0.1",
-  port: 80,
-  weight: 1,
-  forwarding: "dr",
-  tunnel: null,
-  upper: 0,
-  lower: 0,
-} as const;
 
 const daemon: SyncDaemon = {
   interface: "eth0",

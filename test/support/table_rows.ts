@@ -27,18 +27,30 @@ export const ROW: EndpointName & TableSettings & { readonly servers: readonly Ta
   servers: [],
 };
 
+/** What a row is like that has nothing special. */
+export const PLAIN = {
+  scheduler: "rr",
+  flags: [],
+  onePacket: false,
+  persistence: null,
+  servers: [],
+} as const satisfies TableSettings & { readonly servers: readonly TableServer[] };
+/** A web service of documentation's addresses, for tables that never see a packet. */
+export const WEB = { ...PLAIN, address: "192.0.2.10", port: 80, protocol: "tcp" } as const;
+/** A server that has nothing special. */
+export const PLAIN_SERVER = {
+  address: "10.1.0.1",
+  port: 80,
+  weight: 1,
+  forwarding: "dr",
+  tunnel: null,
+  upper: 0,
+  lower: 0,
+} as const satisfies TableServer;
+
 /** A server of a row: 10.0.0.INDEX, port 80. */
 export function rowServer(index: number, fields: Partial<TableServer> = {}): TableServer {
-  return {
-    address: `10.0.0.${index}`,
-    port: 80,
-    weight: 1,
-    forwarding: "dr",
-    tunnel: null,
-    upper: 0,
-    lower: 0,
-    ...fields,
-  };
+  return { ...PLAIN_SERVER, address: `10.0.0.${index}`, ...fields };
 }
 
 /** Counters of a server that has connections. */
