@@ -42,14 +42,14 @@ export const meanings: Readonly<Record<Failure, string>> = {
 
 /** What the reason must match, where the row says nothing else. The first group is shown in the table. */
 export const words: Readonly<Record<Failure, RegExp>> = {
-  killed: /(refused)/,
-  "port closed": /(refused)/,
+  killed: /(refused|port unreachable)/,
+  "port closed": /(refused|port unreachable)/,
   stopped: /(timed out) after \d+ ms/,
   reset: /(reset|closed)/,
   slow: /(timed out) after \d+ ms/,
   stalled: /(timed out) after \d+ ms/,
   "cut off": /(closed|ended)/,
-  garbage: /(not an?|unexpected|does not speak|closed|instead of|TLS failed)/,
+  garbage: /(not an?|more than|longer than|unexpected|does not speak|closed|instead of|TLS failed)/,
   flood: /(longer than|more than|not an?|unexpected|does not speak|TLS failed|instead of)/,
   "wrong answer": /(lacks?|want)/,
   "wrong password": /(password|login|log in|credentials|authenticat|Access-Reject)/i,
@@ -60,12 +60,15 @@ export const words: Readonly<Record<Failure, RegExp>> = {
 
 /** Those in which nothing comes: there the probe is given little time, for it will need all of it. */
 export const silent: ReadonlySet<Failure> = new Set(["stopped", "slow", "stalled"]);
-/** Those that need a connection, so that datagrams know nothing of them. */
-export const ofConnections: ReadonlySet<Failure> = new Set([
+/** Those a proxy between probe and server brings about. */
+export const onTheWayFailures = [
   "port closed",
   "reset",
   "slow",
   "stalled",
   "cut off",
+  "garbage",
   "flood",
-]);
+] as const satisfies readonly Failure[];
+/** Those that need a connection, so that datagrams know nothing of them. */
+export const ofConnections: ReadonlySet<Failure> = new Set(["reset", "slow", "stalled"]);

@@ -38,6 +38,8 @@ export interface Run {
   /** Argument vector; it must stay in the foreground. */
   readonly command: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
+  /** File in the folder it writes its complaints to, where these are not printed: shown when it does not start. */
+  readonly log?: string;
   /** Whether it answers; without it: whether all ports that begin listening take connections. */
   ready?(): Promise<boolean>;
 }

@@ -23,9 +23,9 @@ test("a real server is killed, comes back, stands still, goes on, and leaves not
     expect(await ask()).toBe("connection refused");
     await server.restart();
     expect(await ask()).toStartWith("200");
-    server.signal("SIGSTOP");
+    await server.stop();
     expect(await ask()).toStartWith("timed out");
-    server.signal("SIGCONT");
+    server.goOn();
     expect(await ask()).toStartWith("200");
   } finally {
     await server[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@
  * Starts real servers from their launchers, breaks them and cleans up after them.
  */
 import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -14,6 +14,8 @@ import type { ServerCertificate } from "./server_certificates.ts";
 const READY_MS_MAX = 40_000;
 /** Between two looks whether it answers, ms. */
 const LOOK_MS = 25;
+/** Between two looks whether signals have been obeyed, ms. */
+const STOP_LOOK_MS = 2;
 /** What a server printed is shown so far when it does not start, characters. */
 const OUTPUT_LENGTH_MAX = 4_000;
 
@@ -23,8 +25,10 @@ export interface RealServer extends AsyncDisposable {
   port(name: string): number;
   /** The folder of its configuration. */
   readonly folder: string;
-  /** Sends a signal to the server and every process below it. */
-  signal(name: "SIGSTOP" | "SIGCONT" | "SIGTERM" | "SIGKILL" | "SIGHUP"): void;
+  /** Stops every process of the server (SIGSTOP); resolves when none of them does anything any more. */
+  stop(): Promise<void>;
+  /** Lets them go on after {@link RealServer.stop}. */
+  goOn(): void;
   /** Kills the server and every process below it, and waits for its end. */
   kill(): Promise<void>;
   /** Starts it again after {@link RealServer.kill}, on the same ports; waits until it answers. */
@@ -67,30 +71,39 @@ class Server implements RealServer {
     return this.#place.port(name);
   }
 
-  signal(name: "SIGSTOP" | "SIGCONT" | "SIGTERM" | "SIGKILL" | "SIGHUP"): void {
+  async stop(): Promise<void> {
     if (this.#child === undefined) return;
-    // Seen before the first signal: whoever loses its parent is somebody else's child then.
-    for (const pid of family(this.#child.pid)) {
-      try {
-        process.kill(pid, name);
-      } catch {
-        // Ended by itself meanwhile.
-      }
+    // Again and again: what has not stopped yet may have begun another process.
+    for (;;) {
+      const running = family(this.#child.pid).filter((pid) => !isEvery(pid, "TtZX"));
+      if (running.length === 0) return;
+      signalAll(running, "SIGSTOP");
+      await Bun.sleep(STOP_LOOK_MS);
     }
+  }
+
+  goOn(): void {
+    if (this.#child !== undefined) signalAll(family(this.#child.pid), "SIGCONT");
   }
 
   async kill(): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
-    this.signal("SIGKILL");
+    // Stopped first: whoever loses its parent is somebody else's child, and not found here.
+    await this.stop();
+    const pids = family(child.pid);
+    signalAll(pids, "SIGKILL");
     await child.exited;
+    // Until the last of them is gone too, its sockets are open. A zombie has none.
+    while (pids.some((pid) => !isEvery(pid, "ZX"))) await Bun.sleep(STOP_LOOK_MS);
     this.#child = undefined;
   }
 
   async restart(): Promise<void> {
     const child = spawn(this.#run, this.#launcher, this.folder);
     this.#child = child;
-    const words = keepOutput(child);
+    const printed = keepOutput(child);
+    const words = (): string => printed() + readLog(this.folder, this.#run);
     const ready = this.#run.ready ?? (() => allAccept(this.#launcher, this.#place));
     const deadlineMs = performance.now() + READY_MS_MAX;
     let problem = "";
@@ -216,18 +229,52 @@ async function runToEnd(command: string[], folder: string, input: string): Promi
   throw new Error(`${command.join(" ")}: ${(err + out).trim().slice(-OUTPUT_LENGTH_MAX)}`);
 }
 
+function readLog(folder: string, { log }: Run): string {
+  if (log === undefined) return "";
+  const path = join(folder, log);
+  return existsSync(path) ? readFileSync(path, "utf8").slice(-OUTPUT_LENGTH_MAX) : "";
+}
+
+/** State and parent of a process or thread, see proc(5); undefined when there is none. */
+function statOf(pid: number | string): { state: string; parent: number } | undefined {
+  try {
+    // The name in parentheses may hold anything.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state: state!, parent: Number(parent) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether every thread of a process is in one of these states, see proc(5); none is, when it has ended. */
+function isEvery(pid: number, states: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/task`).every((thread) => {
+      const state = statOf(`${pid}/task/${thread}`)?.state;
+      return state === undefined || states.includes(state);
+    });
+  } catch {
+    return true;
+  }
+}
+
+function signalAll(pids: readonly number[], name: "SIGSTOP" | "SIGCONT" | "SIGKILL"): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, name);
+    } catch {
+      // Ended by itself meanwhile.
+    }
+  }
+}
+
 /** A process and all below it. */
 function family(top: number): number[] {
   const parents = new Map<number, number>();
-  for (const name of readdirSync("/proc")) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      // proc(5): the name in parentheses may hold anything; behind it come state and parent.
-      const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]));
-    } catch {
-      // Ended while we looked.
-    }
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number)) {
+    const parent = statOf(pid)?.parent;
+    if (parent !== undefined) parents.set(pid, parent);
   }
   const found = [top];
   for (const parent of found) {

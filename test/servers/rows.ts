@@ -3,6 +3,7 @@
  */
 import { nginx } from "./launchers/nginx.ts";
 import type { Row } from "./row.ts";
+import { nameRows } from "./rows/names.ts";
 import { webRows } from "./rows/web.ts";
 
 /** All rows, in the order of the kinds. */
@@ -24,4 +25,5 @@ export const rows: readonly Row[] = [
     },
   },
   ...webRows,
+  ...nameRows,
 ];

@@ -4,7 +4,8 @@
 import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
 import { createProbe, type Probe } from "../../src/shell/probe/probes.ts";
 import { targetAt } from "../shell/probe/scripted_server.ts";
-import { type Failure, failures, ofConnections, silent } from "./failures.ts";
+import { type Failure, ofConnections, onTheWayFailures, silent } from "./failures.ts";
+import { startFaultyDatagrams } from "./faulty_datagrams.ts";
 import { type Fault, type FaultyProxy, startFaultyProxy } from "./faulty_proxy.ts";
 import { type RealServer, startServer } from "./real_server.ts";
 import type { Row } from "./row.ts";
@@ -52,15 +53,7 @@ export async function runRow(row: Row): Promise<RowOutcome> {
     await using server = await startServer(row.launcher, good);
     const bench = new Bench(row, server, createProbe([good.authority]));
     healthy.push(await bench.firstLook());
-    if (row.transport !== "udp") {
-      using proxy = await startFaultyProxy(server.port(row.port));
-      healthy.push(await bench.ask(proxy.port));
-      const answerBytes = proxy.sentBytes;
-      for (const failure of failures.filter((one) => ofConnections.has(one))) {
-        cells.push(await bench.throughProxy(proxy, failure, answerBytes));
-      }
-      cells.push(await bench.throughProxy(proxy, "garbage", answerBytes));
-    }
+    await onTheWay(row, server, bench, { healthy, cells });
     await bench.ofServer(cells);
     await bench.ofCheck(cells);
     if (row.secure) {
@@ -71,6 +64,23 @@ export async function runRow(row: Row): Promise<RowOutcome> {
     return { row, healthy, cells, problem: null };
   } catch (error) {
     return { row, healthy, cells, problem: (error as Error).message };
+  }
+}
+
+/** Everything a proxy between probe and server can do. */
+async function onTheWay(
+  row: Row,
+  server: RealServer,
+  bench: Bench,
+  { healthy, cells }: { readonly healthy: ProbeResult[]; readonly cells: Cell[] },
+): Promise<void> {
+  const udp = row.transport === "udp";
+  using proxy = await (udp ? startFaultyDatagrams : startFaultyProxy)(server.port(row.port));
+  healthy.push(await bench.ask(proxy.port));
+  const answerBytes = proxy.sentBytes;
+  for (const failure of onTheWayFailures) {
+    if (udp && ofConnections.has(failure)) continue;
+    cells.push(await bench.throughProxy(proxy, failure, answerBytes));
   }
 }
 
@@ -145,10 +155,10 @@ class Bench {
 
   /** What is done to the server's processes. */
   async ofServer(cells: Cell[]): Promise<void> {
-    this.#server.signal("SIGSTOP");
+    await this.#server.stop();
     const timeoutMs = SILENT_TIMEOUT_MS;
     const stopped = await this.ask(undefined, { timeoutMs });
-    this.#server.signal("SIGCONT");
+    this.#server.goOn();
     cells.push(await this.cell("stopped", stopped, { timeoutMs }));
     await this.#server.kill();
     const killed = await this.ask();

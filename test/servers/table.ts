@@ -4,6 +4,9 @@
 import { type Failure, failures, meanings, words } from "./failures.ts";
 import type { Cell, RowOutcome } from "./run_row.ts";
 
+/** Longest text in a cell; the whole reasons stand below the table. */
+const CELL_LENGTH_MAX = 12;
+
 /** What is expected of a cell: the words of its reason, or that the failure cannot be noticed. */
 export function expectedOf({ row }: RowOutcome, failure: Failure): RegExp | "up" {
   return row.words?.[failure] ?? words[failure];
@@ -38,7 +41,7 @@ export function writeTable(outcomes: readonly RowOutcome[]): string {
 function show(outcome: RowOutcome, failure: Failure): string {
   const cell = outcome.cells.find((one) => one.failure === failure);
   if (cell === undefined) return outcome.problem === null ? "-" : "!";
-  return judge(outcome, cell) ?? "!";
+  return (judge(outcome, cell) ?? "!").slice(0, CELL_LENGTH_MAX);
 }
 
 function reasonsOf({ healthy, cells, problem }: RowOutcome): [what: string, reason: string][] {

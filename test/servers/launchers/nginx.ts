@@ -1,17 +1,17 @@
 /** nginx: HTTP, HTTPS and HTTP/2. */
 import type { Launcher } from "../launcher.ts";
-
-/** Text of the page, in the middle of a body that is longer than the headers. */
-export const PAGE_TEXT = "Test Page";
-const PAGE = `<html>${"padding ".repeat(200)}${PAGE_TEXT}${" padding".repeat(200)}</html>\n`;
+import { PAGE, PRIVATE_PASSWORD, PRIVATE_USER } from "./page.ts";
 
 /** nginx with a page at /, a password at /private/ and a status of 503 at /busy. */
 export const nginx: Launcher = {
   name: "nginx",
   packages: ["nginx-light"],
   ports: ["http", "https"],
-  async prepare({ folder, port, tls, write, makeFolder }) {
+  async prepare({ folder, port, tls, write, makeFolder, run }) {
     await write("pages/index.html", PAGE);
+    await write("pages/private/index.html", PAGE);
+    const hash = (await run(["openssl", "passwd", "-apr1", PRIVATE_PASSWORD])).trim();
+    const users = await write("users", `${PRIVATE_USER}:${hash}\n`);
     await makeFolder("run");
     const paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
       .map((name) => `${name}_temp_path ${folder}/run/${name};`);
@@ -32,7 +32,7 @@ http {
     ssl_certificate ${tls.certificate};
     ssl_certificate_key ${tls.key};
     root ${folder}/pages;
-    location /private/ { auth_basic "private"; auth_basic_user_file ${folder}/nobody; }
+    location /private/ { auth_basic "private"; auth_basic_user_file ${users}; }
     location = /busy { return 503; }
   }
 }

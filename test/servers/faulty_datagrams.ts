@@ -1,0 +1,81 @@
+/**
+ * The faulty proxy for UDP: every datagram the server sends is an answer of its own.
+ */
+import { createSocket, type Socket } from "node:dgram";
+import { once } from "node:events";
+import type { Fault, FaultyProxy } from "./faulty_proxy.ts";
+
+/** Largest payload of a datagram over IPv4 (RFC 768, RFC 791). */
+const DATAGRAM_BYTES_MAX = 65_507;
+/** Between two datagrams of an answer without end, ms, and how many at a time. */
+const FLOOD_MS = 5;
+const FLOOD_DATAGRAMS = 4;
+
+/** Starts a proxy in front of a UDP port of 127.0.0.1. */
+export async function startFaultyDatagrams(targetPort: number): Promise<FaultyProxy> {
+  const proxy = new DatagramProxy(targetPort);
+  await proxy.reopen();
+  return proxy;
+}
+
+class DatagramProxy implements FaultyProxy {
+  fault: Fault = { kind: "none" };
+  port = 0;
+  sentBytes = 0;
+  readonly #targetPort: number;
+  #near: Socket | undefined;
+  readonly #far = new Set<Socket>();
+  #flood: ReturnType<typeof setInterval> | undefined;
+
+  constructor(targetPort: number) {
+    this.#targetPort = targetPort;
+  }
+
+  async reopen(): Promise<void> {
+    const near = createSocket("udp4");
+    near.on("error", () => {});
+    near.on("message", (bytes, { port }) => this.#take(near, bytes, port));
+    near.bind(this.port, "127.0.0.1");
+    await once(near, "listening");
+    this.port = near.address().port;
+    this.#near = near;
+  }
+
+  async shut(): Promise<void> {
+    this[Symbol.dispose]();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#flood);
+    this.#near?.close();
+    this.#near = undefined;
+    for (const far of this.#far) far.close();
+    this.#far.clear();
+  }
+
+  #take(near: Socket, question: Buffer, client: number): void {
+    const { fault } = this;
+    clearInterval(this.#flood);
+    this.sentBytes = 0;
+    const answer = (bytes: Buffer): void => {
+      if (near !== this.#near) return;
+      this.sentBytes += bytes.length;
+      near.send(bytes, client, "127.0.0.1");
+    };
+    if (fault.kind === "say") return answer(fault.bytes);
+    if (fault.kind === "flood") {
+      const bytes = Buffer.concat([fault.head, fault.block]).subarray(0, DATAGRAM_BYTES_MAX);
+      this.#flood = setInterval(() => {
+        for (let sent = 0; sent < FLOOD_DATAGRAMS; sent++) answer(bytes);
+      }, FLOOD_MS);
+      return;
+    }
+    const far = createSocket("udp4");
+    this.#far.add(far);
+    far.on("error", () => {});
+    far.on("message", (bytes) => {
+      answer(fault.kind === "cut" ? bytes.subarray(0, bytes.length / 2) : bytes);
+    });
+    far.send(question, this.#targetPort, "127.0.0.1");
+  }
+}
