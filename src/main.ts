@@ -14,6 +14,7 @@ import { createConfigFile, readConfigFile, refuseExisting } from "./shell/config
 import { findHome } from "./shell/home.ts";
 import { readHostFacts } from "./shell/host_facts.ts";
 import { openLog } from "./shell/log.ts";
+import { readFirstLine } from "./shell/first_line.ts";
 import { openOutput } from "./shell/output.ts";
 import { newToken } from "./shell/token.ts";
 import { VERSION } from "./version.ts";
@@ -73,6 +74,7 @@ const context: CliContext = {
     const { doctorTools } = await import("./shell/doctor_tools.ts");
     return await diagnose(home, doctorTools(home));
   },
+  readFirstLine,
   readStdin: () => Bun.stdin.text(),
 };
 

@@ -64,6 +64,8 @@ export interface CliContext {
   /** Runs the agent until it is told to stop; the exit code. */
   runAgent(home: Home, config: Config): Promise<number>;
   diagnose(home: Home): Promise<readonly Finding[]>;
+  /** The first line of a file, for a secret that must not be typed. Throws what the system says. */
+  readFirstLine(path: string): string;
   /** All of standard input, for `--token -`. */
   readStdin(): Promise<string>;
 }

@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 import { Refusal } from "../core/refusal.ts";
 import type { CliContext } from "./context.ts";
+import { addCheck } from "./check.ts";
 import { addConnections } from "./connections.ts";
 import { addDoctor } from "./doctor.ts";
 import { addInit } from "./init.ts";
@@ -28,6 +29,7 @@ const verbs: readonly AddVerb[] = [
   addStatus,
   addService,
   addServer,
+  addCheck,
   addVip,
   addSettings,
   addTable,

@@ -1,5 +1,7 @@
 /** `troop service`: adds, changes, removes and lists virtual services. */
 import type { Command } from "commander";
+import { readSecrets } from "./check_words.ts";
+import type { CliContext } from "./context.ts";
 import { addServiceOptions } from "./service_options.ts";
 import { readService, readServiceChange, type ServiceOptions } from "./service_words.ts";
 import { addExamples, type Session, writeJson, writeLine } from "./session.ts";
@@ -37,6 +39,7 @@ function addAdd(group: Command, session: Session): void {
   addServiceOptions(command, "add");
   addExamples(command, [
     "troop service add 192.0.2.100:80 --check http://:80/index.html --expect 'Test Page'",
+    "troop service add 192.0.2.100:6379 --check redis:// --check-set password=@/etc/troop/redis",
     "troop service add 192.0.2.100:443 --scheduler sh --flags sh-port --persistent",
     "troop service add 192.0.2.100:53/udp --check tcp://:53 --ops",
     "troop service add [2001:db8::100]:80",
@@ -46,7 +49,7 @@ function addAdd(group: Command, session: Session): void {
   ]);
   command.action(async (name: string, options: ServiceOptions) => {
     const { context } = session;
-    const service = readService(name, options);
+    const service = readService(name, withSecrets(`add service ${name}`, options, context));
     writeLine(context.stdout, await context.connect(session.home()).addService(service));
   });
 }
@@ -63,14 +66,25 @@ function addSet(group: Command, session: Session): void {
   addExamples(command, [
     "troop service set 192.0.2.100:80 --scheduler sh --persistent 5m --netmask 24",
     "troop service set 192.0.2.100:80 --check http://:80/healthz --interval 500ms",
+    "troop service set 192.0.2.100:80 --check-set rise=2 --check-set fast-interval=200ms",
     "troop service set 192.0.2.100:80 --no-persistent --weight 10",
     "troop service set fwmark:1 --ports tcp/80,443,8443",
   ]);
   command.action(async (text: string, options: ServiceOptions) => {
     const { context } = session;
-    const { name, change } = readServiceChange(text, options);
+    const given = withSecrets(`change service ${text}`, options, context);
+    const { name, change } = readServiceChange(text, given);
     writeLine(context.stdout, await context.connect(session.home()).setService(name, change));
   });
+}
+
+function withSecrets(
+  attempted: string,
+  options: ServiceOptions,
+  { readFirstLine }: Pick<CliContext, "readFirstLine">,
+): ServiceOptions {
+  if (options.checkSet === undefined) return options;
+  return { ...options, checkSet: readSecrets(attempted, options.checkSet, readFirstLine) };
 }
 
 function addRemove(group: Command, session: Session): void {

@@ -28,10 +28,15 @@ export function addServiceOptions(command: Command, verb: OptionVerb): Command {
     )
     .option(
       "--check <url>",
-      "http://[HOST][:PORT]/PATH, https://..., tcp://[:PORT] or none" +
+      "KIND://[HOST][:PORT][/PATH] or none; kinds: `troop check kinds`" +
         (verb === "add" ? " (default: tcp:// for TCP, none for others)" : ""),
     )
-    .option("--expect <regex>", "text the page must contain (http, https; RE2 syntax)")
+    .option(
+      "--check-set <option=value>",
+      "one option of the check, repeatable: status=200-299,301; without a value: its standard",
+      (setting: string, before: readonly string[] = []) => [...before, setting],
+    )
+    .option("--expect <regex>", "text the page must contain (--check-set expect=...; RE2 syntax)")
     .option("--interval <time>", `time between two checks, ${range}${standard("1s")}`)
     .option(
       "--timeout <time>",

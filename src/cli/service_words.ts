@@ -3,7 +3,7 @@
  * any agent is contacted, with what would be right.
  */
 import { type Ip, ipFamily, PORT_MAX } from "../core/address.ts";
-import type { Check } from "../core/check.ts";
+import { type Check, completeCheck } from "../core/check.ts";
 import { IPIP } from "../core/forwarding.ts";
 import {
   flagNamesOf,
@@ -317,17 +317,23 @@ function newCheck(
   },
 ): Check {
   const standard = defaultCheck(name, ports);
-  if ((change.kind ?? standard.kind) === "none" && change.intervalMs !== undefined) {
+  const kind = change.kind ?? standard.kind;
+  if (kind === "none" && change.intervalMs !== undefined) {
     throw usage(attempted, "there is no check to repeat", "give --check, or leave --interval out");
   }
-  if (typeof change.expect === "string" && change.kind === undefined) {
+  if (kind === "none" && Object.keys(change).some((field) => field !== "kind")) {
+    throw usage(attempted, "there is no check to set options of", "give --check with it");
+  }
+  if (typeof change["expect"] === "string" && change.kind === undefined) {
     throw usage(
       attempted,
-      "--expect needs a page to look at",
+      "--expect needs a check that looks at an answer",
       "give --check http://:PORT/PATH or https://HOST/PATH with it",
     );
   }
   // A check that is asked for every five minutes may take as long, unless something else is said.
-  const timeoutMs = change.timeoutMs ?? change.intervalMs ?? standard.timeoutMs;
-  return { ...standard, ...change, timeoutMs } as Check;
+  const timeoutMs = change["timeoutMs"] ?? change["intervalMs"] ?? standard.timeoutMs;
+  const check = completeCheck({ ...standard, ...change, timeoutMs });
+  if (typeof check !== "string") return check;
+  throw usage(attempted, check, `see \`troop check kinds ${kind}\``);
 }

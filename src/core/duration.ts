@@ -12,6 +12,13 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(Number(match[1]) * UNIT_MS[match[2] as keyof typeof UNIT_MS]);
 }
 
+/** Writes whole milliseconds as {@link parseDuration} reads them, without loss: `500ms`, `90s`, `2m`. */
+export function formatPlainDuration(ms: number): string {
+  const [unit] = Object.entries(UNIT_MS).reverse()
+    .find(([, size]) => ms > 0 && ms % size === 0) ?? ["ms"];
+  return `${ms / UNIT_MS[unit as keyof typeof UNIT_MS]}${unit}`;
+}
+
 /** Writes milliseconds for people, in the largest unit that needs no more than one decimal: `85 ms`, `1.2 s`, `3 min`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;

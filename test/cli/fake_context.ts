@@ -63,6 +63,8 @@ export class FakeWorld {
   readonly ran: { readonly home: Home; readonly config: Config }[] = [];
   runResult: number | Error = 0;
   stdin = "";
+  /** First lines of files, by path. */
+  readonly secrets = new Map<string, string>();
   change: Partial<CliContext> = {};
 
   /** Runs one call, given as one word per argument. */
@@ -118,6 +120,11 @@ export class FakeWorld {
         return this.runResult;
       },
       diagnose: async () => [],
+      readFirstLine: (path) => {
+        const line = this.secrets.get(path);
+        if (line === undefined) throw Object.assign(new Error(path), { code: "ENOENT" });
+        return line;
+      },
       readStdin: async () => this.stdin,
     };
   }

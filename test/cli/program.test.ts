@@ -25,6 +25,8 @@ const verbs = [
   ["server", "remove"],
   ["server", "list"],
   ["server", "setup"],
+  ["check"],
+  ["check", "kinds"],
   ["vip"],
   ["vip", "add"],
   ["vip", "set"],
@@ -81,6 +83,7 @@ describe("help", () => {
         const words = line.replace("TOKEN", TOKEN).match(/'[^']*'|\S+/g) ?? [];
         const fresh = new FakeWorld();
         fresh.files.set("/etc/troop/troop.yaml", await configOf());
+        fresh.secrets.set("/etc/troop/redis", "secret");
         fresh.files.set("/srv/n1/troop.yaml", await configOf());
         if (["init", "join"].includes(verb[0]!)) fresh.files.clear();
         fresh.facts = {

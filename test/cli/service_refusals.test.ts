@@ -1,5 +1,6 @@
 /** `troop service add`: what is refused, and in which words, before anybody is contacted. */
 import { beforeEach, describe, expect, test } from "bun:test";
+import { checkKinds } from "../../src/core/check.ts";
 import { schedulers } from "../../src/core/service.ts";
 import { FakeWorld } from "./fake_context.ts";
 
@@ -41,16 +42,18 @@ describe("troop service add", () => {
       `add service ${VIP}: forwarding method "bypass" is not known; use one of dr, nat, tunnel`,
     ],
     [
-      [VIP, "--check", "ftp://x"],
-      `add service ${VIP}: "ftp://x" is not a check: write http://[HOST][:PORT]/PATH, https://..., tcp://:PORT or none; see \`troop service add --help\``,
+      [VIP, "--check", "gopher://x"],
+      `add service ${VIP}: "gopher://x" is not a check: write KIND://[HOST][:PORT][/PATH] or none; kinds are ${
+        checkKinds.join(", ")
+      }; see \`troop check kinds\``,
     ],
     [
       [VIP, "--check", "tcp://:80", "--expect", "x"],
-      `add service ${VIP}: --expect needs a page to look at; give --check http://:PORT/PATH or https://HOST/PATH with it`,
+      `add service ${VIP}: --expect needs a check that looks at an answer; give --check http://:PORT/PATH or https://HOST/PATH with it`,
     ],
     [
       [VIP, "--expect", "x"],
-      `add service ${VIP}: --expect needs a page to look at; give --check http://:PORT/PATH or https://HOST/PATH with it`,
+      `add service ${VIP}: --expect needs a check that looks at an answer; give --check http://:PORT/PATH or https://HOST/PATH with it`,
     ],
     [
       [VIP, "--interval", "1"],

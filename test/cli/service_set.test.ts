@@ -92,7 +92,7 @@ describe("troop service set", () => {
       .toMatchObject({ code: 2 });
     await world.call("service", "set", NAME, "--check", "tcp://");
     expect((await world.call("service", "set", NAME, "--expect", "x")).err).toBe(
-      `troop: change service ${NAME}: the check: this kind of check has no expect; correct it\n`,
+      `troop: change service ${NAME}: the check: a tcp check has no option expect; correct it\n`,
     );
     await world.call("service", "set", NAME, "--no-persistent");
     expect((await world.call("service", "set", NAME, "--netmask", "24")).err).toBe(
@@ -117,7 +117,7 @@ describe("troop service set", () => {
     [["--pe", "dns"], 'persistence engine "dns" is not known; use one of sip'],
     [
       ["--check", "tcp://:80", "--expect", "x"],
-      "--expect needs a page to look at; give --check http://:PORT/PATH or https://HOST/PATH with it",
+      "--expect needs a check that looks at an answer; give --check http://:PORT/PATH or https://HOST/PATH with it",
     ],
   ])("refuses %j before anybody is contacted", async (options, line) => {
     expect(await world.call("service", "set", NAME, ...options)).toEqual({

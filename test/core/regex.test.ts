@@ -44,7 +44,7 @@ describe("compilePattern refuses", () => {
   test.each(cases)("%j: %s", (source, words) => {
     expect(compilePattern(source)).toContain(words);
     expect(regexProblem(source)).toContain(words);
-    expect(parseCheck("http:///", { expect: source })).toContain(words);
+    expect(parseCheck("http:///", [`expect=${source}`])).toContain(words);
   });
 });
 

@@ -50,6 +50,7 @@ function contextOf(stdout: Output, stderr: Output): CliContext {
     hello: elsewhere,
     runAgent: elsewhere,
     diagnose: elsewhere,
+    readFirstLine: elsewhere,
     readStdin: elsewhere,
   };
 }

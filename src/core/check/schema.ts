@@ -247,7 +247,8 @@ const grpc = z.strictObject({
   service: line.default(""),
 });
 
-const kinds = z.discriminatedUnion("kind", [
+/** A health check as this version writes it; {@link checkSchema} reads those of older versions too. */
+export const strictCheckSchema = z.discriminatedUnion("kind", [
   none,
   tcp,
   tls,
@@ -283,9 +284,9 @@ export const checkSchema = z.preprocess((value) => {
   if (kind !== "tcp" && kind !== "none") return value;
   const entries = Object.entries(value as object).filter(([key]) => !PAGE_OPTIONS.includes(key));
   return Object.fromEntries(entries);
-}, kinds);
+}, strictCheckSchema);
 /** See {@link checkSchema}. */
-export type Check = z.infer<typeof kinds>;
+export type Check = z.infer<typeof strictCheckSchema>;
 /** Name of a kind. */
 export type CheckKind = Check["kind"];
 /** A check of one kind. */
@@ -294,39 +295,12 @@ export type CheckOf<Kind extends CheckKind> = Extract<Check, { readonly kind: Ki
 export type SecureCheck = Extract<Check, { readonly verify: boolean }>;
 
 /** Every kind, in the order in which people are told of them. */
-export const checkKinds: readonly CheckKind[] = kinds.options.map((option) =>
+export const checkKinds: readonly CheckKind[] = strictCheckSchema.options.map((option) =>
   option.shape.kind.value
 );
 
-/**
- * Some options of a check: what is not named stays as it is, unless the kind changes. Only that it is no nonsense is
- * looked at here; {@link changeCheck} looks at the whole.
- */
-export const checkChangeSchema = z.looseObject({
-  kind: z.enum(checkKinds as [CheckKind, ...CheckKind[]]).optional(),
-});
-/** See {@link checkChangeSchema}. */
-export type CheckChange = z.infer<typeof checkChangeSchema>;
-
-/** What stays when a check becomes one of another kind: how often, how long, how many times. */
-const TIMING = ["intervalMs", "fastMs", "jitter", "timeoutMs", "rise", "fall", "initial"] as const;
-
-/** The changed check, or in words why it cannot be. */
-export function changeCheck(check: Check, change: CheckChange): Check | string {
-  const named = Object.entries(change).filter(([, value]) => value !== undefined);
-  const kept = change.kind === undefined || change.kind === check.kind
-    ? check
-    : Object.fromEntries(TIMING.map((key) => [key, check[key]]));
-  const parsed = kinds.safeParse({ ...kept, ...Object.fromEntries(named) });
-  return parsed.success ? parsed.data : checkIssue(parsed.error);
-}
-
-/** The first thing that is wrong, in words: option and reason. */
-export function checkIssue(error: z.ZodError): string {
-  const issue = error.issues[0];
-  if (issue === undefined) return "not a check";
-  if (issue.code === "unrecognized_keys") {
-    return `this kind of check has no ${issue.keys.join(", ")}`;
-  }
-  return `${issue.path.join(".") || "check"}: ${issue.message}`;
+/** The schema of every field of a kind. */
+export function checkShape(kind: CheckKind): Readonly<Record<string, z.ZodType>> {
+  const found = strictCheckSchema.options.find((option) => option.shape.kind.value === kind);
+  return found?.shape ?? {};
 }
