@@ -246,9 +246,7 @@ function writeUrl(check: Check): { readonly url: string; readonly inUrl: readonl
   if (kind === "none") return { url: "none", inUrl: [] };
   if (kind === "external") {
     const text = check.shell ? check.command[0] ?? "" : check.command.map(quoteWord).join(" ");
-    // Two slashes would begin a host.
-    const begin = text === "" || text.startsWith("//") ? "external://" : "external:";
-    return { url: begin + text, inUrl: ["command"] };
+    return { url: shortUrl(kind, text), inUrl: ["command"] };
   }
   const fields: CheckFields = check;
   const { host: hostField, path: pathField } = checkText(kind);
@@ -267,12 +265,17 @@ function writeUrl(check: Check): { readonly url: string; readonly inUrl: readonl
     pathField?.field,
     (text) => text.isWellFormed() && (page || kind === "file" ? text.startsWith("/") : text !== ""),
   );
-  if (kind === "file") return { url: `file:${encodePath(path)}`, inUrl };
+  if (kind === "file") return { url: shortUrl(kind, encodePath(path)), inUrl };
   const slash = page || path === "" ? "" : "/";
   return {
     url: `${kind}://${host}${port}${slash}${page ? path : encodePath(path)}`,
     inUrl: [...inUrl, "port"],
   };
+}
+
+/** Two slashes alone would begin a host. */
+function shortUrl(kind: CheckKind, text: string): string {
+  return text === "" || text.startsWith("//") ? `${kind}://${text}` : `${kind}:${text}`;
 }
 
 /** What {@link decodePath} reads back; only what would not stay in one word is encoded. */

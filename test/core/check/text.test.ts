@@ -216,12 +216,18 @@ describe("readCheckText without a URL", () => {
   });
 });
 
+/** For each of two dozen kinds: enough together, and done in a second or two. */
+const RUNS = { numRuns: 25 };
+
 describe("a check of any kind", () => {
   test.each([...checkKinds])("%s is read back as it was written", (kind) => {
-    fc.assert(fc.property(anyCheck(kind), (check) => {
-      const { url, settings } = checkTexts(check);
-      expect(parseCheck(url, settings)).toEqual(check);
-    }));
+    fc.assert(
+      fc.property(anyCheck(kind), (check) => {
+        const { url, settings } = checkTexts(check);
+        expect(parseCheck(url, settings)).toEqual(check);
+      }),
+      RUNS,
+    );
   });
 
   test.each([...checkKinds])("the example of %s is right", (kind) => {
@@ -230,10 +236,13 @@ describe("a check of any kind", () => {
   });
 
   test.each([...checkKinds])("%s shows no secret", (kind) => {
-    fc.assert(fc.property(anyCheck(kind, "s3cr3t!"), (check) => {
-      expect(formatCheck(check)).not.toContain("s3cr3t!");
-      expect(JSON.stringify(hideSecrets(check))).not.toContain("s3cr3t!");
-    }));
+    fc.assert(
+      fc.property(anyCheck(kind, "s3cr3t!"), (check) => {
+        expect(formatCheck(check)).not.toContain("s3cr3t!");
+        expect(JSON.stringify(hideSecrets(check))).not.toContain("s3cr3t!");
+      }),
+      RUNS,
+    );
   });
 });
 
