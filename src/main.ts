@@ -12,7 +12,6 @@ import { faultLog, surviveFaults } from "./fault_log.ts";
 import { adminClient } from "./http/admin_client.ts";
 import { createConfigFile, readConfigFile, refuseExisting } from "./shell/config_file.ts";
 import { findHome } from "./shell/home.ts";
-import { readHostFacts } from "./shell/host_facts.ts";
 import { openLog } from "./shell/log.ts";
 import { readFirstLine } from "./shell/first_line.ts";
 import { openOutput } from "./shell/output.ts";
@@ -57,7 +56,10 @@ const context: CliContext = {
   stdout: openOutput(1),
   stderr: openOutput(2),
   findHome: (option) => findHome(option, process.env),
-  hostFacts: () => readHostFacts(),
+  hostFacts: async (home) => {
+    const { hostFactsOf } = await import("./shell/host_facts.ts");
+    return await hostFactsOf(home);
+  },
   readConfig: readConfigFile,
   refuseExisting,
   createConfig: createConfigFile,

@@ -49,7 +49,8 @@ export interface CliContext {
   readonly stderr: Output;
   /** The files of the node: of `--home`, of TROOP_HOME, or the system's. */
   findHome(option: string | undefined): Home;
-  hostFacts(): HostFacts;
+  /** This machine, on which the node of this home is to be. */
+  hostFacts(home: Home): Promise<HostFacts>;
   /** Throws a Refusal; its cause may be a list of all problems, one line each. */
   readConfig(home: Home): { readonly config: Config; readonly warnings: readonly string[] };
   /** Refuses when the node's file is there; `attempted` begins the refusal. */

@@ -22,13 +22,13 @@ export function addInit(program: Command, session: Session): void {
     "troop init --cluster web --name n1 --address 192.0.2.11 --http 127.0.0.1:6941",
     "troop --home /srv/n1 init",
   ]);
-  command.action((options: SetupOptions & { readonly cluster: string }) => {
+  command.action(async (options: SetupOptions & { readonly cluster: string }) => {
     const { context } = session;
     const attempted = "init";
     const home = session.home();
     const cluster = readName(attempted, "--cluster", options.cluster);
     context.refuseExisting(home, attempted);
-    const setup = readSetup(attempted, options, context.hostFacts());
+    const setup = readSetup(attempted, options, await context.hostFacts(home));
     const draft: ConfigDraft = { cluster, ...setup, token: context.newToken() };
     context.createConfig(home, draft, attempted);
     writeLine(context.stdout, describeNode(home, draft));

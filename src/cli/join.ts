@@ -52,7 +52,7 @@ async function join(session: Session, text: string, options: JoinOptions): Promi
     ? undefined
     : readName(attempted, "--cluster", options.cluster);
   context.refuseExisting(home, attempted);
-  const setup = readSetup(attempted, options, context.hostFacts());
+  const setup = readSetup(attempted, options, await context.hostFacts(home));
   refuseSelf(attempted, member, setup);
   const answer = options.offline ? undefined : await context.hello(member, token);
   if (answer !== undefined) refuseAnswer(attempted, { answer, asked, setup, options });

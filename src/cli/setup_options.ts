@@ -17,6 +17,7 @@ export interface SetupOptions {
   readonly interface?: string;
   readonly address?: string;
   readonly heartbeat?: readonly string[];
+  readonly syncInterface?: string;
   readonly port?: string;
   readonly http?: string;
   readonly director: boolean;
@@ -27,6 +28,7 @@ export interface SetupOptions {
 /** What the options come to: the part of the config that is about this node. */
 export type NodeSetup = Pick<Config, "name" | "interface" | "address"> & {
   readonly heartbeat?: Ip[];
+  readonly syncInterface?: string;
   readonly port?: number;
   readonly http?: string;
   readonly director?: boolean;
@@ -50,6 +52,10 @@ export function addSetupOptions(command: Command): Command {
       "--heartbeat <ip>",
       "own address on another network, a second path for pulses;\nmay be repeated",
       (value: string, previous: readonly string[] | undefined) => [...previous ?? [], value],
+    )
+    .option(
+      "--sync-interface <if>",
+      "interface by which directors tell each other of connections\n(default: the one that carries VIPs)",
     )
     .option("--port <n>", `port of gossip and pulses (default: ${CLUSTER_PORT_DEFAULT})`)
     .option(
@@ -76,6 +82,7 @@ export function readSetup(
     name: readNodeName(attempted, options.name, facts),
     ...place,
     ...readHeartbeat(attempted, options.heartbeat, { facts, address: place.address }),
+    ...readSyncInterface(attempted, options.syncInterface, facts),
     ...readPort(attempted, options.port),
     ...readHttp(attempted, options.http),
     // What has its default is left out, so that the file shows what was decided.
@@ -140,6 +147,20 @@ function readHeartbeat(
     );
   }
   return { heartbeat };
+}
+
+function readSyncInterface(
+  attempted: string,
+  name: string | undefined,
+  { links }: HostFacts,
+): Pick<NodeSetup, "syncInterface"> {
+  if (name === undefined) return {};
+  if (links.some((link) => link.name === name)) return { syncInterface: name };
+  throw usage(
+    attempted,
+    `--sync-interface "${name}" does not exist`,
+    `use one of this machine: ${describeLinks(links)}`,
+  );
 }
 
 function readPort(attempted: string, text: string | undefined): Pick<NodeSetup, "port"> {

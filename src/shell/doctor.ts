@@ -24,7 +24,7 @@ export interface DoctorTools {
   kernelRelease(): string;
   /** Its config, or null where nobody tells it. */
   kernelConfig(): string | null;
-  hostFacts(): HostFacts;
+  hostFacts(): Promise<HostFacts>;
   /** Throws a Refusal. */
   readConfig(home: Home): ReadConfig;
   /** Where the netlink libraries come from, or in words why they cannot be opened. */
@@ -50,6 +50,8 @@ const capabilities = [
 ] as const;
 /** CAP_SYS_MODULE: with it the agent loads IPVS by itself. */
 const SYS_MODULE_BIT = 16;
+/** Administratively up (linux/if.h). */
+const IFF_UP = 0x1;
 /** Before this the clock was never set: 2025-01-01, before the first release. The boot number of an agent comes from it. */
 const CLOCK_MS_MIN = Date.UTC(2025, 0, 1);
 
@@ -60,15 +62,16 @@ export async function diagnose(home: Home, tools: DoctorTools): Promise<Finding[
   const ipvsProblem = libraries.state === "missing"
     ? "not asked, because the libraries are missing"
     : await tools.probeIpvs();
+  const facts = await tools.hostFacts();
   return [
     libraries,
     examinePrivileges(home, tools),
     examineIpvs(home, ipvsProblem, tools),
     ...await examineModules(tools),
-    examineSwitches(config, { home, ipvsThere: ipvsProblem === null, tools }),
+    examineSwitches(config, { home, facts, ipvsThere: ipvsProblem === null, tools }),
     ...await examinePorts(home, config, tools),
     configFinding,
-    ...(config === undefined ? [] : [examineInterface(home, config, tools)]),
+    ...(config === undefined ? [] : [examineInterface(config, { home, facts, tools })]),
     examineClock(tools),
   ];
 }
@@ -169,14 +172,15 @@ function examineIpvs(home: Home, problem: string | null, tools: DoctorTools): Fi
 
 function examineSwitches(
   config: Config | undefined,
-  { home, ipvsThere, tools }: {
+  { home, facts, ipvsThere, tools }: {
     readonly home: Home;
+    readonly facts: HostFacts;
     readonly ipvsThere: boolean;
     readonly tools: DoctorTools;
   },
 ): Finding {
   const what = "sysctls";
-  const { defaultInterface, links } = tools.hostFacts();
+  const { defaultInterface, links } = facts;
   const carrier = config?.interface ?? defaultInterface ?? links[0]?.name ?? "all";
   const expected = expectedSwitches(carrier);
   const switches = findSwitches(expected, tools.readText);
@@ -256,9 +260,15 @@ async function examinePort(
   return ok(what, `${name} (${protocols.join(", ")}) is free`);
 }
 
-function examineInterface(home: Home, config: Config, tools: DoctorTools): Finding {
+function examineInterface(
+  config: Config,
+  { home, facts: { links }, tools }: {
+    readonly home: Home;
+    readonly facts: HostFacts;
+    readonly tools: DoctorTools;
+  },
+): Finding {
   const what = "interface";
-  const { links } = tools.hostFacts();
   const link = links.find(({ name }) => name === config.interface);
   const correct = `correct it in ${home.config}; this machine has ${describeLinks(links)}`;
   if (link === undefined) {
@@ -270,7 +280,7 @@ function examineInterface(home: Home, config: Config, tools: DoctorTools): Findi
     };
   }
   if (!link.addresses.includes(config.address)) {
-    const detail = `${config.interface} does not have ${config.address}, or is down`;
+    const detail = `${config.interface} does not have ${config.address}`;
     return { what, state: "missing", detail, remedy: correct };
   }
   const lost = config.heartbeat.filter((ip) => !links.some((item) => item.addresses.includes(ip)));
@@ -279,6 +289,11 @@ function examineInterface(home: Home, config: Config, tools: DoctorTools): Findi
     return { what, state: "missing", detail, remedy: correct };
   }
   // /sys shows it only where it is mounted for this network namespace; silence there is no finding.
+  const flags = tools.readText(`/sys/class/net/${config.interface}/flags`);
+  if (flags !== null && (Number(flags) & IFF_UP) === 0) {
+    const detail = `${config.interface} is down`;
+    return { what, state: "missing", detail, remedy: `ip link set ${config.interface} up` };
+  }
   if (tools.readText(`/sys/class/net/${config.interface}/carrier`)?.trim() === "0") {
     const detail = `${config.interface} has no carrier`;
     return { what, state: "warning", detail, remedy: `ip link show ${config.interface}` };

@@ -2,16 +2,16 @@
  * The doctor's looks at the real machine. Nothing is changed: files are opened and closed, ports tried and let go.
  */
 import { createSocket } from "node:dgram";
-import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync } from "node:fs";
+import { closeSync, constants, openSync } from "node:fs";
 import { connect, createServer } from "node:net";
-import { release, tmpdir } from "node:os";
-import { join } from "node:path";
-import { type Libraries, openIpvs, openLibraries } from "../../ffi/mod.ts";
+import { release } from "node:os";
+import { type Libraries, openIpvs } from "../../ffi/mod.ts";
 import { type Endpoint, ipFamily } from "../core/address.ts";
 import type { Home } from "../core/home.ts";
+import { withLibraries } from "./borrowed_libraries.ts";
 import { readConfigFile } from "./config_file.ts";
 import type { DoctorTools } from "./doctor.ts";
-import { readHostFacts, readTextOrNull } from "./host_facts.ts";
+import { hostFactsOf, readTextOrNull } from "./host_facts.ts";
 import { readKernelConfig } from "./kernel_config.ts";
 import { createMarkRules } from "./mark_rules.ts";
 
@@ -25,7 +25,7 @@ export function doctorTools(home: Home): DoctorTools {
     canWrite,
     kernelRelease: release,
     kernelConfig: () => readKernelConfig(release()),
-    hostFacts: readHostFacts,
+    hostFacts: () => hostFactsOf(home),
     readConfig: readConfigFile,
     probeLibraries: async () => {
       try {
@@ -50,20 +50,6 @@ function canWrite(path: string): boolean {
     return true;
   } catch {
     return false;
-  }
-}
-
-/** Opens the libraries. An embedded copy goes to the state folder when there is one, else to a folder that is removed. */
-async function withLibraries<Result>(
-  home: Home,
-  use: (libraries: Libraries) => Result,
-): Promise<Result> {
-  if (existsSync(home.state)) return use(await openLibraries({ privateFolder: home.state }));
-  const folder = mkdtempSync(join(tmpdir(), "troop-doctor-"));
-  try {
-    return use(await openLibraries({ privateFolder: folder }));
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
 }
 

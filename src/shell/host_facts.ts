@@ -1,11 +1,13 @@
 /**
  * What this machine tells about itself before any agent runs: host name, interfaces, addresses, and
- * which interface has the default route. Needs no privilege and no library.
+ * which interface has the default route. Needs no privilege.
  */
 import { readFileSync } from "node:fs";
-import { hostname, networkInterfaces } from "node:os";
+import { hostname } from "node:os";
 import { type Ip, isUsableVip, parseIp } from "../core/address.ts";
+import type { Home } from "../core/home.ts";
 import type { HostFacts, HostLink } from "../core/host.ts";
+import { type InterfaceList, listInterfaces } from "./interface_list.ts";
 
 /** RTF_UP (linux/route.h): the route is in use. */
 const ROUTE_UP = 0x1;
@@ -17,16 +19,14 @@ export interface HostSources {
   /** The text of a file, or null when it cannot be read. */
   readText(path: string): string | null;
   hostname(): string;
-  /** Addresses by interface, as `node:os` reports them: only interfaces that are up. */
-  interfaces(): Readonly<Record<string, readonly { readonly address: string }[] | undefined>>;
+  readonly interfaces: InterfaceList;
 }
 
-/** This machine. */
-export const hostSources: HostSources = {
-  readText: readTextOrNull,
-  hostname,
-  interfaces: networkInterfaces,
-};
+/** The facts of this machine. */
+export async function hostFactsOf(home: Home): Promise<HostFacts> {
+  const interfaces = await listInterfaces(home);
+  return readHostFacts({ readText: readTextOrNull, hostname, interfaces });
+}
 
 /** The text of a file, or null when it cannot be read. */
 export function readTextOrNull(path: string): string | null {
@@ -38,8 +38,8 @@ export function readTextOrNull(path: string): string | null {
 }
 
 /** Reads the facts. Loopback is left out: no VIP and no peer is ever there. */
-export function readHostFacts(sources: HostSources = hostSources): HostFacts {
-  const addresses = sources.interfaces();
+export function readHostFacts(sources: HostSources): HostFacts {
+  const addresses = sources.interfaces;
   // /proc/net/dev names every interface of this network namespace, also those that are down; /sys may
   // show another namespace's.
   const names = interfaceNames(sources.readText("/proc/net/dev") ?? "");

@@ -89,7 +89,7 @@ export class FakeWorld {
         const folder = option ?? this.env["TROOP_HOME"];
         return folder === undefined ? SYSTEM_HOME : homeIn(folder);
       },
-      hostFacts: () => this.facts,
+      hostFacts: async () => this.facts,
       readConfig: (home) => {
         const config = this.files.get(home.config);
         if (config !== undefined) return { config, warnings: this.warnings };

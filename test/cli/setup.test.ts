@@ -40,7 +40,16 @@ Then on each further machine:
     const { code, out } = await world.call(
       ...["init", "--cluster", "web", "--name", "a.b", "--interface", "eth1"],
       ...["--address", "10.0.0.12", "--heartbeat", "192.0.2.11", "--heartbeat", "10.0.0.11"],
-      ...["--port", "7000", "--http", "off", "--no-director", "--no-real-server"],
+      ...[
+        "--sync-interface",
+        "eth1",
+        "--port",
+        "7000",
+        "--http",
+        "off",
+        "--no-director",
+        "--no-real-server",
+      ],
       ...["--priority", "0", "--home", "/srv/n1"],
     );
     expect(code).toBe(0);
@@ -52,6 +61,7 @@ Then on each further machine:
       interface: "eth1",
       address: "10.0.0.12",
       heartbeat: ["192.0.2.11", "10.0.0.11"],
+      syncInterface: "eth1",
       port: 7_000,
       http: "off",
       director: false,
@@ -92,6 +102,10 @@ Then on each further machine:
     [
       ["--cluster", "-"],
       '--cluster "-" is not a name; begin with a letter or digit and use up to 63 letters, digits, dots, dashes and underscores',
+    ],
+    [
+      ["--sync-interface", "eth9"],
+      `--sync-interface "eth9" does not exist; use one of this machine: ${machine}`,
     ],
     [["--port", "0"], '--port "0" is not a number from 1 to 65535; correct it'],
     [["--port", "6940x"], '--port "6940x" is not a number from 1 to 65535; correct it'],

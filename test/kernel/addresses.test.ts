@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { INTERFACE_NAME_BYTES_MAX, openRoute, type Route } from "../../ffi/mod.ts";
 import { ipFromBytes, ipToBytes } from "../../src/core/address.ts";
 import type { Addresses } from "../../src/ports.ts";
+import { readInterfaces } from "../../src/shell/interface_list.ts";
 import { createKernelAddresses } from "../../src/shell/kernel_addresses.ts";
 import { GUEST_TIMEOUT_MS, guestLibraries, INSIDE_MAC, layWire, run, until } from "./guest.ts";
 
@@ -166,4 +167,15 @@ test("listLinks tells up, carrier and link-layer address", () => {
   expect(link()).toMatchObject({ up: true, carrier: false });
   run(`ip link set ${wire.inside} down`);
   expect(link()).toMatchObject({ up: false, carrier: false });
+});
+
+test("interfaces that do not run yet, or are down, are listed with their addresses", async () => {
+  using wire = layWire("addr");
+  run(`ip addr add 192.0.2.10/24 dev ${wire.inside}`);
+  wire.there(`ip link set ${wire.outside} down`);
+  const listed = async () =>
+    readInterfaces(await guestLibraries())[wire.inside]?.map(({ address }) => address);
+  expect(await listed()).toContain("192.0.2.10");
+  run(`ip link set ${wire.inside} down`);
+  expect(await listed()).toEqual(["192.0.2.10"]);
 });

@@ -279,7 +279,7 @@ describe("diagnose", () => {
       "interface",
       {
         tools: {
-          hostFacts: () => ({
+          hostFacts: async () => ({
             hostname: "n1",
             defaultInterface: null,
             links: [{ name: "eth1", addresses: ["10.0.0.11"] }],
@@ -295,7 +295,7 @@ describe("diagnose", () => {
       "interface",
       {
         tools: {
-          hostFacts: () => ({
+          hostFacts: async () => ({
             hostname: "n1",
             defaultInterface: null,
             links: [{ name: "eth0", addresses: [] }],
@@ -303,7 +303,7 @@ describe("diagnose", () => {
         },
       },
       "missing",
-      "eth0 does not have 192.0.2.11, or is down",
+      "eth0 does not have 192.0.2.11",
       "correct it in /srv/n1/troop.yaml; this machine has eth0 (no address)",
     ],
     [
@@ -311,7 +311,7 @@ describe("diagnose", () => {
       "interface",
       {
         tools: {
-          hostFacts: () => ({
+          hostFacts: async () => ({
             hostname: "n1",
             defaultInterface: null,
             links: [{ name: "eth0", addresses: ["192.0.2.11"] }],
@@ -321,6 +321,14 @@ describe("diagnose", () => {
       "missing",
       "no interface has the heartbeat address 10.0.0.11",
       "correct it in /srv/n1/troop.yaml; this machine has eth0 (192.0.2.11)",
+    ],
+    [
+      "an interface that is down",
+      "interface",
+      { files: { "/sys/class/net/eth0/flags": "0x1002\n" } },
+      "missing",
+      "eth0 is down",
+      "ip link set eth0 up",
     ],
     [
       "no carrier",

@@ -39,6 +39,7 @@ const files: Readonly<Record<string, string>> = {
   "/proc/sys/net/ipv4/vs/sloppy_tcp": "0\n",
   "/proc/sys/net/ipv4/ip_forward": "1\n",
   "/sys/class/net/eth0/carrier": "1\n",
+  "/sys/class/net/eth0/flags": "0x1003\n",
 };
 
 /** How a machine differs from the one on which all is well. */
@@ -59,7 +60,7 @@ export function machine({ files: changed = {}, tools = {} }: Change = {}): Docto
       ["", "_PROTO_TCP", "_PROTO_UDP", "_PROTO_SCTP"].map((name) => `CONFIG_IP_VS${name}=y\n`).join(
         "",
       ),
-    hostFacts: () => ({
+    hostFacts: async () => ({
       hostname: "n1",
       defaultInterface: "eth0",
       links: [{ name: "eth0", addresses: ["192.0.2.11"] }, {

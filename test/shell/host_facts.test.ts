@@ -1,6 +1,8 @@
 /** Reading what a machine tells about itself, from the kernel's own texts. */
 import { describe, expect, test } from "bun:test";
-import { type HostSources, readHostFacts } from "../../src/shell/host_facts.ts";
+import { homeIn } from "../../src/core/home.ts";
+import { hostFactsOf, type HostSources, readHostFacts } from "../../src/shell/host_facts.ts";
+import { tempFolder } from "./temp_folder.ts";
 
 const DEV = `Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -25,10 +27,10 @@ function machine(files: Record<string, string>): HostSources {
   return {
     readText: (path) => files[path] ?? null,
     hostname: () => "n1.example.org",
-    interfaces: () => ({
+    interfaces: {
       lo: [{ address: "127.0.0.1" }, { address: "::1" }],
       eth0: [{ address: "192.0.2.11" }, { address: "fe80::1" }, { address: "2001:db8::11" }],
-    }),
+    },
   };
 }
 
@@ -56,8 +58,8 @@ describe("readHostFacts", () => {
     expect(facts.defaultInterface).toBe("eth1");
   });
 
-  test("reads this machine", () => {
-    const facts = readHostFacts();
+  test("reads this machine", async () => {
+    const facts = await hostFactsOf(homeIn(tempFolder()));
     expect(facts.hostname).not.toBe("");
     expect(facts.links.map((link) => link.name)).not.toContain("lo");
   });
