@@ -4,6 +4,7 @@
 import type { Command } from "commander";
 import { CHECK_INTERVAL_MS_MAX, CHECK_INTERVAL_MS_MIN } from "../core/check.ts";
 import { formatDuration } from "../core/duration.ts";
+import { quorumMeasures } from "../core/fallback.ts";
 import { forwardings } from "../core/forwarding.ts";
 import { flagNamesOf, PERSISTENCE_S_DEFAULT } from "../core/scheduling.ts";
 import { schedulers } from "../core/service.ts";
@@ -56,6 +57,18 @@ export function addServiceOptions(command: Command, verb: OptionVerb): Command {
     .option("--weight <n>", `weight of a server that names none${standard("1")}`)
     .option("--upper <n>", "connections above which a server gets no new ones; 0: none")
     .option("--lower <n>", "connections below which it gets new ones again")
+    .option(
+      "--fallback <server>",
+      "who serves while nobody is left: ADDRESS[:PORT][,nat|,dr|,TUNNEL], sorry (troop's own page), none" +
+        standard("`troop settings`"),
+    )
+    .option("--quorum <n>", `servers that must be up, or the fallback takes over${standard("1")}`)
+    .option("--hysteresis <n>", `how many more must be up for the pool to return${standard("0")}`)
+    .option("--quorum-by <what>", `${quorumMeasures.join(" or ")} of servers${standard("count")}`)
+    .option(
+      "--when-all-fail <what>",
+      "keep (the last pool goes on), fallback, or nothing (refuse)" + standard("fallback"),
+    )
     .option("--ops", "one-packet scheduling: every datagram for itself (UDP)")
     .option("--pe <name>", "persistence engine: sip (by Call-ID), none")
     .option("--vip <list>", "VIPs of a mark service; the holder of the first balances")
@@ -75,6 +88,7 @@ function addUndoing(command: Command): Command {
     .option("--no-members", "only servers entered with `troop server add`")
     .option("--no-persistent", "every connection is spread anew")
     .option("--no-flags", "no scheduler flags")
+    .option("--no-fallback", "what the cluster's settings say")
     .option("--no-ops", "connections, not single datagrams")
     .option("--no-expect", "any page with a status of 2xx is enough")
     .option("--no-server-port", "members have the service's own port");

@@ -28,6 +28,7 @@ import {
   serviceSchema,
 } from "../core/service.ts";
 import { type CheckOptions, defaultCheck, readCheckChange } from "./check_words.ts";
+import { type FallbackOptions, readFallback } from "./fallback_words.ts";
 import { usage } from "./session.ts";
 import {
   type ForwardingOptions,
@@ -45,7 +46,8 @@ import {
 } from "./words.ts";
 
 /** Options of `troop service add` and `set`, as typed; false: undone by its `--no-` form. */
-export interface ServiceOptions extends ForwardingOptions, LimitOptions, CheckOptions {
+export interface ServiceOptions
+  extends ForwardingOptions, LimitOptions, CheckOptions, FallbackOptions {
   readonly vip?: string;
   readonly ports?: string;
   readonly scheduler?: string;
@@ -140,6 +142,7 @@ function readSettings(asked: Asked, options: ServiceOptions): ServiceChange {
     ...readForwarding(attempted, options),
     ...readServerPort(attempted, options),
     ...readLimits(attempted, options),
+    ...readFallback(attempted, options),
     ...(members === undefined ? {} : { members }),
     ...(Object.keys(check).length === 0 ? {} : { check }),
   };

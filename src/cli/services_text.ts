@@ -103,20 +103,28 @@ function serverColumns(
   ];
 }
 
-function stateCell({ up, draining }: StatusServer): Cell {
+function stateCell({ up, draining, fallback }: StatusServer): Cell {
   if (draining) return { text: "draining", tone: "warning" };
+  if (fallback) return { text: "fallback", tone: "warning" };
   return up ? { text: "up", tone: "good" } : { text: "DOWN", tone: "bad" };
 }
 
-function serviceRow(service: StatusService): Row {
-  const candidates = service.servers.filter(({ draining }) => !draining);
+/** How many servers are up, or who serves instead. */
+function poolCell({ pool, servers }: StatusService): Cell {
+  const candidates = servers.filter(({ draining, fallback }) => !draining && !fallback);
   const up = candidates.filter((server) => server.up).length;
+  if (pool.mode === "fallback") return { text: "FALLBACK", tone: "warning" };
+  if (pool.mode === "kept") return { text: "DOWN, last pool goes on", tone: "bad" };
+  return up > 0
+    ? { text: `${up} of ${candidates.length} up`, tone: "good" }
+    : { text: "DOWN", tone: "bad" };
+}
+
+function serviceRow(service: StatusService): Row {
   return {
     line: [
       { text: service.name, tone: "heading" },
-      up > 0
-        ? { text: `${up} of ${candidates.length} up`, tone: "good" }
-        : { text: "DOWN", tone: "bad" },
+      poolCell(service),
       [
         service.scheduler,
         ...service.flags.map((flag) => formatSchedulerFlag(service.scheduler, flag)),
@@ -127,6 +135,7 @@ function serviceRow(service: StatusService): Row {
       ...(service.mark === null ? [] : [markText(service)]),
       ...(service.members ? [] : ["no members"]),
       `check ${service.check}`,
+      ...(service.fallback === "none" ? [] : [`fallback ${service.fallback}`]),
     ],
   };
 }

@@ -69,8 +69,8 @@ export function statusHints(status: Status): string[] {
   ];
 }
 
-function serviceHints({ name, servers, members }: StatusService): string[] {
-  const candidates = servers.filter(({ draining }) => !draining);
+function serviceHints({ name, servers, members, pool }: StatusService): string[] {
+  const candidates = servers.filter(({ draining, fallback }) => !draining && !fallback);
   const [first] = candidates;
   if (first === undefined) {
     return [
@@ -79,6 +79,12 @@ function serviceHints({ name, servers, members }: StatusService): string[] {
         : `service ${name} has no servers; enter one with \`troop server add ${name} ADDRESS\``,
     ];
   }
-  if (candidates.some(({ up }) => up)) return [];
-  return [`service ${name} has no server up; ${first.node || first.address}: ${first.reason}`];
+  const about = pool.reason === "" ? "" : `service ${name}: ${pool.reason}`;
+  if (candidates.some(({ up }) => up)) return about === "" ? [] : [about];
+  const instead = pool.mode === "kept" || pool.mode === "fallback"
+    ? `; ${pool.reason.split("; ").at(-1)}`
+    : "";
+  return [
+    `service ${name} has no server up${instead}; ${first.node || first.address}: ${first.reason}`,
+  ];
 }

@@ -12,9 +12,11 @@ import { type NodeId, serverEntries } from "./document.ts";
 import { incumbentOf, moveTarget, presentMembers, rankCandidates } from "./ownership.ts";
 import type { DesiredRow } from "./plan.ts";
 import { ownVerdict, poolOf, type PoolServer } from "./pool.ts";
+import { fallbackServer, judgePool } from "./pool_judgement.ts";
 import { isExternal } from "./server.ts";
 import { nameOf, type Service, serviceKey, vipOfService } from "./service.ts";
 import type { State } from "./state.ts";
+import type { TableServer } from "./table.ts";
 import { leaderOf } from "./vip.ts";
 
 /** By VIP: the only node whose server gets new connections from this node's table; null for everybody. */
@@ -84,7 +86,16 @@ export function desiredRow(
   soles: SoleServers = soleServers(state),
 ): DesiredRow {
   const pool = poolOf(state, service);
-  const weights = weightsOf(state, { service, pool, soles });
+  const { weights, spare } = share(state, { service, pool, soles });
+  const servers = pool.map((server): TableServer => ({
+    address: server.address,
+    port: server.port,
+    weight: weights.get(server) ?? 0,
+    forwarding: server.forwarding,
+    tunnel: server.tunnel,
+    upper: server.upper,
+    lower: server.lower,
+  }));
   const { scheduler, flags, onePacket, persistence } = service;
   return {
     service: {
@@ -93,18 +104,28 @@ export function desiredRow(
       flags,
       onePacket,
       persistence,
-      servers: pool.map((server) => ({
-        address: server.address,
-        port: server.port,
-        weight: weights.get(server) ?? 0,
-        forwarding: server.forwarding,
-        tunnel: server.tunnel,
-        upper: server.upper,
-        lower: server.lower,
-      })),
+      servers: spare === null ? servers : withSpare(service, servers, spare),
     },
-    dropped: droppedServers(state, service),
+    dropped: droppedServers(state, service, spare),
   };
+}
+
+/**
+ * The row while the fallback serves: it and the servers without new connections. A fallback that is a server of the pool
+ * too gets them as such.
+ */
+function withSpare(
+  service: Service,
+  servers: readonly TableServer[],
+  spare: TableServer,
+): TableServer[] {
+  const others = servers.filter((server) => formatEndpoint(server) !== formatEndpoint(spare));
+  return stumbles(service) ? [spare] : [...others, spare];
+}
+
+/** These schedulers refuse a client that its hash leads to a server of weight 0 (ip_vs_sh.c, ip_vs_dh.c): none may stay. */
+function stumbles({ scheduler, flags }: Service): boolean {
+  return scheduler === "dh" || (scheduler === "sh" && !flags.includes("flag-1"));
 }
 
 /**
@@ -115,38 +136,67 @@ export function followsFromDocument(service: Service): boolean {
   return !service.members && service.check.kind === "none";
 }
 
-function droppedServers(state: State, service: Service): Set<string> {
+function droppedServers(
+  state: State,
+  service: Service,
+  spare: TableServer | null,
+): Set<string> {
   const dropped = new Set<string>();
+  if (stumbles(service)) {
+    const { server } = fallbackServer(state, service);
+    const left = spare === null ? (server === null ? [] : [server]) : poolOf(state, service);
+    for (const one of left) dropped.add(formatEndpoint(one));
+  }
   for (const entry of serverEntries(state.document, serviceKey(service))) {
     if (isExternal(entry) && entry.off) dropped.add(formatEndpoint(entry.target));
   }
   return dropped;
 }
 
+/** A pool whose weights are asked for. */
+interface Weighed {
+  readonly service: Service;
+  readonly pool: readonly PoolServer[];
+  readonly soles: SoleServers;
+}
+
 /** The weight of every candidate now. */
 export function weightsOf(
   state: State,
-  { service, pool, soles = soleServers(state) }: {
-    readonly service: Service;
-    readonly pool: readonly PoolServer[];
-    readonly soles?: SoleServers;
-  },
+  { service, pool, soles = soleServers(state) }:
+    & Pick<Weighed, "service" | "pool">
+    & { readonly soles?: SoleServers },
 ): Map<PoolServer, number> {
+  return share(state, { service, pool, soles }).weights;
+}
+
+/** Who gets new connections now: weights, and the fallback (`spare`) while it serves instead. */
+interface Share {
+  readonly weights: Map<PoolServer, number>;
+  readonly spare: TableServer | null;
+}
+
+function share(state: State, { service, pool, soles }: Weighed): Share {
+  const { mode, kept } = judgePool(state, service, pool);
+  const spare = mode === "fallback" ? fallbackServer(state, service).server : null;
+  if (spare !== null) return { weights: new Map(pool.map((server) => [server, 0])), spare };
   const sole = soles.get(vipOfService(service)) ?? null;
   const selfId = state.self.id;
   const isSole = (server: PoolServer) => sole !== null && server.node === sole;
+  const isUp = (server: PoolServer) => server.up || kept.has(formatEndpoint(server));
   const gets = (server: PoolServer) =>
     // A leaving node still serves what reaches it, as long as its server works.
     isSole(server) && sole === selfId
-      ? ownVerdict(state, service).up
-      : server.up && server.weight > 0;
+      ? ownVerdict(state, service).up || isUp(server)
+      : isUp(server) && server.weight > 0;
   // This node alone means nobody else, even while its own server is down: whoever forwards here may not
   // know that yet, and would get its packet back. A successor that is down is no reason to serve nobody.
   const strict = pool.some((server) => isSole(server) && (sole === selfId || gets(server)));
-  return new Map(pool.map((server) => {
-    if (!strict) return [server, server.up ? server.weight : 0];
+  const weights = pool.map((server): [PoolServer, number] => {
+    if (!strict) return [server, isUp(server) ? server.weight : 0];
     if (!isSole(server) || !gets(server)) return [server, 0];
     // A drained node that is alone serves what still reaches it: nobody else would.
     return [server, sole === selfId ? Math.max(1, server.weight) : server.weight];
-  }));
+  });
+  return { weights: new Map(weights), spare };
 }

@@ -5,7 +5,7 @@
  * what the content means is decided by the pure functions beside this file.
  */
 import { z } from "zod";
-import { EPOCH_MAX, NAME_LENGTH_MAX } from "./limits.ts";
+import { EPOCH_MAX, NAME_LENGTH_MAX, SETTING_LENGTH_MAX } from "./limits.ts";
 import { type NodeId, nodeIdSchema } from "./node_id.ts";
 import { type ServerEntry, serverEntrySchema, type ServerKey } from "./server.ts";
 import {
@@ -48,7 +48,9 @@ export const nodeEntrySchema = z.strictObject({
 export type NodeEntry = z.infer<typeof nodeEntrySchema>;
 
 /** What operators set for the whole cluster: canonical text, see core/settings.ts. */
-export const settingEntrySchema = z.strictObject({ value: z.string().min(1).max(64) });
+export const settingEntrySchema = z.strictObject({
+  value: z.string().min(1).max(SETTING_LENGTH_MAX),
+});
 
 /** The replicated decisions, by key. */
 export interface ClusterDocument {

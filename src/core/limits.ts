@@ -19,6 +19,8 @@ export const NAME_LENGTH_MAX = 63;
 export const INTERFACE_LENGTH_MAX = 15;
 /** Longest reason text that travels between nodes. */
 export const REASON_LENGTH_MAX = 300;
+/** Longest value of a setting: a line of text for a sorry page, or the path of a file. */
+export const SETTING_LENGTH_MAX = 256;
 /** Highest epoch of a claim: 31 bits in a pulse; a claim a second for 68 years. */
 export const EPOCH_MAX = 0x7fff_ffff;
 /** Largest weight IPVS takes (tools/ipvsadm and keepalived agree on 16 bits; include/uapi/linux/ip_vs.h has a plain int). */

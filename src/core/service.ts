@@ -4,6 +4,7 @@
 import { z } from "zod";
 import { type Ip, ipFamily, isUsableVip, parseIp, PORT_MAX } from "./address.ts";
 import { checkChangeSchema, checkSchema } from "./check.ts";
+import { fallbackDefaults, fallbackFields, fallbackProblem } from "./fallback.ts";
 import { forwardings, type Tunnel, tunnelSchema } from "./forwarding.ts";
 import {
   persistenceChangeSchema,
@@ -92,6 +93,7 @@ const plain = {
   upper: thresholdSchema,
   /** Connections below which it gets new ones again; 0 for three quarters of `upper`. */
   lower: thresholdSchema,
+  ...fallbackFields,
   check: checkSchema,
 };
 
@@ -107,6 +109,7 @@ const settings = {
   weight: plain.weight.default(1),
   upper: plain.upper.default(0),
   lower: plain.lower.default(0),
+  ...fallbackDefaults,
 };
 
 const vipsSchema = z.array(vipSchema).min(1).max(MARK_VIPS_MAX);
@@ -192,7 +195,7 @@ export function transportsOf(service: Service): Protocol[] {
 /** What is wrong with a service by itself, in words; null when nothing is. */
 export function serviceProblem(service: Service): string | null {
   return persistenceProblem(service) ?? portProblem(service) ?? markProblem(service) ??
-    checkProblem(service) ?? settingsProblem(service);
+    checkProblem(service) ?? settingsProblem(service) ?? ownFallbackProblem(service);
 }
 
 function persistenceProblem(service: Service): string | null {
@@ -235,6 +238,11 @@ function checkProblem(service: Service): string | null {
   const { check } = service;
   if (check.kind === "none" || check.port !== null || memberPort(service) > 0) return null;
   return "the check must name a port (tcp://:80), for the service has none of its own";
+}
+
+function ownFallbackProblem(service: Service): string | null {
+  const problem = service.fallback === null ? null : fallbackProblem(service, service.fallback);
+  return problem === null ? null : `the fallback: ${problem}`;
 }
 
 function settingsProblem(service: Service): string | null {

@@ -3,6 +3,8 @@
  * survives a takeover. Each is one entry of the document, so that two operators can change two at once.
  */
 import { type Ip, ipToBytes, parseIp } from "./address.ts";
+import { fallbackSchema, formatFallback, parseFallback } from "./fallback.ts";
+import { SETTING_LENGTH_MAX } from "./limits.ts";
 
 /** One setting: what it takes, what it is without being set, and why. */
 export interface SettingSpec {
@@ -55,6 +57,18 @@ function multicastGroup(text: string): string | undefined {
     ? first === 0xff ? ip : undefined
     : (first & 0xf0) === 0xe0
     ? ip
+    : undefined;
+}
+
+function fallbackText(text: string): string | undefined {
+  const parsed = fallbackSchema.safeParse(parseFallback(text));
+  return parsed.success ? formatFallback(parsed.data) : undefined;
+}
+
+/** One line without control characters. */
+function line(text: string): string | undefined {
+  return /^[^\p{Cc}]+$/u.test(text) && text.trim() === text && text.length <= SETTING_LENGTH_MAX
+    ? text
     : undefined;
 }
 
@@ -127,6 +141,24 @@ export const settingSpecs = {
     ...choice("auto", "on", "off"),
     about:
       "take up connections whose beginning was not seen (auto: when a service hashes its clients, by sh, mh or dh)",
+  },
+  "fallback": {
+    standard: "none",
+    takes: "none, sorry, ADDRESS[:PORT][,dr|,nat|,TUNNEL]",
+    read: fallbackText,
+    about: "who serves while a service has nobody left, unless the service says it: a server, or " +
+      "troop's own page (sorry)",
+  },
+  "sorry-page": {
+    standard: "auto",
+    takes: "a line of text, the path of an HTML file, auto",
+    read: line,
+    about: "what troop's own page says; a file is read on the node that holds the VIP",
+  },
+  "sorry-port": {
+    standard: "6942",
+    ...number(1, 65_535),
+    about: "TCP port of the nodes' own addresses on which they serve that page",
   },
 } as const satisfies Record<string, SettingSpec>;
 

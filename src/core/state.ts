@@ -6,6 +6,7 @@ import type { Ip } from "./address.ts";
 import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document.ts";
 import type { History } from "./health.ts";
 import type { Claim } from "./pulse.ts";
+import type { PoolMemory } from "./pool_judgement.ts";
 import type { NodeRecord, Path } from "./record.ts";
 import type { ServerKey } from "./server.ts";
 import type { ServiceKey } from "./service.ts";
@@ -134,6 +135,12 @@ export interface State {
     Ip,
     { readonly to: NodeId; readonly sinceMs: number; readonly near: boolean }
   >;
+  /** What was remembered of pools: see core/pool_judgement.ts. */
+  readonly pools: Map<ServiceKey, PoolMemory>;
+  /** The table's version as of which pools were looked at. */
+  pooledVersion: number;
+  /** Why this node cannot serve its own sorry page; null when it can. */
+  sorry: string | null;
   /** Services whose socket is missing on this machine, with the reason. */
   readonly deaf: Map<ServiceKey, string>;
   /** Where each VIP belongs on this machine. */
@@ -173,6 +180,9 @@ export function initialState(self: Self, now: number): State {
     own: new Map(),
     external: new Map(),
     failbacks: new Map(),
+    pools: new Map(),
+    pooledVersion: -1,
+    sorry: null,
     deaf: new Map(),
     placements: new Map(),
     refused: new Map(),

@@ -3,6 +3,7 @@
  * published JSON schema.
  */
 import { z } from "zod";
+import { whenAllFailChoices } from "./fallback.ts";
 import { forwardings, protocols, schedulers } from "./service.ts";
 import { persistenceSchema, schedulerFlags } from "./scheduling.ts";
 
@@ -52,6 +53,7 @@ export const statusServerSchema = z.object({
   weight: z.int().describe("weight while it gets new connections; 0 when it is down or drained"),
   upper: z.int().describe("connections above which it gets no new ones; 0 for no limit"),
   lower: z.int().describe("connections below which it gets new ones again"),
+  fallback: z.boolean().describe("serves only while the pool does not"),
   draining: z.boolean().describe("removed, and stays until its connections have ended"),
   up: z.boolean(),
   reason: z.string(),
@@ -82,6 +84,17 @@ export const statusServiceSchema = z.object({
   tunnel: z.string().nullable(),
   members: z.boolean().describe("whether members of the cluster are candidates"),
   check: z.string(),
+  pool: z.object({
+    mode: z.enum(["pool", "kept", "fallback", "nothing"]).describe(
+      "who gets new connections: the servers that are up, the last pool although it is down, the fallback, nobody",
+    ),
+    reason: z.string().describe("why, where it is not simply the pool; else empty"),
+  }),
+  fallback: z.string().describe(
+    "who serves when nobody is left: none, sorry, ADDRESS[:PORT],METHOD",
+  ),
+  quorum: z.string().describe("what must be up for the pool to be used: 2 servers, 10 weight"),
+  whenAllFail: z.enum(whenAllFailChoices),
   servers: z.array(statusServerSchema),
 });
 

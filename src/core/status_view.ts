@@ -7,7 +7,9 @@ import { judgeLife } from "./liveness.ts";
 import { incumbentOf, ownUnfit, presentMembers } from "./ownership.ts";
 import type { NodeId } from "./document.ts";
 import { formatTunnel } from "./forwarding.ts";
+import { formatFallback } from "./fallback.ts";
 import { poolOf, type PoolServer } from "./pool.ts";
+import { fallbackOf, fallbackServer, judgePool, type PoolJudgement } from "./pool_judgement.ts";
 import {
   formatPortRange,
   formatServiceName,
@@ -123,6 +125,8 @@ function statusService(state: State, service: Service, context: StatusContext): 
     inKernel.delete(formatEndpoint(server));
     return statusServer(server, present);
   });
+  const judged = judgePool(state, service);
+  const spare = fallbackRow(state, { service, judged, inKernel });
   const leaving = [...inKernel.values()].map(drainingServer);
   return {
     name: formatServiceName(service),
@@ -140,8 +144,52 @@ function statusService(state: State, service: Service, context: StatusContext): 
     tunnel: service.tunnel === null ? null : formatTunnel(service.tunnel),
     members: service.members,
     check: formatCheck(service.check),
-    servers: [...servers, ...leaving],
+    pool: { mode: judged.mode, reason: judged.reason },
+    fallback: formatFallback(fallbackOf(state, service)),
+    quorum: quorumText(service),
+    whenAllFail: service.whenAllFail,
+    servers: [...servers, ...spare, ...leaving],
   };
+}
+
+/** The fallback as far as it is to be seen: while it serves, and until its connections have ended. */
+function fallbackRow(
+  state: State,
+  { service, judged, inKernel }: {
+    readonly service: Service;
+    readonly judged: PoolJudgement;
+    readonly inKernel: Map<string, ObservedServer>;
+  },
+): StatusServer[] {
+  const { server } = fallbackServer(state, service);
+  if (server === null) return [];
+  const present = inKernel.get(formatEndpoint(server));
+  inKernel.delete(formatEndpoint(server));
+  const serves = judged.mode === "fallback";
+  if (!serves && present === undefined) return [];
+  return [{
+    node: "",
+    address: server.address,
+    port: server.port,
+    forwarding: server.forwarding,
+    tunnel: server.tunnel === null ? null : formatTunnel(server.tunnel),
+    weight: serves ? server.weight : 0,
+    upper: 0,
+    lower: 0,
+    fallback: true,
+    draining: !serves,
+    up: serves,
+    reason: serves ? judged.reason : "fallback; stays until its connections end",
+    own: "",
+    holder: "",
+    activeConnections: present?.counters.activeConnections ?? 0,
+    inactiveConnections: present?.counters.inactiveConnections ?? 0,
+  }];
+}
+
+function quorumText({ quorum, quorumBy, hysteresis }: Service): string {
+  const unit = quorumBy === "weight" ? "weight" : quorum === 1 ? "server" : "servers";
+  return `${quorum} ${unit}${hysteresis > 0 ? `, ${quorum + hysteresis} to return` : ""}`;
 }
 
 function statusServer(server: PoolServer, present: ObservedServer | undefined): StatusServer {
@@ -154,6 +202,7 @@ function statusServer(server: PoolServer, present: ObservedServer | undefined): 
     weight: server.up ? server.weight : 0,
     upper: server.upper,
     lower: server.lower,
+    fallback: false,
     draining: false,
     up: server.up,
     reason: server.reason,
@@ -177,6 +226,7 @@ function drainingServer(server: ObservedServer): StatusServer {
     weight: 0,
     upper: server.upper,
     lower: server.lower,
+    fallback: false,
     draining: true,
     up: false,
     reason: `removed; stays until its ${activeConnections + inactiveConnections} connections end`,

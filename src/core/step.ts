@@ -60,6 +60,8 @@ export type Fact =
   | { readonly kind: "bypass"; readonly on: boolean }
   /** The kernel's table is what was wanted at this version. */
   | { readonly kind: "tableSettled"; readonly version: number }
+  /** Whether this node can serve its own sorry page; `problem` null when it can. */
+  | { readonly kind: "sorry"; readonly problem: string | null }
   /** The operator wants this node to stop. */
   | { readonly kind: "leave" }
   | { readonly kind: "tick" };
@@ -110,6 +112,10 @@ export function step(state: State, fact: Fact, now: number): void {
       return;
     case "tableSettled":
       return onTableSettled(state, fact.version, now);
+    case "sorry":
+      if (state.sorry !== fact.problem) state.tableVersion++;
+      state.sorry = fact.problem;
+      return;
     case "leave":
       return onLeave(state, now);
     case "tick":

@@ -25,6 +25,7 @@ import {
   WITNESS_STALE_MS,
 } from "./timing.ts";
 import { leaderOf } from "./vip.ts";
+import { notePools } from "./pool_judgement.ts";
 
 /** Time a starting node listens before it decides anything, beyond the dead time: one round trip to learn boots. */
 const START_EXTRA_MS = 100;
@@ -55,6 +56,10 @@ export function tick(state: State, now: number): void {
     decide(state, vip, now);
   }
   endLingering(state, now);
+  if (state.pooledVersion !== state.tableVersion) {
+    state.pooledVersion = state.tableVersion;
+    notePools(state, now);
+  }
   if (state.phase === "leaving" && state.holds.size === 0) {
     state.phase = "stopped";
     state.recordVersion++;

@@ -8,6 +8,7 @@ import { type Ip, parseIp, PORT_MAX } from "../core/address.ts";
 import { CONNECTIONS_LISTED_MAX } from "../core/connection.ts";
 import { nameSchema } from "../core/document.ts";
 import { serverChangeSchema, serverRefSchema, vipChangeSchema } from "../core/order.ts";
+import { SETTING_LENGTH_MAX } from "../core/limits.ts";
 import type { Refusal } from "../core/refusal.ts";
 import {
   serviceChangeSchema,
@@ -55,7 +56,7 @@ export const moveVipSchema = z.strictObject({ vip: addressSchema, node: nameSche
 /** Body of `POST /settings`. A null value: back to the standard. What a setting takes, core/settings.ts says. */
 export const settingSchema = z.strictObject({
   name: z.enum(settingNames),
-  value: z.string().min(1).max(64).nullable(),
+  value: z.string().min(1).max(SETTING_LENGTH_MAX).nullable(),
 });
 
 /** Body of `POST /connections`: a question, whose parts would have to be escaped in a path. */

@@ -43,6 +43,11 @@ describe("serviceSchema", () => {
       weight: 1,
       upper: 0,
       lower: 0,
+      fallback: null,
+      quorum: 1,
+      hysteresis: 0,
+      quorumBy: "count",
+      whenAllFail: "fallback",
       check: checkSchema.parse(old.check),
     });
   });

@@ -32,6 +32,15 @@ const values: Record<(typeof settingNames)[number], { good: string[]; bad: strin
   "expire-nodest-conn": { good: ["on", "off"], bad: ["auto", "1", "ON", ""] },
   "expire-quiescent-template": { good: ["on", "off"], bad: ["auto", "1", "yes"] },
   "conn-reuse-mode": { good: ["0", "1", "2", "3"], bad: ["4", "-1", "on"] },
+  "fallback": {
+    good: ["none", "sorry", "192.0.2.9,dr", "192.0.2.9:8080,nat", "[2001:db8::9]:80,gue:6080,csum"],
+    bad: ["", "x", "sorry,nat", "192.0.2.9,ftp", "192.0.2.9:99999,nat"],
+  },
+  "sorry-page": {
+    good: ["auto", "Back soon.", "/etc/troop/sorry.html"],
+    bad: ["", " x", "a\nb", "x".repeat(257)],
+  },
+  "sorry-port": { good: ["1", "6942", "65535"], bad: ["0", "65536", "auto"] },
   "sloppy-tcp": { good: ["auto", "on", "off"], bad: ["1", "kernel"] },
 };
 

@@ -3,6 +3,7 @@
  */
 import type { Ip } from "../../src/core/address.ts";
 import { formatCheck } from "../../src/core/check.ts";
+import { formatFallback } from "../../src/core/fallback.ts";
 import { formatTunnel, IPIP } from "../../src/core/forwarding.ts";
 import type { ServerChange, ServerRef, VipChange } from "../../src/core/order.ts";
 import {
@@ -140,6 +141,10 @@ function statusService(cluster: FakeCluster, service: Service): StatusService {
     tunnel: service.tunnel === null ? null : formatTunnel(service.tunnel),
     members: service.members,
     check: formatCheck(service.check),
+    pool: { mode: "pool", reason: "" },
+    fallback: service.fallback === null ? "none" : formatFallback(service.fallback),
+    quorum: "1 server",
+    whenAllFail: service.whenAllFail,
     servers: statusServers(cluster, service),
   };
 }
@@ -184,6 +189,7 @@ export function statusServer(
     weight: reason === undefined ? said?.change.weight ?? service.weight : 0,
     upper: said?.change.upper ?? service.upper,
     lower: said?.change.lower ?? service.lower,
+    fallback: false,
     draining: false,
     up: reason === undefined,
     reason: reason ?? "200 in 3 ms",

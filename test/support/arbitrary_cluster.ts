@@ -4,9 +4,11 @@
 import fc from "fast-check";
 import type { Ip } from "../../src/core/address.ts";
 import type { Hold } from "../../src/core/state.ts";
+import type { Fallback } from "../../src/core/fallback.ts";
 import { IPIP } from "../../src/core/forwarding.ts";
 import { serviceKey } from "../../src/core/service.ts";
 import {
+  addressOf,
   idOf,
   machine,
   markService,
@@ -77,6 +79,18 @@ const method = fc.constantFrom(
   { forwarding: "tunnel", tunnel: IPIP } as const,
 );
 
+/** A fallback server, a node among them; a quorum that many clusters do not reach. */
+const nobodyLeft = fc.record({
+  fallback: fc.constantFrom<Fallback | null>(
+    null,
+    "sorry",
+    { address: addressOf(30), port: null, forwarding: "dr", tunnel: null },
+    { address: addressOf(2), port: null, forwarding: "dr", tunnel: null },
+  ),
+  quorum: fc.constantFrom(1, 1, 3),
+  whenAllFail: fc.constantFrom("fallback" as const, "keep" as const, "nothing" as const),
+});
+
 /**
  * What all nodes share: a service on every VIP, one for a mark of all of them, machines without an agent, members
  * with a weight of their own, groups, preferences and a move.
@@ -87,8 +101,8 @@ export function arbitraryShared(vips: readonly Ip[]): fc.Arbitrary<Shared> {
   const services = fc.tuple(
     fc.tuple(
       ...vips.map((address) =>
-        fc.tuple(method, fc.boolean()).map(([how, members]) =>
-          service({ address, ...how, members })
+        fc.tuple(method, fc.boolean(), nobodyLeft).map(([how, members, then]) =>
+          service({ address, ...how, members, ...then })
         )
       ),
     ),

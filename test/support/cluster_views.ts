@@ -117,6 +117,11 @@ const plain = {
   weight: 1,
   upper: 0,
   lower: 0,
+  fallback: null,
+  quorum: 1,
+  hysteresis: 0,
+  quorumBy: "count",
+  whenAllFail: "fallback",
   check: checkSchema.parse({ kind: "http", port: null }),
 } satisfies Partial<EndpointService>;
 
