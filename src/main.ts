@@ -77,6 +77,10 @@ const context: CliContext = {
     return await diagnose(home, doctorTools(home));
   },
   readFirstLine,
+  serveSorryPage: async () => {
+    const { runSorryServer } = await import("./shell/sorry_server.ts");
+    await runSorryServer(Bun.stdin.stream(), (line) => process.stdout.write(`${line}\n`));
+  },
   readStdin: () => Bun.stdin.text(),
 };
 

@@ -20,6 +20,7 @@ import { openIdentity } from "./shell/identity.ts";
 import { type KernelPorts, openKernel } from "./shell/kernel.ts";
 import { createProber } from "./shell/prober.ts";
 import { openPulseSocket } from "./shell/pulse_socket.ts";
+import { openSorryPage, ownCommand } from "./shell/sorry_page.ts";
 import { openStateFolder, type StateFolder } from "./shell/state_folder.ts";
 import { VERSION } from "./version.ts";
 
@@ -70,12 +71,19 @@ export async function openAdapters(options: AdapterOptions): Promise<NodeAdapter
     report: (key, result) => reports.agent()?.probed(key, result),
   });
   closers.push(() => prober.close());
+  const sorry = openSorryPage({
+    command: ownCommand("sorry-page"),
+    report: (problem) => reports.tell({ kind: "sorry", problem }),
+    warn: (problem) => logger.warn({ problem }, `the sorry page is not as wanted: ${problem}`),
+  });
+  closers.push(() => sorry.close());
   const agent = new Agent(self, {
     ...kernel,
     ...network,
     clock,
     store,
     prober,
+    sorry,
     log: logger,
     memory: openAgentMemory(folder, logger),
     // A microtask: the work at hand is done first, and the loop does not have to go round once more.

@@ -14,6 +14,7 @@ import type { ServerChange, ServerRef, VipChange } from "./core/order.ts";
 import type { TunnelDevice } from "./core/receiving.ts";
 import type { Protocol, Service, ServiceChange, ServiceKey, ServiceName } from "./core/service.ts";
 import type { SettingName } from "./core/settings.ts";
+import type { SorryWish } from "./core/sorry_page.ts";
 import type { Status } from "./core/status.ts";
 import type {
   ObservedService,
@@ -268,6 +269,16 @@ export interface Counters {
   /** The table as last seen in the kernel. */
   readonly table: readonly ObservedService[];
 }
+
+/** Serves the sorry page in a process of its own. Calls return at once. */
+export interface SorryPage {
+  /** What is served from now on; null: nothing. */
+  set(wanted: SorryWish | null): void;
+  close(): void;
+}
+
+/** Why the sorry page is not served; null while it is. */
+export type SorryListener = (problem: string | null) => void;
 
 /** Remembers what switches were before. */
 export interface SavedSwitches {

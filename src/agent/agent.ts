@@ -9,6 +9,7 @@ import type { Ip } from "../core/address.ts";
 import { isActive } from "../core/desired.ts";
 import type { NodeRecord } from "../core/record.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
+import { sorryWish } from "../core/sorry_page.ts";
 import { statusOf } from "../core/status_view.ts";
 import type { Status } from "../core/status.ts";
 import { type Fact, isNews, step } from "../core/step.ts";
@@ -28,6 +29,7 @@ import type {
   Prober,
   ProbeResult,
   PulseSocket,
+  SorryPage,
   Sysctl,
   Table,
   TunnelDevices,
@@ -59,6 +61,7 @@ export interface AgentPorts {
   readonly tunnels: TunnelDevices;
   readonly marks: MarkRules;
   readonly modules: Modules;
+  readonly sorry: SorryPage;
   readonly log: Logger;
   readonly memory: AgentMemory;
   /** Runs the work as soon as the present work is done. */
@@ -190,6 +193,7 @@ export class Agent {
     if (this.#aimedVersion !== state.tableVersion) {
       this.#aimedVersion = state.tableVersion;
       this.#health.aim(state);
+      this.#ports.sorry.set(sorryWish(state));
     }
     this.#saveClaims();
     this.#saveVips();

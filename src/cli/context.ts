@@ -67,6 +67,8 @@ export interface CliContext {
   diagnose(home: Home): Promise<readonly Finding[]>;
   /** The first line of a file, for a secret that must not be typed. Throws what the system says. */
   readFirstLine(path: string): string;
+  /** Serves the sorry page as told on standard input, until that ends. */
+  serveSorryPage(): Promise<void>;
   /** All of standard input, for `--token -`. */
   readStdin(): Promise<string>;
 }

@@ -15,6 +15,7 @@ import { addServer } from "./server.ts";
 import { addService } from "./service.ts";
 import { addExamples, type AddVerb, EXIT_OK, reportError, type Session, usage } from "./session.ts";
 import { addSettings } from "./settings.ts";
+import { addSorryPage } from "./sorry_page.ts";
 import { addStatus } from "./status.ts";
 import { addTable } from "./table.ts";
 import { addToken } from "./token.ts";
@@ -38,6 +39,7 @@ const verbs: readonly AddVerb[] = [
   addDoctor,
   addLeave,
   addVersion,
+  addSorryPage,
 ];
 
 /** Width of help where no terminal says another. */

@@ -8,6 +8,7 @@ import { formatEndpoint, type Ip, ipFamily } from "./address.ts";
 import type { Check } from "./check.ts";
 import { type Fallback, fallbackPort, fallbackProblem, parseFallback } from "./fallback.ts";
 import { PENDING } from "./health.ts";
+import type { Given } from "./per_document.ts";
 import { poolOf, type PoolServer } from "./pool.ts";
 import {
   type Service,
@@ -152,9 +153,9 @@ function notePool(
 }
 
 /** The fallback a service has: its own, or the cluster's. */
-export function fallbackOf(state: State, service: Service): Fallback {
+export function fallbackOf({ document }: Given, service: Service): Fallback {
   if (service.fallback !== null) return service.fallback;
-  const parsed = parseFallback(settingText(state.document.settings, "fallback"));
+  const parsed = parseFallback(settingText(document.settings, "fallback"));
   return typeof parsed === "object" || parsed === "sorry" ? parsed : "none";
 }
 

@@ -39,6 +39,7 @@ class Bench {
       tunnels: kernel.tunnels,
       marks: kernel.marks,
       modules: kernel.modules,
+      sorry: { set: () => {}, close: () => {} },
       pulses: {
         send: (pulse) => {
           kernel.journal.push(`pulse ${pulse.claims.size}`);

@@ -125,6 +125,7 @@ export class FakeWorld {
         if (line === undefined) throw Object.assign(new Error(path), { code: "ENOENT" });
         return line;
       },
+      serveSorryPage: () => Promise.resolve(),
       readStdin: async () => this.stdin,
     };
   }

@@ -51,6 +51,7 @@ function contextOf(stdout: Output, stderr: Output): CliContext {
     runAgent: elsewhere,
     diagnose: elsewhere,
     readFirstLine: elsewhere,
+    serveSorryPage: elsewhere,
     readStdin: elsewhere,
   };
 }

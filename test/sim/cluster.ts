@@ -166,6 +166,7 @@ export class SimCluster {
       tunnels: node.kernel.tunnels,
       marks: node.kernel.marks,
       modules: node.kernel.modules,
+      sorry: { set: () => {}, close: () => {} },
       table: node.kernel.table,
       neighbours: {
         announce: (vip) => void node.announcements.push({ vip, atMs: this.world.nowMs }),
