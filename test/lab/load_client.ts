@@ -56,7 +56,9 @@ function settle(request: Request, error: string | null, server: string | null): 
 
 function settleByAnswer(request: Request): void {
   const server = /Test Page of ([\w.-]+)/.exec(request.answer)?.[1] ?? null;
-  const complete = request.answer.startsWith("HTTP/1.1 200") && request.answer.includes("</html>");
+  // The sorry page is a 503 with a page that names it; no web server of the lab answers so.
+  const complete = /^HTTP\/1\.1 (200|503) /.test(request.answer) &&
+    request.answer.includes("</html>");
   if (request.answer === "") settle(request, "reset", null);
   else if (complete && server !== null) settle(request, null, server);
   else settle(request, "garbled", null);
