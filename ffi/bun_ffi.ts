@@ -57,6 +57,8 @@ const libcSymbols = {
   sendto: { args: ["i32", "ptr", "u64", "i32", "ptr", "u32"], returns: "i64" },
   // ssize_t recv(int sockfd, void *buf, size_t len, int flags);
   recv: { args: ["i32", "ptr", "u64", "i32"], returns: "i64" },
+  // ssize_t recvfrom(int sockfd, void *buf, size_t len, int flags, struct sockaddr *src_addr, socklen_t *addrlen);
+  recvfrom: { args: ["i32", "ptr", "u64", "i32", "ptr", "ptr"], returns: "i64" },
   // int ioctl(int fd, unsigned long op, ...); here with one pointer, which is passed like any other argument.
   ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
   // int close(int fd);

@@ -4,9 +4,10 @@
  *
  * Since Linux 5.7 a socket that is bound to no interface yet needs no privilege for it.
  */
-import { addressBytes, familyNumber, versionOfAddress } from "./address_family.ts";
+import { familyNumber, versionOfAddress } from "./address_family.ts";
 import { type Libc, openLibc, readErrno } from "./bun_ffi.ts";
 import { errnoName, KernelRequestError } from "./error.ts";
+import { socketAddress } from "./socket_address.ts";
 
 const SOCK_STREAM = 1;
 const SOCK_NONBLOCK = 0x800;
@@ -76,18 +77,6 @@ function bindSocket(libc: Libc, descriptor: number, { device, source }: DeviceRo
   if (source === null) return;
   const address = socketAddress(source, 0);
   if (libc.bind(descriptor, address, address.length) < 0) throw failure(libc, "bind socket");
-}
-
-/** struct sockaddr_in or sockaddr_in6 (netinet/in.h): family in machine order, port in network order. */
-function socketAddress(address: Uint8Array, port: number): Uint8Array {
-  const version = versionOfAddress(address);
-  const view = new DataView(new ArrayBuffer(version === 4 ? 16 : 28));
-  view.setUint16(0, familyNumber(version), true);
-  view.setUint16(2, port, false);
-  const bytes = new Uint8Array(view.buffer);
-  // sockaddr_in6 has the flow label in between.
-  bytes.set(address.subarray(0, addressBytes(version)), version === 4 ? 4 : 8);
-  return bytes;
 }
 
 function failure(libc: Libc, operation: string): KernelRequestError {

@@ -8,6 +8,7 @@ import type { ProbeContext } from "./attempt.ts";
 import { probeDns } from "./dns.ts";
 import { probeHttp, trustStore } from "./http.ts";
 import { createPatterns } from "./patterns.ts";
+import { probePing } from "./ping.ts";
 import type { ProbeOf, ProbeTools } from "./probe.ts";
 import { probeTcp } from "./tcp.ts";
 import { probeUdp } from "./udp.ts";
@@ -22,6 +23,7 @@ const probes: { readonly [Kind in CheckKind]?: ProbeOf<Kind> } = {
   https: probeHttp,
   udp: probeUdp,
   dns: probeDns,
+  ping: probePing,
 };
 
 /** Real probes of every kind. `authorities` are certificates (PEM) that are trusted besides the system's. */
