@@ -6,10 +6,15 @@ import type { CheckKind } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import type { ProbeContext } from "./attempt.ts";
 import { probeDns } from "./dns.ts";
+import { probeFtp } from "./ftp.ts";
 import { probeHttp, trustStore } from "./http.ts";
+import { probeImap } from "./imap.ts";
+import { probeNntp } from "./nntp.ts";
 import { createPatterns } from "./patterns.ts";
 import { probePing } from "./ping.ts";
+import { probePop3 } from "./pop3.ts";
 import type { ProbeOf, ProbeTools } from "./probe.ts";
+import { probeSmtp } from "./smtp.ts";
 import { probeTcp } from "./tcp.ts";
 import { probeUdp } from "./udp.ts";
 
@@ -24,6 +29,11 @@ const probes: { readonly [Kind in CheckKind]?: ProbeOf<Kind> } = {
   udp: probeUdp,
   dns: probeDns,
   ping: probePing,
+  smtp: probeSmtp,
+  imap: probeImap,
+  pop3: probePop3,
+  ftp: probeFtp,
+  nntp: probeNntp,
 };
 
 /** Real probes of every kind. `authorities` are certificates (PEM) that are trusted besides the system's. */

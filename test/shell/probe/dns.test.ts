@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { type Answer, decode, encode } from "dns-packet";
 import { probeDns } from "../../../src/shell/probe/dns.ts";
-import { probeContext } from "./probe_context.ts";
+import { talkContext } from "./talk_context.ts";
 import { targetAt } from "./scripted_server.ts";
 import { closedDatagramPort, type DatagramScript, serveDatagrams } from "./scripted_datagrams.ts";
 
@@ -11,7 +11,7 @@ const WEB: Answer = { type: "A", name: "www.example.org", data: "192.0.2.7" };
 
 function probe(port: number, options: Options = {}) {
   const check = { kind: "dns", name: "www.example.org", type: "A", ...options } as const;
-  return probeDns(targetAt(port, check), probeContext());
+  return probeDns(targetAt(port, check), talkContext());
 }
 
 /** Answers the question that came with these records, changed by `damage`. */

@@ -7,7 +7,7 @@ import { ipToBytes } from "../../../src/core/address.ts";
 import { Echoes } from "../../../src/shell/probe/echo.ts";
 import { createPing, probePing } from "../../../src/shell/probe/ping.ts";
 import type { ProbeTarget } from "../../../src/ports.ts";
-import { probeContext } from "./probe_context.ts";
+import { talkContext } from "./talk_context.ts";
 import { countDescriptors, targetAt } from "./scripted_server.ts";
 
 const target = targetAt(1, { kind: "ping", timeoutMs: 100 });
@@ -52,7 +52,7 @@ describe("probePing reaches", () => {
   test.each([["127.0.0.1", {}], ["::1", {}], ["127.0.0.1", { source: "127.0.0.9" }], ["127.0.0.1", {
     device: "lo",
   }]])("%s %o", async (address, options) => {
-    expect(await probePing(at(address, options), probeContext())).toMatchObject({
+    expect(await probePing(at(address, options), talkContext())).toMatchObject({
       ok: true,
       reason: expect.stringMatching(/^echo in \d+ ms$/),
     });
@@ -63,7 +63,7 @@ describe("probePing reaches", () => {
     const results = await Promise.all(
       Array.from(
         { length: 1_000 },
-        (_, index) => probePing(at(`127.0.${index >> 7}.${index % 128 + 1}`), probeContext()),
+        (_, index) => probePing(at(`127.0.${index >> 7}.${index % 128 + 1}`), talkContext()),
       ),
     );
     expect(results.filter((result) => result?.ok !== true)).toEqual([]);
@@ -72,7 +72,7 @@ describe("probePing reaches", () => {
 });
 
 test("probePing says what this machine lacks", async () => {
-  expect(await probePing(at("127.0.0.1", { device: "nonesuch" }), probeContext())).toMatchObject({
+  expect(await probePing(at("127.0.0.1", { device: "nonesuch" }), talkContext())).toMatchObject({
     ok: false,
     reason: "cannot ask: bind ICMP socket to nonesuch: ENODEV (no such interface)",
   });
@@ -81,7 +81,7 @@ test("probePing says what this machine lacks", async () => {
       throw new KernelRequestError({ operation: "open ICMP socket", code: "EPERM" });
     }),
   );
-  expect(await refused(target, probeContext())).toMatchObject({
+  expect(await refused(target, talkContext())).toMatchObject({
     ok: false,
     reason: "cannot ask: open ICMP socket: EPERM (needs CAP_NET_ADMIN and CAP_NET_RAW)",
   });
@@ -102,7 +102,7 @@ describe("a ping is not answered by", () => {
   ];
   test.each(cases)("%s", async (_what, answer) => {
     const { probe, state } = fakeKernel(answer);
-    expect(await probe(target, probeContext())).toMatchObject({
+    expect(await probe(target, talkContext())).toMatchObject({
       ok: false,
       reason: "timed out after 100 ms while waiting for the echo",
     });
@@ -114,7 +114,7 @@ test("a ping ends when a router says that there is no way", async () => {
   const { probe } = fakeKernel((echo) => [
     { from: "192.0.2.1", message: unreachable(echo, "127.0.0.1") },
   ]);
-  expect(await probe(target, probeContext())).toMatchObject({
+  expect(await probe(target, talkContext())).toMatchObject({
     ok: false,
     reason: "unreachable, says 192.0.2.1",
   });
@@ -126,7 +126,7 @@ test("pings that are under way share one socket, and only the right one is answe
     answered++ % 2 === 0 ? [{ message: reply(echo) }] : []
   );
   const results = await Promise.all(
-    Array.from({ length: 6 }, () => probe(target, probeContext())),
+    Array.from({ length: 6 }, () => probe(target, talkContext())),
   );
   expect(results.map((result) => result?.ok)).toEqual([true, false, true, false, true, false]);
   expect(state).toEqual({ open: 0, opened: 1 });
@@ -135,7 +135,7 @@ test("pings that are under way share one socket, and only the right one is answe
 test("a ping that is aborted says nothing and closes its socket", async () => {
   const { probe, state } = fakeKernel(() => []);
   const controller = new AbortController();
-  const result = probe(target, probeContext({ signal: controller.signal }));
+  const result = probe(target, talkContext({ signal: controller.signal }));
   expect(state.open).toBe(1);
   controller.abort();
   expect(await result).toBeNull();

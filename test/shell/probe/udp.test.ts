@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { createSocket } from "node:dgram";
 import { probeUdp } from "../../../src/shell/probe/udp.ts";
-import { probeContext } from "./probe_context.ts";
+import { talkContext } from "./talk_context.ts";
 import { countDescriptors, targetAt } from "./scripted_server.ts";
 import { closedDatagramPort, serveDatagrams } from "./scripted_datagrams.ts";
 
@@ -10,7 +10,7 @@ type Options = Omit<Parameters<typeof targetAt<"udp">>[1], "kind">;
 function probe(port: number, options: Options = {}, signal?: AbortSignal) {
   return probeUdp(
     targetAt(port, { kind: "udp", ...options }),
-    probeContext(signal && { signal }),
+    talkContext(signal && { signal }),
   );
 }
 
@@ -43,7 +43,7 @@ describe("probeUdp is content with", () => {
   test("a server on IPv6", async () => {
     await using server = await serveDatagrams((reply) => reply("pong"), { host: "::1" });
     const target = { ...targetAt(server.port, { kind: "udp", expect: "pong" }), address: "::1" };
-    expect(await probeUdp(target, probeContext())).toMatchObject({ ok: true });
+    expect(await probeUdp(target, talkContext())).toMatchObject({ ok: true });
   });
 
   test("what comes to the address it was told to ask from", async () => {
