@@ -1,5 +1,6 @@
 /** Rows of checks of name servers and of other daemons that speak UDP. */
 import { dnsmasq } from "../launchers/dnsmasq.ts";
+import { named } from "../launchers/named.ts";
 import type { Row } from "../row.ts";
 
 /** A question for the name server's own name, as bytes of a datagram: id 0x1234, recursion desired (RFC 1035, 4.1). */
@@ -12,7 +13,7 @@ const QUESTION = [
 export const nameRows: readonly Row[] = [
   {
     name: "dns",
-    launcher: dnsmasq,
+    launcher: named,
     port: "dns",
     transport: "udp",
     check: { kind: "dns", name: "www.example.org", type: "A", expect: "^192\\.0\\.2\\.21$" },
