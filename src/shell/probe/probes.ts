@@ -1,13 +1,12 @@
 /**
  * The probe of every kind of check.
  */
-import type { SecureContext } from "node:tls";
 import type { CheckKind } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import type { ProbeContext } from "./attempt.ts";
 import { probeDns } from "./dns.ts";
 import { probeFtp } from "./ftp.ts";
-import { probeHttp, trustStore } from "./http.ts";
+import { probeHttp } from "./http.ts";
 import { probeImap } from "./imap.ts";
 import { probeNntp } from "./nntp.ts";
 import { createPatterns } from "./patterns.ts";
@@ -16,6 +15,7 @@ import { probePop3 } from "./pop3.ts";
 import type { ProbeOf, ProbeTools } from "./probe.ts";
 import { probeSmtp } from "./smtp.ts";
 import { probeTcp } from "./tcp.ts";
+import { createTrust } from "./trust.ts";
 import { probeUdp } from "./udp.ts";
 
 /** Makes one probe: resolves with its result, or null when it says nothing about the target. Never rejects. */
@@ -38,10 +38,9 @@ const probes: { readonly [Kind in CheckKind]?: ProbeOf<Kind> } = {
 
 /** Real probes of every kind. `authorities` are certificates (PEM) that are trusted besides the system's. */
 export function createProbe(authorities: readonly string[] = []): Probe {
-  let store: SecureContext | undefined;
   const tools: ProbeTools = {
     pattern: createPatterns(),
-    secureContext: () => store ??= trustStore(authorities),
+    secureContext: createTrust({ now: () => performance.now() }, authorities),
   };
   return (target, context) => {
     // The table gives each kind its own probe, which the type of a lookup cannot say.

@@ -2,7 +2,7 @@
  * TLS of a probe: the handshake, and in words what is wrong with it.
  */
 import { isIP, type Socket } from "node:net";
-import { checkServerIdentity, connect, type TLSSocket } from "node:tls";
+import { checkServerIdentity, connect, type SecureContext, type TLSSocket } from "node:tls";
 import type { SecureCheck } from "../../core/check.ts";
 import type { ProbeTarget } from "../../ports.ts";
 import { type Attempt, ProbeFailure, quote } from "./attempt.ts";
@@ -42,7 +42,7 @@ export async function startTls(
     servername: isIP(name) === 0 ? name : "",
     rejectUnauthorized: check.verify,
     checkServerIdentity: (_server, certificate) => checkServerIdentity(name, certificate),
-    secureContext: context.secureContext(check),
+    secureContext: trusted(context, check),
     ...(protocols.length === 0 ? {} : { ALPNProtocols: [...protocols] }),
   });
   const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -67,6 +67,14 @@ export async function startTls(
   }
   attempt.note = expiryNote(secured.getPeerCertificate().valid_to, check.warnDays, nowMs);
   return secured;
+}
+
+function trusted(context: Handshake["context"], check: SecureCheck): SecureContext {
+  try {
+    return context.secureContext(check);
+  } catch (error) {
+    throw new ProbeFailure(`cannot ask: ${(error as Error).message}`);
+  }
 }
 
 /** The name in the handshake and in the certificate. */
@@ -129,6 +137,7 @@ function alertProblem(code: string): string | undefined {
   const alert = /_ALERT_(\w+)$/.exec(code)?.[1];
   if (alert !== undefined) {
     const words = alert.toLowerCase().replaceAll("_", " ");
+    if (alert === "NO_APPLICATION_PROTOCOL") return "server does not offer the protocol (ALPN)";
     if (alert === "CERTIFICATE_REQUIRED") return "server wants a certificate of this node";
     return CERTIFICATE_ALERT.test(alert)
       ? `server does not accept the certificate of this node: ${quote(words)}`

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { CheckOf } from "../../../src/core/check.ts";
 import type { ProbeResult } from "../../../src/ports.ts";
-import { HEADER_BYTES_MAX, REPLY_BYTES_MAX } from "../../../src/shell/probe/http.ts";
+import { HEADER_BYTES_MAX, REPLY_BYTES_MAX } from "../../../src/shell/probe/http_judgement.ts";
 import { probeOnce, reply } from "./http_probe.ts";
 import {
   answer,
@@ -254,7 +254,8 @@ describe("probeHttp judges", () => {
   });
 
   test("a request that cannot be written", async () => {
-    const result = await probeOnce(targetAt(await closedPort(), { kind: "http", host: "日本" }));
+    using server = await serve(() => {});
+    const result = await probeOnce(targetAt(server.port, { kind: "http", host: "日本" }));
     expect(result).toMatchObject({ ok: false, reason: expect.stringMatching(/^cannot ask: /) });
   });
 });

@@ -1,21 +1,15 @@
 /** One HTTP probe of a scripted server, as tests of the HTTP probe make it. */
 import type { CheckOf } from "../../../src/core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../../src/ports.ts";
-import { probeHttp, trustStore } from "../../../src/shell/probe/http.ts";
-import { createPatterns } from "../../../src/shell/probe/patterns.ts";
-
-const clock = { now: () => performance.now(), wallMs: () => Date.now() };
+import { probeHttp } from "../../../src/shell/probe/http.ts";
+import { talkContext } from "./talk_context.ts";
 
 /** Probes once; `authority` is a further certificate to trust, PEM. */
 export async function probeOnce(
   target: ProbeTarget<CheckOf<"http" | "https">>,
-  { signal = new AbortController().signal, authority }: {
-    signal?: AbortSignal;
-    authority?: string;
-  } = {},
+  options: Parameters<typeof talkContext>[0] = {},
 ): Promise<ProbeResult | null> {
-  const secureContext = () => trustStore(authority === undefined ? [] : [authority]);
-  return await probeHttp(target, { clock, signal, pattern: createPatterns(), secureContext });
+  return await probeHttp(target, talkContext(options));
 }
 
 /** A whole reply with its length. */

@@ -1,7 +1,8 @@
-/** What a probe gets besides its target, for tests that call one. */
-import type { TalkContext } from "../../../src/shell/probe/connection.ts";
-import { trustStore } from "../../../src/shell/probe/http.ts";
+/** What probes are given besides their target, as tests give it. */
+import type { ProbeContext } from "../../../src/shell/probe/attempt.ts";
 import { createPatterns } from "../../../src/shell/probe/patterns.ts";
+import type { ProbeTools } from "../../../src/shell/probe/probe.ts";
+import { createTrust } from "../../../src/shell/probe/trust.ts";
 
 /** Real tools; `authority` is a further certificate to trust, PEM. */
 export function talkContext(
@@ -11,11 +12,8 @@ export function talkContext(
     /** Wall clock, where it matters. */
     readonly nowMs?: number;
   } = {},
-): TalkContext {
-  return {
-    clock: { now: () => performance.now(), wallMs: () => nowMs ?? Date.now() },
-    signal,
-    pattern: createPatterns(),
-    secureContext: () => trustStore(authority === undefined ? [] : [authority]),
-  };
+): ProbeContext & ProbeTools {
+  const clock = { now: () => performance.now(), wallMs: () => nowMs ?? Date.now() };
+  const secureContext = createTrust(clock, authority === undefined ? [] : [authority]);
+  return { clock, signal, pattern: createPatterns(), secureContext };
 }
