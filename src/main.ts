@@ -81,6 +81,8 @@ const context: CliContext = {
     const { runSorryServer } = await import("./shell/sorry_server.ts");
     await runSorryServer(Bun.stdin.stream(), (line) => process.stdout.write(`${line}\n`));
   },
+  wallMs: () => Date.now(),
+  sleep: (ms) => Bun.sleep(ms),
   readStdin: () => Bun.stdin.text(),
 };
 

@@ -10,7 +10,7 @@ import type { Pulse } from "./core/pulse.ts";
 import type { NodeRecord } from "./core/record.ts";
 import type { ConnectionFilter, ConnectionListing, ConnectionQuery } from "./core/connection.ts";
 import type { MarkRule } from "./core/mark_rules.ts";
-import type { ServerChange, ServerRef, VipChange } from "./core/order.ts";
+import type { DrainOrder, ServerChange, ServerRef, VipChange } from "./core/order.ts";
 import type { TunnelDevice } from "./core/receiving.ts";
 import type { Protocol, Service, ServiceChange, ServiceKey, ServiceName } from "./core/service.ts";
 import type { SettingName } from "./core/settings.ts";
@@ -341,6 +341,10 @@ export interface Operations {
   setVip(vip: Ip, change: VipChange): Promise<string>;
   removeVip(vip: Ip): Promise<string>;
   moveVip(vip: Ip, nodeName: string): Promise<string>;
+  /** Takes a node or a server out of service for a while: its connections finish. */
+  drain(server: ServerRef, order: DrainOrder): Promise<string>;
+  /** `service` null: for all. */
+  undrain(server: ServerRef, service: ServiceName | null): Promise<string>;
   /** `value` null: back to the standard. */
   setSetting(name: SettingName, value: string | null): Promise<string>;
   /** Hands everything over, leaves the cluster for good, cleans the kernel; the agent ends after answering. */

@@ -7,6 +7,7 @@
  */
 import type { Ip } from "../core/address.ts";
 import { isActive } from "../core/desired.ts";
+import { openConnections } from "../core/drained_connections.ts";
 import type { NodeRecord } from "../core/record.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { sorryWish } from "../core/sorry_page.ts";
@@ -112,7 +113,10 @@ export class Agent {
       log: ports.log,
     });
     this.#health = new HealthLane({ ...ports, ...common });
-    this.#talk = new TalkLane(ports);
+    this.#talk = new TalkLane({
+      ...ports,
+      open: (state) => openConnections(state, this.#table.looked),
+    });
     this.#firewall = new FirewallLane({
       ...ports,
       ...common,
@@ -180,7 +184,7 @@ export class Agent {
       if (fact.kind === "document") this.#network.place(state);
     }
     this.#network.observe(state, now);
-    step(state, { kind: "tick" }, now);
+    step(state, { kind: "tick", wallMs: this.#ports.clock.wallMs() }, now);
     if (this.#quiet) return;
     this.#network.apply(state, now);
     // A standby is bypassed before it says that it is there; a new holder says so before its daemon starts.
@@ -259,6 +263,7 @@ export class Agent {
       now: clock.now(),
       wallMs: clock.wallMs(),
       table: this.#table.observed,
+      open: openConnections(this.state, this.#table.looked),
     });
   }
 

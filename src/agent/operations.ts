@@ -7,6 +7,7 @@ import { formatServiceName } from "../core/service.ts";
 import { isSettingName, settingSpecs } from "../core/settings.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Operations } from "../ports.ts";
+import { drain, undrain } from "./drain_operations.ts";
 import { type OperationsOptions, sentTo, serviceNamed } from "./operation_tools.ts";
 import { addServer, removeServer, setServer } from "./server_operations.ts";
 import { addService, removeService, setService } from "./service_operations.ts";
@@ -32,6 +33,8 @@ export function agentOperations(options: OperationsOptions): Operations {
     setVip: (vip, change) => setVip(options, vip, change),
     removeVip: (vip) => removeVip(options, vip),
     moveVip: (vip, nodeName) => moveVip(options, vip, nodeName),
+    drain: (server, order) => drain(options, server, order),
+    undrain: (server, service) => undrain(options, server, service),
     setSetting: (name, value) => setSetting(options, name, value),
     leave: async () => {
       await options.leave();

@@ -14,12 +14,7 @@ import {
   desiredTimeouts,
   isSameDaemon,
 } from "../core/desired_daemons.ts";
-import {
-  desiredRow,
-  followsFromDocument,
-  type SoleServers,
-  soleServers,
-} from "../core/desired_row.ts";
+import { desiredRow, mayDiffer, type SoleServers, soleServers } from "../core/desired_row.ts";
 import { type ClusterDocument, EMPTY_DOCUMENT } from "../core/document.ts";
 import { planRow } from "../core/plan.ts";
 import { type Service, type ServiceKey, serviceKey } from "../core/service.ts";
@@ -80,6 +75,8 @@ interface Pass {
 export class TableLane {
   readonly #options: TableLaneOptions;
   #observed: Map<ServiceKey, ObservedService> | null = null;
+  /** The table as the kernel itself told it at the last look: nothing that was asked for since is in it. */
+  #looked: ReadonlyMap<ServiceKey, ObservedService> = new Map();
   /** When the kernel is to be asked for the whole table. */
   #lookAtMs = -Infinity;
   #daemons = "";
@@ -103,6 +100,11 @@ export class TableLane {
   /** The kernel's table as last known, by service. */
   get observed(): ReadonlyMap<ServiceKey, ObservedService> {
     return this.#observed ?? new Map();
+  }
+
+  /** The kernel's table as it was when the kernel was last asked, by service. */
+  get looked(): ReadonlyMap<ServiceKey, ObservedService> {
+    return this.#looked;
   }
 
   /** How many operations the kernel was asked for since the start. */
@@ -141,7 +143,8 @@ export class TableLane {
     const endedMs = clock.now();
     const patientMs = (endedMs - beganMs) * LOOK_TIME_RATIO;
     this.#lookAtMs = endedMs + Math.min(TABLE_MS_MAX, Math.max(TABLE_MS_MIN, patientMs));
-    return new Map(rows.map((row) => [serviceKey(row), row]));
+    this.#looked = new Map(rows.map((row) => [serviceKey(row), row]));
+    return new Map(this.#looked);
   }
 
   async #pass(state: State): Promise<void> {
@@ -329,14 +332,6 @@ export class TableLane {
 /** The services this node has rows for: a node that is no director has none, and removes what it had. */
 function servicesHere(state: State): ReadonlyMap<ServiceKey, Service> {
   return state.self.director ? state.document.services : EMPTY_DOCUMENT.services;
-}
-
-/** Whether the row may have to be other than before: it is about nodes, or the operator has said something new since `marked`. */
-function mayDiffer(state: State, service: Service, marked: ClusterDocument | null): boolean {
-  const key = serviceKey(service);
-  const { services, servers } = state.document;
-  return !followsFromDocument(service) || marked?.services.get(key) !== services.get(key) ||
-    marked?.servers.get(key) !== servers.get(key);
 }
 
 /** Operations for one row, which may be one that nobody wants any more. */

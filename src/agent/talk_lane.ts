@@ -3,6 +3,8 @@
  * whose digest differs.
  */
 import type { NodeId } from "../core/document.ts";
+import type { DrainKey } from "../core/drain.ts";
+import type { OpenCount } from "../core/drained_connections.ts";
 import { ownRecord } from "../core/own_record.ts";
 import { pulseFor, pulseIntervalMs } from "../core/pulse_schedule.ts";
 import type { Peer, State } from "../core/state.ts";
@@ -25,6 +27,8 @@ export interface TalkLaneOptions {
   readonly store: DocumentStore;
   readonly memory: Pick<AgentMemory, "knownPeers" | "rememberPeers">;
   readonly log: Logger;
+  /** Open connections of drained servers, as this node's kernel counts them; left out: not told. */
+  readonly open?: (state: State) => Readonly<Record<DrainKey, OpenCount>>;
 }
 
 /** See the head of this file. */
@@ -85,11 +89,13 @@ export class TalkLane {
     this.#recordMs = now;
     const { clock, gossip, store } = this.#options;
     this.#recordSequence++;
+    const open = this.#options.open?.(state) ?? {};
     gossip.publishRecord(ownRecord(state, {
       now,
       wallMs: clock.wallMs(),
       sequence: this.#recordSequence,
       documentDigest: store.digest(),
+      ...(Object.keys(open).length === 0 ? {} : { open }),
     }));
   }
 

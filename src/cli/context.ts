@@ -69,6 +69,10 @@ export interface CliContext {
   readFirstLine(path: string): string;
   /** Serves the sorry page as told on standard input, until that ends. */
   serveSorryPage(): Promise<void>;
+  /** Wall clock, ms since 1970. */
+  wallMs(): number;
+  /** Lets time pass, ms. */
+  sleep(ms: number): Promise<void>;
   /** All of standard input, for `--token -`. */
   readStdin(): Promise<string>;
 }

@@ -7,6 +7,7 @@ import type { CliContext } from "./context.ts";
 import { addCheck } from "./check.ts";
 import { addConnections } from "./connections.ts";
 import { addDoctor } from "./doctor.ts";
+import { addDrain } from "./drain.ts";
 import { addInit } from "./init.ts";
 import { addJoin } from "./join.ts";
 import { addLeave } from "./leave.ts";
@@ -31,6 +32,7 @@ const verbs: readonly AddVerb[] = [
   addService,
   addServer,
   addCheck,
+  addDrain,
   addVip,
   addSettings,
   addTable,

@@ -103,9 +103,10 @@ function serverColumns(
   ];
 }
 
-function stateCell({ up, draining, fallback }: StatusServer): Cell {
+function stateCell({ up, draining, drained, fallback }: StatusServer): Cell {
   if (draining) return { text: "draining", tone: "warning" };
   if (fallback) return { text: "fallback", tone: "warning" };
+  if (drained !== null) return { text: up ? "drained" : "drained, DOWN", tone: "warning" };
   return up ? { text: "up", tone: "good" } : { text: "DOWN", tone: "bad" };
 }
 

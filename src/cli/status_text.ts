@@ -10,7 +10,7 @@ import { vipsText } from "./vips_text.ts";
 /** Writes the whole status. */
 export function statusText(status: Status, style: TextStyle): string {
   const head = `cluster ${status.cluster}, as ${status.node} sees it at ${
-    status.time.replace("T", " ").replace(/\.\d+Z$/, " UTC")
+    clockText(status.time)
   }\n`;
   const hints = statusHints(status);
   return [
@@ -18,6 +18,7 @@ export function statusText(status: Status, style: TextStyle): string {
     nodesText(status, style),
     status.vips.length > 0 ? vipsText(status.vips, style) : "",
     servicesText(status.services, style),
+    status.drains.length > 0 ? drainsText(status, style) : "",
     hints.map((hint) => `${toned("!", "bad", style)} ${printable(hint)}\n`).join(""),
   ].filter((part) => part !== "").join("\n");
 }
@@ -35,6 +36,26 @@ function nodesText({ nodes }: Status, style: TextStyle): string {
     ]),
     rightAligned: [4],
   }, style);
+}
+
+function drainsText({ drains }: Status, style: TextStyle): string {
+  return tableText({
+    heading: ["IN MAINTENANCE", "SERVICE", "SINCE", "UNTIL", "OPEN", "COMMENT"],
+    rows: drains.map((drain) => [
+      drain.target,
+      drain.service ?? "all",
+      clockText(drain.since),
+      drain.until === null ? "undrain" : clockText(drain.until),
+      drain.activeConnections === null ? "?" : String(drain.activeConnections),
+      drain.comment,
+    ]),
+    rightAligned: [4],
+  }, style);
+}
+
+/** `2026-01-02 12:00:01 UTC` of an ISO 8601 time. */
+function clockText(iso: string): string {
+  return iso.replace("T", " ").replace(/\.\d+Z$/, " UTC");
 }
 
 function nodeState(node: StatusNode): Cell {

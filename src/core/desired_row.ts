@@ -8,13 +8,15 @@
  * never forwarded. See {@link soleServer}.
  */
 import { formatEndpoint, type Ip } from "./address.ts";
-import { type NodeId, serverEntries } from "./document.ts";
+import { type ClusterDocument, type NodeId, serverEntries } from "./document.ts";
+import { givesVipsAway, isMentioned } from "./drain.ts";
 import { incumbentOf, moveTarget, presentMembers, rankCandidates } from "./ownership.ts";
+import { perDocument } from "./per_document.ts";
 import type { DesiredRow } from "./plan.ts";
 import { ownVerdict, poolOf, type PoolServer } from "./pool.ts";
 import { fallbackServer, judgePool } from "./pool_judgement.ts";
 import { isExternal } from "./server.ts";
-import { nameOf, type Service, serviceKey, vipOfService } from "./service.ts";
+import { nameOf, type Service, type ServiceKey, serviceKey, vipOfService } from "./service.ts";
 import type { State } from "./state.ts";
 import type { TableServer } from "./table.ts";
 import { leaderOf } from "./vip.ts";
@@ -75,7 +77,8 @@ function prospectOf(state: State, vip: Ip): Prospect {
   const others = members.filter((member) => member.id !== holder?.id);
   const next =
     rankCandidates(state, { members: others, vip: leader, first: target })[0]?.id === state.self.id;
-  const ends = holder !== undefined && (holder.leaving || target === state.self.id);
+  const ends = holder !== undefined &&
+    (holder.leaving || target === state.self.id || givesVipsAway(state, holder.id));
   return { holder: holder?.id, next, handedOver: next && ends };
 }
 
@@ -110,6 +113,21 @@ export function desiredRow(
   };
 }
 
+/** Keys of services of which a server that is no member is in maintenance, or was lately. */
+const drainedServices = perDocument(({ document }): ReadonlySet<ServiceKey> => {
+  const keys = new Set<ServiceKey>();
+  for (const [key, entries] of document.drains.size > 0 ? document.servers : []) {
+    for (const { target } of entries.values()) {
+      if (!("address" in target) || !isMentioned(document, key, { node: null, ...target })) {
+        continue;
+      }
+      keys.add(key);
+      break;
+    }
+  }
+  return keys;
+});
+
 /**
  * The row while the fallback serves: it and the servers without new connections. A fallback that is a server of the pool
  * too gets them as such.
@@ -130,10 +148,19 @@ function stumbles({ scheduler, flags }: Service): boolean {
 
 /**
  * Whether the row of a service is the same whatever nodes come, go, hold and find out: machines without an agent that
- * nobody checks are all its servers.
+ * nobody checks are all its servers. Drains may end by themselves: see {@link drainedServices}.
  */
 export function followsFromDocument(service: Service): boolean {
   return !service.members && service.check.kind === "none";
+}
+
+/** Whether the row may have to be other than before: it is about nodes, or the operator has said something new since `marked`. */
+export function mayDiffer(state: State, service: Service, marked: ClusterDocument | null): boolean {
+  const key = serviceKey(service);
+  const { services, servers } = state.document;
+  return !followsFromDocument(service) || drainedServices(state).has(key) ||
+    marked?.services.get(key) !== services.get(key) ||
+    marked?.servers.get(key) !== servers.get(key);
 }
 
 function droppedServers(

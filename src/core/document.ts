@@ -5,6 +5,7 @@
  * what the content means is decided by the pure functions beside this file.
  */
 import { z } from "zod";
+import { type Drain, type DrainKey, drainSchema } from "./drain.ts";
 import { EPOCH_MAX, NAME_LENGTH_MAX, SETTING_LENGTH_MAX } from "./limits.ts";
 import { type NodeId, nodeIdSchema } from "./node_id.ts";
 import { type ServerEntry, serverEntrySchema, type ServerKey } from "./server.ts";
@@ -61,6 +62,8 @@ export interface ClusterDocument {
   readonly settings: ReadonlyMap<SettingName, string>;
   readonly moves: ReadonlyMap<Ip, Move>;
   readonly nodes: ReadonlyMap<NodeId, NodeEntry>;
+  /** Maintenance, and what was lifted lately. */
+  readonly drains: ReadonlyMap<DrainKey, Drain>;
 }
 
 /** A document in which nothing was decided yet. */
@@ -71,6 +74,7 @@ export const EMPTY_DOCUMENT: ClusterDocument = {
   settings: new Map(),
   moves: new Map(),
   nodes: new Map(),
+  drains: new Map(),
 };
 
 /** One change an operator makes to the document. */
@@ -84,7 +88,9 @@ export type Edit =
   | { readonly kind: "putSetting"; readonly name: SettingName; readonly value: string }
   | { readonly kind: "removeSetting"; readonly name: SettingName }
   | { readonly kind: "putMove"; readonly move: Move }
-  | { readonly kind: "putNode"; readonly id: NodeId; readonly entry: NodeEntry };
+  | { readonly kind: "putNode"; readonly id: NodeId; readonly entry: NodeEntry }
+  | { readonly kind: "putDrain"; readonly drain: Drain }
+  | { readonly kind: "removeDrain"; readonly key: DrainKey };
 
 /** The parts of the document, with the schema of their entries: the one list that storage and validation share. */
 export const documentParts = {
@@ -94,6 +100,7 @@ export const documentParts = {
   settings: settingEntrySchema,
   moves: moveSchema,
   nodes: nodeEntrySchema,
+  drains: drainSchema,
 } as const;
 
 /** The VIPs of a document: those of its services and those entered by themselves, each once, sorted. */

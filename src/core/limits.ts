@@ -27,5 +27,9 @@ export const EPOCH_MAX = 0x7fff_ffff;
 export const WEIGHT_MAX = 65_535;
 /** Servers entered by hand in one cluster: above the largest table the benches load. */
 export const SERVERS_MAX = 16_384;
+/** Drains in one cluster, those that were lifted within a day included: every server of a large cluster, and then some. */
+export const DRAINS_MAX = 4_096;
+/** Drains of which a node tells the open connections: it bounds its record, which goes out every second. */
+export const TOLD_DRAINS_MAX = 256;
 /** Longest key of a service: `sctp/[IPv6]:65535`, with room. */
 export const SERVICE_KEY_LENGTH_MAX = 64;

@@ -4,8 +4,10 @@
 import { z } from "zod";
 import { formatEndpoint, parseEndpoint, parseIp, PORT_MAX } from "./address.ts";
 import { nameSchema } from "./document.ts";
+import { commentSchema, DRAIN_MS_MAX } from "./drain.ts";
 import { NODES_MAX } from "./limits.ts";
 import { serverEntrySchema } from "./server.ts";
+import { serviceNameSchema } from "./service.ts";
 import { vipEntrySchema } from "./vip.ts";
 
 /** A server of a service: a member by name, or a machine by address; port null: as the service has it. */
@@ -40,6 +42,19 @@ export function formatServerRef(server: ServerRef): string {
   const { address, port } = server;
   return port === null ? address : formatEndpoint({ address, port });
 }
+
+/** What is ordered beside the target of a drain. At most one of the two ends is not null. */
+export const drainOrderSchema = z.strictObject({
+  service: serviceNameSchema.nullable(),
+  comment: commentSchema,
+  /** How long, ms. */
+  forMs: z.int().min(1).max(DRAIN_MS_MAX).nullable(),
+  /** Until when, wall-clock ms since 1970. */
+  untilMs: z.int().min(0).nullable(),
+  keepVips: z.boolean(),
+});
+/** See {@link drainOrderSchema}. */
+export type DrainOrder = z.infer<typeof drainOrderSchema>;
 
 const entry = serverEntrySchema.shape;
 const vip = vipEntrySchema.shape;

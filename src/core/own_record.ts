@@ -1,6 +1,8 @@
 /**
  * This node's record, made from its state.
  */
+import type { DrainKey } from "./drain.ts";
+import type { OpenCount } from "./drained_connections.ts";
 import { claimsOf } from "./pulse_schedule.ts";
 import { ownUnfit } from "./ownership.ts";
 import { ownVerdict } from "./pool.ts";
@@ -17,6 +19,8 @@ export interface RecordContext {
   readonly sequence: number;
   /** Digest of the cluster document. */
   readonly documentDigest: string;
+  /** See {@link openConnections}. */
+  readonly open?: Readonly<Record<DrainKey, OpenCount>>;
 }
 
 /** Makes the record of this node. */
@@ -44,6 +48,7 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
       [...claimsOf(state, context.now)].map(([vip, claim]) => [vip, claim.epoch]),
     ),
     verdicts: self.realServer ? verdictsOf(state, context) : {},
+    ...(context.open === undefined ? {} : { open: context.open }),
     document: context.documentDigest,
   };
 }

@@ -3,13 +3,14 @@
  *
  * The live incumbent stays. Without one, fit candidates are ordered by an operator's move order, then the
  * VIP's list of preferred nodes, then priority, then a hash of node and VIP, so that several VIPs spread over
- * the nodes. VIPs of one group are one: the first of them leads, the others follow its holder. Every claim has an
+ * the nodes. A node that is drained comes last, and hands over what it holds. VIPs of one group are one: the first of them leads, the others follow its holder. Every claim has an
  * epoch, one above the highest seen; of two claims the higher epoch wins, then the higher priority, then
  * the lower id. Partition: two sides that cannot hear each other both hold; when they meet again the
  * rule for two claims leaves one.
  */
 import type { Ip } from "./address.ts";
 import type { NodeId } from "./document.ts";
+import { givesVipsAway } from "./drain.ts";
 import { EPOCH_MAX } from "./limits.ts";
 import { groupOf, leaderOf } from "./vip.ts";
 import { isPresent } from "./liveness.ts";
@@ -135,6 +136,7 @@ export function rankCandidates(state: State, { members, vip, first }: Candidacy)
     )
     .sort((a, b) =>
       Number(b.id === first) - Number(a.id === first) ||
+      Number(givesVipsAway(state, a.id)) - Number(givesVipsAway(state, b.id)) ||
       comparePreference(state, leader, a, b) ||
       spreadHash(b.id + leader) - spreadHash(a.id + leader) ||
       compareText(a.id, b.id)
@@ -162,7 +164,7 @@ export function failbackTarget(
   const incumbent = incumbentOf(members);
   if (incumbent === undefined || wasMovedTo(state, vip, incumbent.id)) return null;
   const best = rankCandidates(state, { members, vip, first: null })[0];
-  if (best === undefined || best.id === incumbent.id) return null;
+  if (best === undefined || best.id === incumbent.id || givesVipsAway(state, best.id)) return null;
   return comparePreference(state, leader, best, incumbent) < 0 ? best.id : null;
 }
 
@@ -248,7 +250,20 @@ function decideHeld(state: State, hold: Hold, context: Context): Decision {
   if (target !== null && target !== selfId && successor?.id === target) {
     return { act: "hold", reason: `moving to ${successor.name} as ordered`, successor: target };
   }
+  if (successor !== undefined && isEvacuated(state, vip, successor.id)) {
+    return {
+      act: "hold",
+      reason: `this node is drained: handing over to ${successor.name}`,
+      successor: successor.id,
+    };
+  }
   return decideFailback(state, { vip, now, hold, best: successor });
+}
+
+/** Whether this node, which holds the VIP, is drained and gives it to a node that is not; an order to hold it counts more. */
+function isEvacuated(state: State, vip: Ip, successor: NodeId): boolean {
+  return givesVipsAway(state, state.self.id) && !givesVipsAway(state, successor) &&
+    !wasMovedTo(state, vip, state.self.id);
 }
 
 /** Nothing speaks against keeping the VIP but what operators prefer. */

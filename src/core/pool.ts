@@ -3,6 +3,8 @@
  */
 import { formatEndpoint, type Ip, ipFamily } from "./address.ts";
 import { type NodeId, serverEntries } from "./document.ts";
+import type { Drain } from "./drain.ts";
+import { adjusted } from "./effective_weight.ts";
 import { type Forwarding, IPIP, type Tunnel } from "./forwarding.ts";
 import { combineVerdicts, PENDING } from "./health.ts";
 import type { Given } from "./per_document.ts";
@@ -21,7 +23,7 @@ export interface PoolServer {
   readonly port: number;
   readonly forwarding: Forwarding;
   readonly tunnel: Tunnel | null;
-  /** Weight while it gets new connections. */
+  /** Weight while it is up: of this moment, see effective_weight.ts. */
   readonly weight: number;
   readonly upper: number;
   readonly lower: number;
@@ -32,6 +34,8 @@ export interface PoolServer {
   readonly own: string;
   /** This node's verdict over the network, in words; empty when it does not check. */
   readonly reached: string;
+  /** The maintenance it is in: it gets no new connections; null when it is in none. */
+  readonly drain: Drain | null;
 }
 
 /**
@@ -60,7 +64,8 @@ export function poolOf(state: State, service: Service): PoolServer[] {
   for (const entry of serverEntries(state.document, serviceKey(service))) {
     if (isExternal(entry) && !entry.off) add(externalServer(state, service, entry));
   }
-  return [...servers.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return [...servers.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
+    .map((server) => adjusted(state, service, server));
 }
 
 type Settings = Pick<PoolServer, "forwarding" | "tunnel" | "weight" | "upper" | "lower">;
@@ -105,6 +110,7 @@ function selfServer(state: State, service: Service): PoolServer | undefined {
     reason: leaving ? "is leaving" : reason,
     own: reason,
     reached: "",
+    drain: null,
   };
 }
 
@@ -129,6 +135,7 @@ function peerServer(state: State, peer: Peer, service: Service): PoolServer | un
     reason: absent ?? verdict.reason,
     own: own?.reason ?? PENDING.verdict,
     reached: reached?.reason ?? "",
+    drain: null,
   };
 }
 
@@ -155,6 +162,7 @@ function externalServer(
     reason,
     own: "",
     reached: reason,
+    drain: null,
   };
 }
 

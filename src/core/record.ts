@@ -10,7 +10,9 @@ import {
   INTERFACE_LENGTH_MAX,
   NODE_PATHS_MAX,
   REASON_LENGTH_MAX,
+  SERVICE_KEY_LENGTH_MAX,
   SERVICES_MAX,
+  TOLD_DRAINS_MAX,
   VIPS_MAX,
 } from "./limits.ts";
 import { vipSchema } from "./service.ts";
@@ -41,6 +43,9 @@ export const verdictSchema = z.object({
 });
 /** See {@link verdictSchema}. */
 export type Verdict = z.infer<typeof verdictSchema>;
+
+const count = z.int().min(0);
+const openSchema = z.object({ active: count, inactive: count });
 
 /** See the head of this file. Unknown fields are dropped, so that newer nodes can add some. */
 export const recordSchema = z.object({
@@ -78,6 +83,10 @@ export const recordSchema = z.object({
   verdicts: z.record(z.string(), verdictSchema).refine((all) =>
     Object.keys(all).length <= SERVICES_MAX
   ),
+  /** Open connections of drained servers, by key of the drain, of the VIPs this node holds; see drained_connections.ts. */
+  open: z.record(z.string().max(2 * SERVICE_KEY_LENGTH_MAX), openSchema).refine((open) =>
+    Object.keys(open).length <= TOLD_DRAINS_MAX
+  ).optional(),
   /** Digest of the cluster document this node has; differing digests make two nodes synchronize. */
   document: z.string().max(64),
 });

@@ -152,6 +152,8 @@ export interface State {
   /** Silence before this moment proves nothing: this node was not listening. */
   trustedFromMs: number;
   lastTickMs: number;
+  /** Wall clock at the last tick, ms since 1970: drains end by it. */
+  wallMs: number;
   /** Grows whenever the desired table may have changed. */
   tableVersion: number;
   /** Grows whenever this node's record changed in a way that should be told at once. */
@@ -189,6 +191,7 @@ export function initialState(self: Self, now: number): State {
     bypassed: false,
     trustedFromMs: now,
     lastTickMs: now,
+    wallMs: 0,
     tableVersion: 0,
     recordVersion: 0,
     pulseVersion: 0,

@@ -56,6 +56,7 @@ export const statusServerSchema = z.object({
   fallback: z.boolean().describe("serves only while the pool does not"),
   draining: z.boolean().describe("removed, and stays until its connections have ended"),
   up: z.boolean(),
+  drained: z.string().nullable().describe("the maintenance it is in, in words; or null"),
   reason: z.string(),
   own: z.string().describe("the node's own verdict"),
   holder: z.string().describe(
@@ -98,6 +99,22 @@ export const statusServiceSchema = z.object({
   servers: z.array(statusServerSchema),
 });
 
+/** One node or server in maintenance. */
+export const statusDrainSchema = z.object({
+  target: z.string().describe("name of the node, or address of the machine"),
+  service: z.string().nullable().describe("the only service that is meant; null: every one"),
+  comment: z.string(),
+  since: iso,
+  until: iso.nullable().describe("when it ends by itself; null: when it is lifted"),
+  activeConnections: z.int().nullable().describe(
+    "established connections it still has, as the holders' kernels count them; null while that is not known",
+  ),
+  inactiveConnections: z.int().nullable().describe(
+    "those that are closing, and UDP, which has no end",
+  ),
+  vips: z.array(z.string()).describe("VIPs the node still holds and another could take"),
+});
+
 /** See the head of this file. */
 export const statusSchema = z.object({
   cluster: z.string(),
@@ -106,6 +123,7 @@ export const statusSchema = z.object({
   version: z.string(),
   nodes: z.array(statusNodeSchema),
   vips: z.array(statusVipSchema),
+  drains: z.array(statusDrainSchema).describe("nodes and servers in maintenance"),
   settings: z.record(z.string(), z.string()).describe("settings of the cluster, set or standard"),
   services: z.array(statusServiceSchema),
 });
@@ -118,5 +136,7 @@ export type StatusNode = z.infer<typeof statusNodeSchema>;
 export type StatusVip = z.infer<typeof statusVipSchema>;
 /** See {@link statusServiceSchema}. */
 export type StatusService = z.infer<typeof statusServiceSchema>;
+/** See {@link statusDrainSchema}. */
+export type StatusDrain = z.infer<typeof statusDrainSchema>;
 /** See {@link statusServerSchema}. */
 export type StatusServer = z.infer<typeof statusServerSchema>;

@@ -3,6 +3,8 @@
  */
 import { formatEndpoint, type Ip } from "./address.ts";
 import { formatCheck } from "./check.ts";
+import { type DrainKey, drainWords } from "./drain.ts";
+import type { OpenCount } from "./drained_connections.ts";
 import { judgeLife } from "./liveness.ts";
 import { incumbentOf, ownUnfit, presentMembers } from "./ownership.ts";
 import type { NodeId } from "./document.ts";
@@ -21,6 +23,7 @@ import {
 } from "./service.ts";
 import { settingNames, settingText } from "./settings.ts";
 import type { Peer, State } from "./state.ts";
+import { statusDrains } from "./status_drains.ts";
 import type { Status, StatusNode, StatusServer, StatusService, StatusVip } from "./status.ts";
 import type { ObservedServer, ObservedService } from "./table.ts";
 
@@ -30,6 +33,8 @@ export interface StatusContext {
   readonly wallMs: number;
   /** The kernel's table as last seen, by service key. */
   readonly table: ReadonlyMap<ServiceKey, ObservedService>;
+  /** Open connections of drained servers, as this node's kernel counts them. */
+  readonly open?: Readonly<Record<DrainKey, OpenCount>>;
 }
 
 /** Makes the status document. */
@@ -46,6 +51,7 @@ export function statusOf(state: State, context: StatusContext): Status {
     ]
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     vips: state.vips.map((vip) => statusVip(state, vip)),
+    drains: statusDrains(state, context.open ?? {}),
     settings: Object.fromEntries(
       settingNames.map((name) => [name, settingText(state.document.settings, name)]),
     ),
@@ -179,6 +185,7 @@ function fallbackRow(
     fallback: true,
     draining: !serves,
     up: serves,
+    drained: null,
     reason: serves ? judged.reason : "fallback; stays until its connections end",
     own: "",
     holder: "",
@@ -205,6 +212,7 @@ function statusServer(server: PoolServer, present: ObservedServer | undefined): 
     fallback: false,
     draining: false,
     up: server.up,
+    drained: server.drain === null ? null : drainWords(server.drain),
     reason: server.reason,
     own: server.own,
     holder: server.reached,
@@ -229,6 +237,7 @@ function drainingServer(server: ObservedServer): StatusServer {
     fallback: false,
     draining: true,
     up: false,
+    drained: null,
     reason: `removed; stays until its ${activeConnections + inactiveConnections} connections end`,
     own: "",
     holder: "",

@@ -64,7 +64,8 @@ export type Fact =
   | { readonly kind: "sorry"; readonly problem: string | null }
   /** The operator wants this node to stop. */
   | { readonly kind: "leave" }
-  | { readonly kind: "tick" };
+  /** Time has passed. `wallMs`: what the wall clock says; left out: what it said. */
+  | { readonly kind: "tick"; readonly wallMs?: number };
 
 /** Folds one fact into the state. */
 export function step(state: State, fact: Fact, now: number): void {
@@ -119,7 +120,7 @@ export function step(state: State, fact: Fact, now: number): void {
     case "leave":
       return onLeave(state, now);
     case "tick":
-      return tick(state, now);
+      return tick(state, now, fact.wallMs);
   }
 }
 

@@ -2,6 +2,7 @@
  * What time alone changes: peers fall silent, VIPs are claimed and let go, phases end.
  */
 import type { Ip } from "./address.ts";
+import { drainsTurn } from "./drain.ts";
 import { isPresent, judgeLife } from "./liveness.ts";
 import {
   decideOwnership,
@@ -32,9 +33,11 @@ const START_EXTRA_MS = 100;
 /** Longest wait for the table to become local-only after letting go, ms; see the phase `settling`. */
 const SETTLE_MS_MAX = 1_000;
 
-/** Folds the passing of time up to `now` into the state. */
-export function tick(state: State, now: number): void {
+/** Folds the passing of time up to `now` into the state; `wallMs` is the wall clock of that moment. */
+export function tick(state: State, now: number, wallMs = state.wallMs): void {
   noticeGap(state, now);
+  if (drainsTurn(state, wallMs)) touch(state);
+  state.wallMs = wallMs;
   if (
     state.phase === "starting" && now - state.trustedFromMs >= state.self.deadMs + START_EXTRA_MS
   ) {

@@ -12,6 +12,7 @@ import {
   ADMIN_BODY_BYTES_MAX,
   ADMIN_PREFIX,
   connectionsSchema,
+  drainServerSchema,
   moveVipSchema,
   removeServerSchema,
   removeServiceSchema,
@@ -19,6 +20,7 @@ import {
   serverSchema,
   setServiceSchema,
   settingSchema,
+  undrainServerSchema,
   vipOrderSchema,
   wireRefusal,
 } from "./admin_wire.ts";
@@ -43,6 +45,7 @@ export function adminApp({ operations, onFault }: AdminOptions): Hono {
   addServiceOrders(app, operations);
   addServerOrders(app, operations);
   addVipOrders(app, operations);
+  addDrainOrders(app, operations);
   order(app, "/settings", settingSchema, ({ name, value }) => operations.setSetting(name, value));
   app.post("/leave", async (context) => done(context, await operations.leave()));
   app.notFound((context) => refuse(context, usage(context, "there is no such route"), 404));
@@ -107,6 +110,21 @@ function addVipOrders(app: Hono, operations: Operations): void {
   order(app, "/vips/set", vipOrderSchema, ({ vip, settings }) => operations.setVip(vip, settings));
   order(app, "/vips/remove", removeVipSchema, ({ vip }) => operations.removeVip(vip));
   order(app, "/vips/move", moveVipSchema, ({ vip, node }) => operations.moveVip(vip, node));
+}
+
+function addDrainOrders(app: Hono, operations: Operations): void {
+  order(
+    app,
+    "/drains",
+    drainServerSchema,
+    ({ server, order }) => operations.drain(server, order),
+  );
+  order(
+    app,
+    "/drains/end",
+    undrainServerSchema,
+    ({ server, service }) => operations.undrain(server, service),
+  );
 }
 
 /** A route that changes something and answers with a line for the person who asked. */

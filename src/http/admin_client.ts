@@ -55,6 +55,16 @@ export function adminClient(home: Home): AdminClient {
     ...serviceOrders(order),
     ...serverOrders(order),
     ...vipOrders(order),
+    drain: (server, drain) =>
+      order(`drain ${formatServerRef(server)}`, "/drains", {
+        server,
+        order: { ...drain, service: drain.service === null ? null : nameOf(drain.service) },
+      }),
+    undrain: (server, service) =>
+      order(`undrain ${formatServerRef(server)}`, "/drains/end", {
+        server,
+        service: service === null ? null : nameOf(service),
+      }),
     setSetting: (name, value) =>
       order(value === null ? `reset ${name}` : `set ${name} to ${value}`, "/settings", {
         name,

@@ -7,8 +7,13 @@ import { z } from "zod";
 import { type Ip, parseIp, PORT_MAX } from "../core/address.ts";
 import { CONNECTIONS_LISTED_MAX } from "../core/connection.ts";
 import { nameSchema } from "../core/document.ts";
-import { serverChangeSchema, serverRefSchema, vipChangeSchema } from "../core/order.ts";
 import { SETTING_LENGTH_MAX } from "../core/limits.ts";
+import {
+  drainOrderSchema,
+  serverChangeSchema,
+  serverRefSchema,
+  vipChangeSchema,
+} from "../core/order.ts";
 import type { Refusal } from "../core/refusal.ts";
 import {
   serviceChangeSchema,
@@ -52,6 +57,17 @@ export const vipOrderSchema = z.strictObject({ vip: vipSchema, settings: vipChan
 export const removeVipSchema = z.strictObject({ vip: addressSchema });
 /** Body of `POST /vips/move`. */
 export const moveVipSchema = z.strictObject({ vip: addressSchema, node: nameSchema });
+
+/** Body of `POST /drains`. */
+export const drainServerSchema = z.strictObject({
+  server: serverRefSchema,
+  order: drainOrderSchema,
+});
+/** Body of `POST /drains/end`. */
+export const undrainServerSchema = z.strictObject({
+  server: serverRefSchema,
+  service: serviceNameSchema.nullable(),
+});
 
 /** Body of `POST /settings`. A null value: back to the standard. What a setting takes, core/settings.ts says. */
 export const settingSchema = z.strictObject({

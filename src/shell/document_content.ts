@@ -5,7 +5,8 @@
 import type * as Y from "yjs";
 import type { Ip } from "../core/address.ts";
 import type { ClusterDocument, Move, NodeEntry, NodeId } from "../core/document.ts";
-import { SERVERS_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
+import type { Drain, DrainKey } from "../core/drain.ts";
+import { DRAINS_MAX, SERVERS_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
 import { keyedService, type ServerEntry, type ServerKey } from "../core/server.ts";
 import { type Service, type ServiceKey, vipsOfService } from "../core/service.ts";
 import type { SettingName } from "../core/settings.ts";
@@ -43,6 +44,7 @@ export class ContentTracker {
     settings: new SortedEntries(),
     moves: new SortedEntries(),
     nodes: new SortedEntries(),
+    drains: new SortedEntries(),
   };
   readonly #servers = new Map<ServiceKey, SortedEntries<ServerEntry>>();
   /** Every key there is, valid or not: what limits count. */
@@ -61,6 +63,9 @@ export class ContentTracker {
   );
   readonly #withinNodes = remember((nodes: ReadonlyMap<NodeId, NodeEntry>) =>
     within("nodes", nodes, NODE_ENTRIES_MAX)
+  );
+  readonly #withinDrains = remember((drains: ReadonlyMap<DrainKey, Drain>) =>
+    within("drains", drains, DRAINS_MAX)
   );
   readonly #withinServers = remember(
     (services: Limited["services"], _change: number, last: Servers) =>
@@ -170,6 +175,7 @@ export class ContentTracker {
     this.#lastServers = servers.content;
     const moves = this.#withinMoves(parts.moves.read());
     const nodes = this.#withinNodes(parts.nodes.read());
+    const drains = this.#withinDrains(parts.drains.read());
     return {
       document: {
         services,
@@ -178,6 +184,7 @@ export class ContentTracker {
         settings: parts.settings.read() as ReadonlyMap<SettingName, string>,
         moves: moves.content,
         nodes: nodes.content,
+        drains: drains.content,
       },
       skipped: [
         this.#invalid.values(),
@@ -185,6 +192,7 @@ export class ContentTracker {
         servers.skipped,
         moves.skipped,
         nodes.skipped,
+        drains.skipped,
       ]
         .flatMap((entries) => [...entries]),
     };

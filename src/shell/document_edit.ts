@@ -4,7 +4,8 @@
  */
 import * as Y from "yjs";
 import { documentParts, type Edit } from "../core/document.ts";
-import { SERVERS_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
+import { drainKey } from "../core/drain.ts";
+import { DRAINS_MAX, SERVERS_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
 import { Refusal } from "../core/refusal.ts";
 import { serverKey } from "../core/server.ts";
 import { serviceKey } from "../core/service.ts";
@@ -71,6 +72,7 @@ class EntryChanges {
       case "removeService":
         this.#remove("services", edit.key);
         this.#removeKnownServers(edit.key);
+        this.#removeDrains(edit.key);
         return this.#forgetAdded(edit.key);
       case "putServer":
         return this.#put("servers", serverKey(edit.server), edit.server);
@@ -89,6 +91,10 @@ class EntryChanges {
         return this.#put("moves", edit.move.vip, edit.move);
       case "putNode":
         return this.#put("nodes", edit.id, edit.entry);
+      case "putDrain":
+        return this.#put("drains", drainKey(edit.drain), edit.drain);
+      case "removeDrain":
+        return this.#remove("drains", edit.key);
     }
   }
 
@@ -104,6 +110,13 @@ class EntryChanges {
   #removeKnownServers(service: string): void {
     for (const key of this.#content.serverKeys(service)) {
       if (!this.#changes.has(`servers ${key}`)) this.#remove("servers", key);
+    }
+  }
+
+  /** Drains of one service end with it: another one of the same name has its own. */
+  #removeDrains(service: string): void {
+    for (const key of this.#content.keys("drains")) {
+      if (key.startsWith(`${service}|`)) this.#remove("drains", key);
     }
   }
 
@@ -144,6 +157,8 @@ function valueProblem(edit: Edit): string | undefined {
       return read("moves", edit.move);
     case "putNode":
       return read("nodes", edit.entry);
+    case "putDrain":
+      return read("drains", edit.drain);
     case "putSetting":
       return canonicalSetting(edit.name, edit.value) === undefined
         ? `the setting ${edit.name} does not take "${edit.value}"`
@@ -172,6 +187,7 @@ function checkLimits(content: ContentTracker, changes: EntryChanges): void {
     ["servers", "servers", SERVERS_MAX],
     ["moves", "moves", VIPS_MAX],
     ["node entries", "nodes", NODE_ENTRIES_MAX],
+    ["drains", "drains", DRAINS_MAX],
   ];
   const counts = new Map<Part, number>();
   for (const { part, key, value } of changes.all()) {

@@ -3,6 +3,7 @@
  */
 import type { z } from "zod";
 import { documentParts, nodeIdSchema } from "../core/document.ts";
+import { drainKey } from "../core/drain.ts";
 import { NODES_MAX } from "../core/limits.ts";
 import { keyedService, serverKey } from "../core/server.ts";
 import { serviceKey } from "../core/service.ts";
@@ -35,6 +36,7 @@ const keyOf: {
   settings: (_entry, key) => isSettingName(key) ? key : undefined,
   moves: ({ vip }) => vip,
   nodes: (_entry, key) => nodeIdSchema.safeParse(key).data,
+  drains: drainKey,
 };
 
 /** Judges what stands under a key. */

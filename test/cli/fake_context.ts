@@ -65,6 +65,10 @@ export class FakeWorld {
   stdin = "";
   /** First lines of files, by path. */
   readonly secrets = new Map<string, string>();
+  /** 2 January 2026, 12:00:01 UTC. */
+  wallMs = Date.UTC(2026, 0, 2, 12, 0, 1);
+  /** What happens while a command sleeps. */
+  onSleep: () => void = () => {};
   change: Partial<CliContext> = {};
 
   /** Runs one call, given as one word per argument. */
@@ -126,6 +130,11 @@ export class FakeWorld {
         return line;
       },
       serveSorryPage: () => Promise.resolve(),
+      wallMs: () => this.wallMs,
+      sleep: async (ms) => {
+        this.wallMs += ms;
+        this.onSleep();
+      },
       readStdin: async () => this.stdin,
     };
   }
@@ -151,6 +160,8 @@ function bind(operations: FakeOperations): Omit<RunningAgent, "status"> {
     setVip: (vip, change) => operations.setVip(vip, change),
     removeVip: (vip) => operations.removeVip(vip),
     moveVip: (vip, node) => operations.moveVip(vip, node),
+    drain: (server, order) => operations.drain(server, order),
+    undrain: (server, service) => operations.undrain(server, service),
     setSetting: (name, value) => operations.setSetting(name, value),
     leave: () => operations.leave(),
   };

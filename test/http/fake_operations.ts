@@ -4,6 +4,7 @@
 import type { Ip } from "../../src/core/address.ts";
 import type { Connection, ConnectionListing, ConnectionQuery } from "../../src/core/connection.ts";
 import {
+  type DrainOrder,
   formatServerRef,
   type ServerChange,
   type ServerRef,
@@ -20,7 +21,7 @@ import {
 } from "../../src/core/service.ts";
 import { changeService } from "../../src/core/service_change.ts";
 import type { SettingName } from "../../src/core/settings.ts";
-import type { Status, StatusNode, StatusServer } from "../../src/core/status.ts";
+import type { Status, StatusDrain, StatusNode, StatusServer } from "../../src/core/status.ts";
 import type { ObservedService } from "../../src/core/table.ts";
 import type { Counters, Operations } from "../../src/ports.ts";
 import {
@@ -50,6 +51,8 @@ export class FakeOperations implements FakeCluster, Operations {
   readonly down = new Map<string, string>();
   /** Servers only the kernel has, by service. */
   readonly draining = new Map<string, StatusServer[]>();
+  /** Maintenance, as status tells it. */
+  readonly drains: StatusDrain[] = [];
   readonly kernelConnections: Connection[] = [];
   epoch = 0;
   left = false;
@@ -254,6 +257,41 @@ export class FakeOperations implements FakeCluster, Operations {
       problem: "nothing is said of it",
       remedy: "see VIPs with `troop vip list`",
     });
+  }
+
+  async drain(server: ServerRef, order: DrainOrder): Promise<string> {
+    this.#maybeFail();
+    const target = formatServerRef(server);
+    if (order.service !== null) this.#find(`drain ${target}`, order.service);
+    const until = order.untilMs === null ? null : new Date(order.untilMs).toISOString();
+    this.drains.push({
+      target,
+      service: order.service === null ? null : formatServiceName(order.service),
+      comment: order.comment,
+      since: "2026-01-02T12:00:01.000Z",
+      until: order.forMs === null ? until : `in ${order.forMs} ms`,
+      activeConnections: null,
+      inactiveConnections: null,
+      vips: [],
+    });
+    return `${target} is drained`;
+  }
+
+  async undrain(server: ServerRef, service: ServiceName | null): Promise<string> {
+    const target = formatServerRef(server);
+    const index = this.drains.findIndex((item) =>
+      item.target === target &&
+      (service === null || item.service === formatServiceName(service))
+    );
+    if (index < 0) {
+      throw new Refusal({
+        attempted: `undrain ${target}`,
+        problem: "it is not drained",
+        remedy: "see `troop status`",
+      });
+    }
+    this.drains.splice(index, 1);
+    return `${target} is back`;
   }
 
   async setSetting(name: SettingName, value: string | null): Promise<string> {

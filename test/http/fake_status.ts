@@ -17,6 +17,7 @@ import {
 import { type SettingName, settingNames, settingText } from "../../src/core/settings.ts";
 import type {
   Status,
+  StatusDrain,
   StatusNode,
   StatusServer,
   StatusService,
@@ -85,6 +86,7 @@ export interface FakeCluster {
   readonly down: ReadonlyMap<string, string>;
   /** Servers only the kernel has, by service. */
   readonly draining: ReadonlyMap<string, StatusServer[]>;
+  readonly drains: readonly StatusDrain[];
   readonly epoch: number;
 }
 
@@ -99,6 +101,7 @@ export function clusterStatus(cluster: FakeCluster): Status {
     version: "0.1.0",
     nodes: [...cluster.nodes],
     vips: vips.map((address) => statusVip(cluster, address)),
+    drains: [...cluster.drains],
     settings: Object.fromEntries(
       settingNames.map((name) => [name, settingText(cluster.settings, name)]),
     ),
@@ -192,6 +195,7 @@ export function statusServer(
     fallback: false,
     draining: false,
     up: reason === undefined,
+    drained: null,
     reason: reason ?? "200 in 3 ms",
     own: reason ?? "200 in 3 ms",
     holder: "",

@@ -52,6 +52,8 @@ function contextOf(stdout: Output, stderr: Output): CliContext {
     diagnose: elsewhere,
     readFirstLine: elsewhere,
     serveSorryPage: elsewhere,
+    wallMs: () => Date.now(),
+    sleep: (ms) => Bun.sleep(ms),
     readStdin: elsewhere,
   };
 }

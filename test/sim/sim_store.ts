@@ -10,6 +10,7 @@ import {
   type NodeEntry,
   type NodeId,
 } from "../../src/core/document.ts";
+import { type Drain, drainKey } from "../../src/core/drain.ts";
 import { type ServerEntry, type ServerKey, serverKey } from "../../src/core/server.ts";
 import { type Service, type ServiceKey, serviceKey } from "../../src/core/service.ts";
 import { isSettingName } from "../../src/core/settings.ts";
@@ -108,6 +109,7 @@ export class SimStore implements DocumentStore {
       ),
       moves: this.#part<Move>("moves"),
       nodes: this.#part<NodeEntry>("nodes"),
+      drains: this.#part<Drain>("drains"),
     };
     this.onChange();
   }
@@ -144,5 +146,9 @@ function keyed(edit: Edit): [string, unknown] {
       return [`moves ${edit.move.vip}`, edit.move];
     case "putNode":
       return [`nodes ${edit.id}`, edit.entry];
+    case "putDrain":
+      return [`drains ${drainKey(edit.drain)}`, edit.drain];
+    case "removeDrain":
+      return [`drains ${edit.key}`, null];
   }
 }

@@ -11,6 +11,7 @@ import {
   type NodeId,
   vipsOf,
 } from "../../src/core/document.ts";
+import { type Drain, drainKey, drainSchema } from "../../src/core/drain.ts";
 import { ownRecord } from "../../src/core/own_record.ts";
 import { decideOwnership } from "../../src/core/ownership.ts";
 import { claimsOf } from "../../src/core/pulse_schedule.ts";
@@ -66,6 +67,7 @@ export interface Shared {
   readonly moves?: readonly Move[];
   readonly vips?: readonly VipEntry[];
   readonly servers?: readonly ServerEntry[];
+  readonly drains?: readonly Drain[];
   readonly settings?: Readonly<Partial<Record<SettingName, string>>>;
   /** Highest epoch of a VIP that nobody claims any more. */
   readonly epochs?: ReadonlyMap<Ip, number>;
@@ -157,6 +159,18 @@ export function serverEntry(
   return serverEntrySchema.parse({ service: serviceKey(service()), target, ...fields });
 }
 
+/** A drain of a node or of any machine, of every service; what a test cares about is given. */
+export function drain(target: Drain["target"], fields: Partial<Drain> = {}): Drain {
+  return drainSchema.parse({
+    service: null,
+    target,
+    on: true,
+    sinceMs: NOW,
+    untilMs: null,
+    ...fields,
+  });
+}
+
 /** A machine without an agent as target: index 21 is 10.0.0.21. */
 export function machine(index: number, port = 80): { address: Ip; port: number } {
   return { address: addressOf(index), port };
@@ -214,6 +228,7 @@ export function documentOf(shared: Shared): ClusterDocument {
     settings: new Map(Object.entries(shared.settings ?? {}) as [SettingName, string][]),
     moves: new Map((shared.moves ?? []).map((move) => [move.vip, move])),
     nodes: new Map(),
+    drains: new Map((shared.drains ?? []).map((drain) => [drainKey(drain), drain])),
   };
 }
 
