@@ -24,15 +24,21 @@ export interface History extends Verdict {
   readonly streak: number;
 }
 
+/** What a server counts as before anybody has probed it. */
+export function unchecked(check: Pick<Check, "initial">): Combined {
+  return check.initial === "up"
+    ? { up: true, reason: `${PENDING.check}, taken to be up` }
+    : { up: false, reason: PENDING.check };
+}
+
 /**
- * The history of a server no one has probed yet: down until the first success, because a connection sent
- * to a server that does not run is lost, while one more server a moment later is no harm.
- * `nowMs` is wall-clock time, ms since 1970.
+ * The history of a server no one has probed yet: down until the first success unless the operator wants it
+ * otherwise, because a connection sent to a server that does not run is lost, while one more server a moment later is
+ * no harm. `nowMs` is wall-clock time, ms since 1970.
  */
-export function startHistory(nowMs: number): History {
+export function startHistory(nowMs: number, check: Pick<Check, "initial">): History {
   return {
-    up: false,
-    reason: PENDING.check,
+    ...unchecked(check),
     sinceMs: nowMs,
     tookMs: 0,
     checked: false,
@@ -42,7 +48,7 @@ export function startHistory(nowMs: number): History {
 
 /**
  * The history after one more result. An up server is down after `check.fall` failures in a row; a down one is
- * up after `check.rise` successes in a row, or after its very first result if that is a success.
+ * up after `check.rise` successes in a row. The very first result counts at once: before it there was an assumption.
  * `nowMs` is wall-clock time, ms since 1970.
  */
 export function judge(
@@ -56,7 +62,7 @@ export function judge(
     return { ...history, reason: cut(result.reason), tookMs, checked: true, streak: 0 };
   }
   const streak = history.streak + 1;
-  const needed = history.up ? check.fall : history.checked ? check.rise : 1;
+  const needed = !history.checked ? 1 : history.up ? check.fall : check.rise;
   if (streak < needed) {
     const count = `${history.up ? "failure" : "success"} ${streak} of ${needed}`;
     return { ...history, reason: cut(`${count}: ${result.reason}`), tookMs, checked: true, streak };
@@ -69,6 +75,48 @@ export function judge(
     checked: true,
     streak: 0,
   };
+}
+
+/**
+ * Time until the next probe, ms from the turn of this one: shorter while the server is down or about to change, if the
+ * check says so.
+ */
+export function probeInterval(
+  check: Pick<Check, "intervalMs" | "fastMs">,
+  history: Pick<History, "up" | "streak" | "checked">,
+): number {
+  const hurried = history.checked && (!history.up || history.streak > 0);
+  return hurried && check.fastMs !== null
+    ? Math.min(check.fastMs, check.intervalMs)
+    : check.intervalMs;
+}
+
+/**
+ * How much later (negative: earlier) than its turn a probe starts, ms. It depends on target and turn alone, so it can
+ * be foretold; turns themselves stay where they are, so a rhythm never drifts. Less than `check.jitter` percent of
+ * `intervalMs` either way.
+ */
+export function jitterMs(
+  check: Pick<Check, "jitter">,
+  { key, turn, intervalMs }: {
+    readonly key: string;
+    readonly turn: number;
+    readonly intervalMs: number;
+  },
+): number {
+  if (check.jitter === 0) return 0;
+  return (hash32(`${turn} ${key}`) / 2 ** 31 - 1) * intervalMs * check.jitter / 100;
+}
+
+/** FNV-1a (RFC 9923), and the last step of MurmurHash3, which spreads its last characters over all bits. */
+function hash32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** Whether a server is in the pool, and in words who says so. */

@@ -6,10 +6,10 @@ import { type NodeId, serverEntries } from "./document.ts";
 import type { Drain } from "./drain.ts";
 import { adjusted } from "./effective_weight.ts";
 import { type Forwarding, IPIP, type Tunnel } from "./forwarding.ts";
-import { combineVerdicts, PENDING } from "./health.ts";
+import { combineVerdicts, PENDING, unchecked } from "./health.ts";
 import type { Given } from "./per_document.ts";
 import type { NodeRecord, Path } from "./record.ts";
-import { isExternal, type ServerEntry, serverKey } from "./server.ts";
+import { isExternal, type ServerEntry, type ServerKey, serverKey } from "./server.ts";
 import { memberPort, type Service, serviceFamily, serviceKey } from "./service.ts";
 import type { Peer, State } from "./state.ts";
 
@@ -141,7 +141,8 @@ function peerServer(state: State, peer: Peer, service: Service): PoolServer | un
 
 /** What a check that asks nothing says of every machine without an agent. */
 const UNCHECKED = { up: true, reason: "not checked" };
-const NOT_YET = { up: false, reason: PENDING.check };
+/** A file of this machine says nothing about another, and nobody there can be asked. */
+const UNASKABLE = { up: false, reason: "a file check asks members only" };
 
 function externalServer(
   state: State,
@@ -149,9 +150,7 @@ function externalServer(
   entry: ServerEntry & { readonly target: { readonly address: Ip; readonly port: number } },
 ): PoolServer {
   const { address, port } = entry.target;
-  const { up, reason } = service.check.kind === "none"
-    ? UNCHECKED
-    : state.external.get(serverKey(entry)) ?? NOT_YET;
+  const { up, reason } = externalVerdict(state, service, serverKey(entry));
   return {
     node: null,
     name: formatEndpoint(entry.target),
@@ -164,6 +163,16 @@ function externalServer(
     reached: reason,
     drain: null,
   };
+}
+
+function externalVerdict(
+  state: State,
+  { check }: Service,
+  key: ServerKey,
+): { up: boolean; reason: string } {
+  if (check.kind === "none") return UNCHECKED;
+  if (check.kind === "file") return UNASKABLE;
+  return state.external.get(key) ?? unchecked(check);
 }
 
 function absence(peer: Peer): string | null {
@@ -190,6 +199,6 @@ export function ownVerdict(state: State, service: Service): { up: boolean; reaso
   const deaf = state.deaf.get(key);
   if (deaf !== undefined) return { up: false, reason: deaf };
   const history = state.own.get(key);
-  if (history === undefined) return { up: false, reason: PENDING.check };
+  if (history === undefined) return unchecked(service.check);
   return { up: history.up, reason: history.reason };
 }

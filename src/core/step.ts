@@ -259,7 +259,12 @@ function onExternalProbe(state: State, fact: ProbeFact, server: ServerKey): void
 /** Folds a result into its history; whether that changed the verdict. */
 function judged<Key>(histories: Map<Key, History>, key: Key, fact: ProbeFact): boolean {
   const before = histories.get(key);
-  const after = judge(before ?? startHistory(fact.wallMs), fact.result, fact.check, fact.wallMs);
+  const after = judge(
+    before ?? startHistory(fact.wallMs, fact.check),
+    fact.result,
+    fact.check,
+    fact.wallMs,
+  );
   histories.set(key, after);
   return before?.up !== after.up;
 }

@@ -1,8 +1,9 @@
 /**
- * Decides when each target is probed. Every target has its own rhythm, from start to start; a target that
- * hangs holds nobody up but itself.
+ * Decides when each target is probed. Every target has its own rhythm, from start to start, quicker while it is in
+ * trouble if its check says so; a target that hangs holds nobody up but itself.
  */
-import type { Clock, ProbeListener, Prober, ProbeTarget } from "../ports.ts";
+import { type History, jitterMs, judge, probeInterval, startHistory } from "../core/health.ts";
+import type { Clock, ProbeListener, Prober, ProbeResult, ProbeTarget } from "../ports.ts";
 import { createProbe, type Probe } from "./probe/probes.ts";
 
 /**
@@ -36,8 +37,14 @@ export interface ProberOptions {
 /** A target being watched. A changed target gets a new one. */
 interface Watch {
   readonly target: ProbeTarget;
-  /** When the next beat is due, clock ms. */
+  /** Turn whose probe is under way or over, clock ms: turns are whole intervals apart, whatever a probe takes. */
+  turnMs: number;
+  /** When the next turn is, clock ms. Its probe starts a little earlier or later if the check has jitter. */
   nextMs: number;
+  /** Number of the next turn. */
+  turn: number;
+  /** What the results so far mean: a server in trouble may be asked more often. */
+  history: History;
   cancelTimer: () => void;
   /** Aborts the probe under way; null when there is none. */
   running: AbortController | null;
@@ -89,7 +96,16 @@ class RhythmicProber implements Prober {
 
   #add(target: ProbeTarget, delayMs: number): void {
     const nextMs = this.#clock.now() + delayMs;
-    const watch = { target, nextMs, cancelTimer: () => {}, running: null, overdue: false };
+    const watch: Watch = {
+      target,
+      turnMs: nextMs,
+      nextMs,
+      turn: 0,
+      history: startHistory(this.#clock.wallMs(), target.check),
+      cancelTimer: () => {},
+      running: null,
+      overdue: false,
+    };
     this.#watches.set(target.key, watch);
     this.#arm(watch);
   }
@@ -102,19 +118,37 @@ class RhythmicProber implements Prober {
   }
 
   #arm(watch: Watch): void {
-    const waitMs = Math.max(0, watch.nextMs - this.#clock.now());
+    const { target: { key, check }, turn } = watch;
+    const shiftMs = turn === 0 ? 0 : jitterMs(check, { key, turn, intervalMs: intervalOf(watch) });
+    const waitMs = Math.max(0, watch.nextMs + shiftMs - this.#clock.now());
     watch.cancelTimer = this.#timers.after(waitMs, () => this.#beat(watch));
   }
 
   #beat(watch: Watch): void {
-    const { kind, intervalMs } = watch.target.check;
-    // Beats missed while this process stood still are left out, not made up in a burst.
+    const intervalMs = intervalOf(watch);
+    // Turns missed while this process stood still are left out, not made up in a burst.
     const missed = Math.max(0, Math.floor((this.#clock.now() - watch.nextMs) / intervalMs));
-    watch.nextMs += (missed + 1) * intervalMs;
-    if (kind !== "none") this.#arm(watch);
+    watch.turnMs = watch.nextMs + missed * intervalMs;
+    watch.nextMs = watch.turnMs + intervalMs;
+    watch.turn += missed + 1;
+    if (watch.target.check.kind !== "none") this.#arm(watch);
     if (watch.running === null) this.#queue.add(watch);
     else watch.overdue = true;
     this.#startDue();
+  }
+
+  /** Takes a result into account: from now on the target may be asked more often, or less. */
+  #note(watch: Watch, result: ProbeResult): void {
+    const { check } = watch.target;
+    const beforeMs = intervalOf(watch);
+    watch.history = judge(watch.history, result, check, this.#clock.wallMs());
+    const intervalMs = intervalOf(watch);
+    if (intervalMs === beforeMs || check.kind === "none") return;
+    watch.nextMs = watch.turnMs + intervalMs;
+    // There is time again: the turns that were missed in a hurry need not be made up.
+    if (intervalMs > beforeMs) watch.overdue = false;
+    watch.cancelTimer();
+    this.#arm(watch);
   }
 
   #startDue(): void {
@@ -137,12 +171,17 @@ class RhythmicProber implements Prober {
     this.#underWay -= 1;
     watch.running = null;
     if (this.#watches.get(key) === watch) {
+      if (result !== null) this.#note(watch, result);
       if (watch.overdue) this.#queue.add(watch);
       watch.overdue = false;
       if (result !== null) this.#report(key, result);
     }
     this.#startDue();
   }
+}
+
+function intervalOf({ target: { check }, history }: Watch): number {
+  return probeInterval(check, history);
 }
 
 function sameProbe(a: ProbeTarget, b: ProbeTarget): boolean {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "bun:test";
+import { jitterMs } from "../../src/core/health.ts";
 import type { ProbeResult, ProbeTarget } from "../../src/ports.ts";
 import type { Probe } from "../../src/shell/probe/probes.ts";
 import { createProber, type Timers } from "../../src/shell/prober.ts";
@@ -83,6 +84,25 @@ function setUp(
   const startsOf = (key: string) =>
     started.filter((start) => start.key === key).map((start) => start.atMs);
   return { time, prober, started, startsOf, reported, mostAtOnce: () => mostAtOnce };
+}
+
+const failed: ProbeResult = { ok: false, reason: "connection refused", tookMs: 1 };
+
+/** A prober in virtual time whose targets fail at these turns, counted from 0. */
+function troubled(failing: readonly number[], tookMs = 1) {
+  const time = new VirtualTime();
+  const starts: number[] = [];
+  const prober = createProber({
+    clock: { now: () => time.nowMs, wallMs: () => time.nowMs },
+    timers: time,
+    probe: () => {
+      const result = failing.includes(starts.length) ? failed : good;
+      starts.push(time.nowMs);
+      return new Promise((resolve) => void time.after(tookMs, () => resolve(result)));
+    },
+    report: () => {},
+  });
+  return { time, prober, starts };
 }
 
 function target(key: string, intervalMs = 1_000, port = 80): ProbeTarget {
@@ -216,6 +236,46 @@ describe("createProber", () => {
     prober.setTargets([{ ...targetAt(80, { kind: "none" }), key: "a" }]);
     await time.advance(5_000);
     expect(startsOf("a")).toEqual([0]);
+  });
+
+  test("asks more often from the first failure to the recovery, and then on whole intervals again", async () => {
+    const { time, prober, starts } = troubled([1, 2, 3]);
+    const check = { kind: "http", intervalMs: 1_000, fastMs: 200, fall: 2, rise: 2 } as const;
+    prober.setTargets([{ ...targetAt(80, check), key: "a" }]);
+    await time.advance(4_000);
+    // Up at 0; failures at 1000, 1200 (down), 1400; successes at 1600, 1800 (up).
+    expect(starts).toEqual([0, 1_000, 1_200, 1_400, 1_600, 1_800, 2_800, 3_800]);
+  });
+
+  test("asks at once again when a failure took longer than the fast interval", async () => {
+    const { time, prober, starts } = troubled([1, 2], 500);
+    const check = { kind: "http", intervalMs: 1_000, fastMs: 200, fall: 2 } as const;
+    prober.setTargets([{ ...targetAt(80, check), key: "a" }]);
+    await time.advance(3_300);
+    // Up again at 2500: the last turn of the quick rhythm was at 2400.
+    expect(starts).toEqual([0, 1_000, 1_500, 2_000]);
+    await time.advance(3_500);
+    expect(starts.slice(4)).toEqual([3_400]);
+  });
+
+  test("with jitter starts off its turn and never drifts from it", async () => {
+    const { time, prober, starts } = troubled([]);
+    const check = { kind: "http", intervalMs: 1_000, jitter: 20 } as const;
+    const key = "10.0.0.1 80";
+    prober.setTargets([{ ...targetAt(80, check), key }]);
+    await time.advance(100_500);
+    const shifts = starts.map((at, turn) => at - turn * 1_000);
+    expect(starts.length).toBeGreaterThanOrEqual(100);
+    expect(shifts[0]).toBe(0);
+    expect(shifts.slice(1)).toEqual(
+      shifts.slice(1).map((_, index) =>
+        expect.closeTo(
+          jitterMs({ jitter: 20 }, { key, turn: index + 1, intervalMs: 1_000 }),
+          6,
+        ) as unknown as number
+      ),
+    );
+    expect(new Set(shifts).size).toBeGreaterThan(90);
   });
 
   test("can be given new targets from within a report", async () => {
