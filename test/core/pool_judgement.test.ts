@@ -42,7 +42,7 @@ class Scene {
   set(atMs: number, ...up: boolean[]): this {
     up.forEach((isUp, index) =>
       this.state.external.set(serverKey(MACHINES[index]!), {
-        ...startHistory(0),
+        ...startHistory(0, { initial: "down" }),
         up: isUp,
         reason: isUp ? "200 in 1 ms" : "connection refused",
         checked: true,
