@@ -204,6 +204,22 @@ export interface ProbeTarget<Kind extends Check = Check> {
   readonly address: Ip;
   readonly port: number;
   readonly check: Kind;
+  /** On whose behalf; only for kinds that ask differently for every service, see PER_SERVICE in health_lane.ts. */
+  readonly subject?: ProbeSubject;
+}
+
+/** The service and the server a probe is about. */
+export interface ProbeSubject {
+  /** The service's key: `tcp/192.0.2.1:80`, `fwm/100`. */
+  readonly service: ServiceKey;
+  /** The VIP; of a mark service, the mark. */
+  readonly vip: string;
+  /** 0 for a mark service and for all ports. */
+  readonly vipPort: number;
+  /** The node's name; null for a server without an agent. */
+  readonly node: string | null;
+  /** A node of the cluster, or a server without an agent. */
+  readonly kind: "member" | "server";
 }
 
 /** The outcome of one probe. */

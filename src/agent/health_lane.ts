@@ -8,7 +8,7 @@
  * down at once and is not probed until the socket is back; then it proves itself by a check first.
  */
 import type { Ip } from "../core/address.ts";
-import type { Check } from "../core/check.ts";
+import type { Check, CheckKind } from "../core/check.ts";
 import { type ClusterDocument, type NodeId, serverEntries } from "../core/document.ts";
 import { servesService } from "../core/listeners.ts";
 import { isPresent } from "../core/liveness.ts";
@@ -26,8 +26,18 @@ import {
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import { LISTENERS_MS } from "../core/timing.ts";
-import type { Clock, ListenerWatch, Prober, ProbeResult, ProbeTarget } from "../ports.ts";
+import type {
+  Clock,
+  ListenerWatch,
+  Prober,
+  ProbeResult,
+  ProbeSubject,
+  ProbeTarget,
+} from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
+
+/** Kinds of checks that are told for which service they ask: their answers are not shared. */
+const PER_SERVICE: readonly CheckKind[] = ["external", "file"];
 
 /** What the lane needs. */
 export interface HealthLaneOptions {
@@ -38,10 +48,14 @@ export interface HealthLaneOptions {
   readonly tell: (fact: Fact) => void;
 }
 
-/** A service on a node that waits for the result of a probe. `node` null: this node, or with `server` a machine without an agent. */
-interface Interest {
+/** Whose server it is. `node` null: this node's, or with `server` a machine without an agent. */
+interface Whose {
   readonly node: NodeId | null;
   readonly server?: ServerKey;
+}
+
+/** A service on a node that waits for the result of a probe. */
+interface Interest extends Whose {
   readonly key: ServiceKey;
   readonly check: Check;
 }
@@ -93,10 +107,15 @@ export class HealthLane {
     const interests = new Map<string, Interest[]>();
     for (const service of state.document.services.values()) {
       const checkText = JSON.stringify(service.check);
+      const { check } = service;
       for (const { address, port, ...whose } of probed(state, service)) {
-        const id = `${address} ${port} ${checkText}`;
-        const interest: Interest = { ...whose, key: serviceKey(service), check: service.check };
-        if (!targets.has(id)) targets.set(id, { key: id, address, port, check: service.check });
+        const subject = PER_SERVICE.includes(check.kind) ? subjectOf(state, service, whose) : null;
+        const id = `${address} ${port} ${checkText}${
+          subject === null ? "" : ` ${subject.service}`
+        }`;
+        const interest: Interest = { ...whose, key: serviceKey(service), check };
+        const target = { key: id, address, port, check, ...(subject === null ? {} : { subject }) };
+        if (!targets.has(id)) targets.set(id, target);
         interests.set(id, [...(interests.get(id) ?? []), interest]);
       }
     }
@@ -143,12 +162,23 @@ function aimInputs(state: State): string {
   return JSON.stringify([peers, held, [...state.deaf.keys()]]);
 }
 
+/** Whom a probe is about, for what cannot tell from address and port. */
+function subjectOf(state: State, service: Service, { node, server }: Whose): ProbeSubject {
+  const vip = service.protocol === "fwm" ? String(service.mark) : service.address;
+  const name = node === null ? state.self.name : state.peers.get(node)?.record.name;
+  return {
+    service: serviceKey(service),
+    vip,
+    vipPort: service.protocol === "fwm" ? 0 : service.port,
+    node: server === undefined ? name ?? null : null,
+    kind: server === undefined ? "member" : "server",
+  };
+}
+
 /** A place to probe for a service, and whose it is. */
-interface Probed {
+interface Probed extends Whose {
   readonly address: Ip;
   readonly port: number;
-  readonly node: NodeId | null;
-  readonly server?: ServerKey;
 }
 
 function probed(state: State, service: Service): Probed[] {
@@ -177,6 +207,8 @@ function probedMembers(state: State, service: Service): Probed[] {
     list.push({ address: own, port, node: null });
   }
   if (state.holds.get(vipOfService(service))?.phase !== "holding") return list;
+  // Nobody sees another machine's files: its own verdict counts.
+  if (service.check.kind === "file") return list;
   for (const peer of state.peers.values()) {
     const { record } = peer;
     const address = serverAddress(record.paths, service);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { HealthLane } from "../../src/agent/health_lane.ts";
 import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
-import { NO_CHECK, parseCheck } from "../../src/core/check.ts";
+import { checkSchema, NO_CHECK, parseCheck } from "../../src/core/check.ts";
 import type { Check } from "../../src/core/check.ts";
 import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
 import { type Service, serviceKey } from "../../src/core/service.ts";
@@ -12,11 +12,13 @@ import type { Listener, ProbeTarget } from "../../src/ports.ts";
 import {
   holding,
   idOf,
+  markService,
   type ModelNode,
   modelNode,
   NOW,
   service,
   viewOf,
+  VIP,
 } from "../support/cluster_views.ts";
 import { keptLog } from "../support/fake_memory.ts";
 
@@ -108,6 +110,36 @@ describe("what is probed", () => {
       result: { ok: true, reason: "200", tookMs: 4 },
       wallMs: 7_000,
     })));
+  });
+
+  test("is one target for every service where a program is told for which one it asks", () => {
+    const check = checkSchema.parse({ kind: "external", port: 8080, command: ["/bin/true"] });
+    const services = [service({ port: 80, check }), markService({ mark: 9, check })];
+    const bench = new Bench([HOLDER, modelNode(2)], services);
+    bench.aim();
+    const subjects = (bench.aims.at(-1) ?? []).map(({ address, port, subject }) => [
+      address,
+      port,
+      subject?.service,
+      subject?.vip,
+      subject?.vipPort,
+      subject?.node,
+      subject?.kind,
+    ]);
+    const endpoint = [`tcp/${VIP}:80`, VIP, 80];
+    expect(subjects).toEqual([
+      ["10.0.0.1", 8080, ...endpoint, "n1", "member"],
+      ["10.0.0.2", 8080, ...endpoint, "n2", "member"],
+      ["10.0.0.1", 8080, "fwm/9", "9", 0, "n1", "member"],
+      ["10.0.0.2", 8080, "fwm/9", "9", 0, "n2", "member"],
+    ]);
+  });
+
+  test("is a file on this node only", () => {
+    const check = checkSchema.parse({ kind: "file", path: "/etc/passwd" });
+    expect(new Bench([HOLDER, modelNode(2)], [service({ check })]).aim()).toEqual([
+      "10.0.0.1:80 file",
+    ]);
   });
 
   test("differs for checks that differ", () => {

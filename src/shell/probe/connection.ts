@@ -51,13 +51,13 @@ export type Verdict = string | { readonly words: string; readonly advice: Advice
 export function converse(
   target: ProbeTarget,
   context: TalkContext,
-  talk: (connection: Connection) => Promise<Verdict>,
+  talk: (connection: Connection, attempt: Attempt) => Promise<Verdict>,
 ): Promise<ProbeResult | null> {
   return runAttempt(target.check.timeoutMs, context, (attempt) => {
     const ending = new AbortController();
     const run = async (): Promise<void> => {
       const connection = await openConnection(target, context, { attempt, signal: ending.signal });
-      const verdict = await talk(connection);
+      const verdict = await talk(connection, attempt);
       connection.leave(context.signal);
       if (typeof verdict === "string") attempt.pass(verdict);
       else attempt.pass(verdict.words, verdict.advice);
@@ -98,6 +98,8 @@ export async function openConnection(
 }
 
 function securityOf(check: SecureCheck): "none" | "tls" | "starttls" {
+  // Their protocols begin in plain text and then ask for TLS.
+  if (check.kind === "mysql" || check.kind === "postgresql") return "starttls";
   return "security" in check ? check.security : "tls";
 }
 

@@ -5,14 +5,20 @@ import type { CheckKind } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import type { ProbeContext } from "./attempt.ts";
 import { probeDns } from "./dns.ts";
+import { probeExternal } from "./external.ts";
+import { probeFile } from "./file.ts";
 import { probeFtp } from "./ftp.ts";
 import { probeHttp } from "./http.ts";
 import { probeImap } from "./imap.ts";
+import { probeLdap } from "./ldap.ts";
+import { probeMysql } from "./mysql.ts";
 import { probeNntp } from "./nntp.ts";
 import { createPatterns } from "./patterns.ts";
 import { probePing } from "./ping.ts";
 import { probePop3 } from "./pop3.ts";
+import { probePostgresql } from "./postgresql.ts";
 import type { ProbeOf, ProbeTools } from "./probe.ts";
+import { probeRedis } from "./redis.ts";
 import { probeSmtp } from "./smtp.ts";
 import { probeTcp } from "./tcp.ts";
 import { createTrust } from "./trust.ts";
@@ -34,6 +40,12 @@ const probes: { readonly [Kind in CheckKind]?: ProbeOf<Kind> } = {
   pop3: probePop3,
   ftp: probeFtp,
   nntp: probeNntp,
+  ldap: probeLdap,
+  mysql: probeMysql,
+  postgresql: probePostgresql,
+  redis: probeRedis,
+  external: probeExternal,
+  file: probeFile,
 };
 
 /** Real probes of every kind. `authorities` are certificates (PEM) that are trusted besides the system's. */
