@@ -19,6 +19,8 @@ import { probePop3 } from "./pop3.ts";
 import { probePostgresql } from "./postgresql.ts";
 import type { ProbeOf, ProbeTools } from "./probe.ts";
 import { probeRedis } from "./redis.ts";
+import { probeRadius } from "./radius.ts";
+import { probeSip } from "./sip.ts";
 import { probeSmtp } from "./smtp.ts";
 import { probeTcp } from "./tcp.ts";
 import { createTrust } from "./trust.ts";
@@ -46,6 +48,8 @@ const probes: { readonly [Kind in CheckKind]?: ProbeOf<Kind> } = {
   redis: probeRedis,
   external: probeExternal,
   file: probeFile,
+  radius: probeRadius,
+  sip: probeSip,
 };
 
 /** Real probes of every kind. `authorities` are certificates (PEM) that are trusted besides the system's. */
