@@ -5,6 +5,7 @@
 import { expect } from "bun:test";
 import { Connections } from "../connections.ts";
 import { fetchNames } from "../fetch.ts";
+import { Load, requireFewFailures } from "../load.ts";
 import { scenario, VIP } from "../scenario.ts";
 import { awaitOneHolder, awaitServersUp, startCluster, TroopNode } from "../troop.ts";
 import { startWebServer } from "../web_server.ts";
@@ -12,6 +13,10 @@ import { startWebServer } from "../web_server.ts";
 const CONNECTIONS = 12;
 const BEFORE_MS = 5_000;
 const AFTER_MS = 10_000;
+/** Three agents, their checks and twelve connections are at work on the guest's one processor already. */
+const EVERY_MS = 60;
+/** A second without an answer, and a third of the answers until everybody knows. */
+const FAILED_MAX = 25;
 /** New connections after the takeover: two for each server that is left. */
 const REQUESTS = 4;
 
@@ -22,7 +27,7 @@ const hosts = [
   { name: "n3", number: 6 },
 ];
 
-for (const tunnel of ["ipip", "gue:6080"]) {
+for (const tunnel of ["ipip", "gue:6080", "gre"]) {
   scenario(
     `members by ${tunnel}, holder cut off: the others serve, open connections to them go on`,
     { slug: `members-${tunnel.replace(":", "-")}`, hosts },
@@ -42,9 +47,12 @@ for (const tunnel of ["ipip", "gue:6080"]) {
         everyMs: 250,
       });
       await Bun.sleep(BEFORE_MS);
+      const load = await Load.start(client, { address: VIP, everyMs: EVERY_MS });
       await lab.cut(holder.host);
       await awaitOneHolder(VIP, others);
       await Bun.sleep(AFTER_MS);
+      await load.stop();
+      requireFewFailures(load.lines, FAILED_MAX);
       const names = await fetchNames(client, VIP, { count: REQUESTS });
       expect(names.toSorted()).toEqual(others.flatMap(({ name }) => [name, name]).toSorted());
       const counts = await connections.stop();
