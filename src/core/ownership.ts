@@ -183,7 +183,7 @@ export function moveTarget(state: State, vip: Ip): NodeId | null {
 /** Decides about one VIP of the document. */
 export function decideOwnership(state: State, vip: Ip, now: number): Decision {
   const leader = leaderOf(vip, state.document.vips);
-  if (leader !== vip) return decideFollower(state, vip, leader);
+  if (leader !== vip) return decideFollower(state, vip, { leader, now });
   const members = presentMembers(state, vip);
   const incumbent = incumbentOf(members);
   const target = moveTarget(state, vip);
@@ -192,18 +192,46 @@ export function decideOwnership(state: State, vip: Ip, now: number): Decision {
   return hold?.phase === "holding" ? decideHeld(state, hold, context) : decideFree(state, context);
 }
 
-/** A VIP that is not the first of its group is where the first one is. */
-function decideFollower(state: State, vip: Ip, leader: Ip): Decision {
+/**
+ * A VIP that is not the first of its group is where the first one is. A group that is made of VIPs on several nodes
+ * comes together as in a planned move: who holds one of them hands it over to who holds the first.
+ */
+function decideFollower(state: State, vip: Ip, { leader, now }: Followed): Decision {
   const held = state.holds.get(vip)?.phase === "holding";
   const leading = state.holds.get(leader);
   if (leading?.phase === "holding") {
     const reason = `moves with ${leader}, which this node holds`;
     if (held) return { act: "hold", reason, successor: leading.successor };
+    const incumbent = incumbentOf(presentMembers(state, vip));
+    if (incumbent !== undefined && incumbent.claim?.yielding !== true) {
+      return { act: "wait", reason: `${incumbent.name} will hand it over, as ${leader} is here` };
+    }
     const epoch = Math.min(EPOCH_MAX, (state.epochs.get(vip) ?? 0) + 1);
     return { act: "claim", reason, epoch };
   }
+  const heir = held ? heirOf(state, vip, { leader, now }) : null;
+  if (heir !== null) {
+    const reason = `moves with ${leader}: handing it over to ${heir.name}, which holds that`;
+    return { act: "hold", reason, successor: heir.id };
+  }
   const reason = `moves with ${leader}, which this node does not hold`;
   return { act: held ? "release" : "wait", reason };
+}
+
+interface Followed {
+  readonly leader: Ip;
+  readonly now: number;
+}
+
+/** To whom this node hands a VIP over that it holds without the first of its group; null when it just lets go. */
+function heirOf(state: State, vip: Ip, { leader, now }: Followed): Member | null {
+  const owner = incumbentOf(presentMembers(state, leader));
+  if (owner === undefined || owner.id === state.self.id || owner.unfit !== null) return null;
+  const claims = presentMembers(state, vip).some(({ id, claim }) =>
+    id === owner.id && claim !== undefined
+  );
+  const isLate = state.phase === "leaving" && now - state.phaseMs >= LEAVE_WAIT_MS;
+  return claims || isLate || unfitReason(state, vip) !== null ? null : owner;
 }
 
 interface Context {

@@ -5,7 +5,9 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { EPOCH_MAX } from "../../src/core/limits.ts";
 import { decideOwnership, unfitReason } from "../../src/core/ownership.ts";
+import type { Claim } from "../../src/core/pulse.ts";
 import type { Hold, State } from "../../src/core/state.ts";
+import { LEAVE_WAIT_MS } from "../../src/core/timing.ts";
 import { arbitraryCluster, present, VIPS } from "../support/arbitrary_cluster.ts";
 import {
   hold,
@@ -56,16 +58,42 @@ describe("a VIP that follows", () => {
     });
   });
 
-  test("is claimed from a live node that holds it without the first", () => {
+  test("is handed over by a live node that holds it without the first, and claimed when that yields", () => {
+    const before = [
+      modelNode(1, { holds: held([VIP, 3]) }),
+      modelNode(2, { holds: held([SECOND, 7]) }),
+    ];
+    expect(decide(before, 1, SECOND)).toEqual({
+      act: "wait",
+      reason: `n2 will hand it over, as ${VIP} is here`,
+    });
+    expect(decide(before, 2, SECOND)).toEqual({
+      act: "hold",
+      reason: `moves with ${VIP}: handing it over to n1, which holds that`,
+      successor: idOf(1),
+    });
+    const state = viewOf(before, 1, SHARED);
+    const claims = state.peers.get(idOf(2))?.life.claims as Map<string, Claim>;
+    claims.set(SECOND, { epoch: 7, yielding: true });
+    expect(decideOwnership(state, SECOND, NOW)).toMatchObject({ act: "claim", epoch: 8 });
+    const both = modelNode(1, { holds: held([VIP, 3], [SECOND, 8]) });
+    expect(decide([both, before[1] as ModelNode], 2, SECOND).act).toBe("release");
+  });
+
+  test("is let go at once by who cannot have it, or has waited long enough to leave", () => {
     const model = [
       modelNode(1, { holds: held([VIP, 3]) }),
       modelNode(2, { holds: held([SECOND, 7]) }),
     ];
-    expect(decide(model, 1, SECOND)).toMatchObject({ act: "claim", epoch: 8 });
-    expect(decide(model, 2, SECOND)).toEqual({
-      act: "release",
-      reason: `moves with ${VIP}, which this node does not hold`,
-    });
+    const unfit = viewOf(model, 2, SHARED);
+    unfit.placements.set(SECOND, { interface: "eth1", unfit: "interface eth1 is down" });
+    expect(decideOwnership(unfit, SECOND, NOW).act).toBe("release");
+    const leaving = viewOf(model, 2, SHARED);
+    leaving.phase = "leaving";
+    leaving.phaseMs = NOW - 1;
+    expect(decideOwnership(leaving, SECOND, NOW).act).toBe("hold");
+    leaving.phaseMs = NOW - LEAVE_WAIT_MS;
+    expect(decideOwnership(leaving, SECOND, NOW).act).toBe("release");
   });
 
   test("stays with who holds the first, even where another claim is higher", () => {
@@ -141,16 +169,20 @@ describe("a node that cannot have one VIP of a group", () => {
   });
 });
 
-test("of any cluster, whoever holds a follower in the end is who holds the first", () => {
+test("of any cluster, whoever holds a follower is who holds the first, unless it is being handed over", () => {
   fc.assert(fc.property(arbitraryCluster(VIPS), (model) => {
     for (const { index } of present(model)) {
       const state = viewOf(model, index, SHARED);
+      let onItsWay = false;
       // In the order of the tick: what was decided about the first is done before the second is asked about.
       for (const vip of [VIP, SECOND]) {
         const decision = decideOwnership(state, vip, NOW);
         if (decision.act === "claim") state.holds.set(vip, hold({ epoch: decision.epoch }));
         if (decision.act === "release") state.holds.delete(vip);
+        onItsWay = (decision.act === "hold" && decision.successor !== null) ||
+          (decision.act === "wait" && decision.reason.includes("will hand it over"));
       }
+      if (onItsWay) continue;
       const [first, second] = [VIP, SECOND].map((vip) => state.holds.get(vip)?.phase === "holding");
       expect(second).toBe(first);
     }
