@@ -5,17 +5,7 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { FUNNEL_MS, LEASE_S, LINGER_MS } from "../../src/core/timing.ts";
 import { VIP } from "../support/cluster_views.ts";
-import {
-  begin,
-  broken,
-  faults,
-  LEASE_OVERLAP_MS_MAX,
-  RUNS,
-  SERVICE,
-  serving,
-  strike,
-  weights,
-} from "./sim_run.ts";
+import { begin, broken, faults, RUNS, SERVICE, serving, strike, weights } from "./sim_run.ts";
 
 describe("a cluster of two", () => {
   test("has one holder and every server in its pool after both start together", async () => {
@@ -209,7 +199,7 @@ describe("any small cluster", () => {
       await fc.assert(
         fc.asyncProperty(faults, fc.integer({ min: 1, max: 1e6 }), async (list, seed) => {
           const nodes = [{}, {}, {}];
-          const run = await serving({ nodes, seed, overlapMsMax: LEASE_OVERLAP_MS_MAX });
+          const run = await serving({ nodes, seed });
           for (const fault of list) await strike(run, fault);
           await run.pass(9_000);
           const holders = run.cluster.holders(VIP);

@@ -10,7 +10,6 @@ import { idOf, VIP, vipEntry } from "../support/cluster_views.ts";
 import {
   broken,
   faults,
-  LEASE_OVERLAP_MS_MAX,
   type Run,
   type RunOptions,
   RUNS,
@@ -116,7 +115,7 @@ describe("a VIP with preferred nodes", () => {
           fc.boolean(),
           async (list, seed, grouped) => {
             const other = "10.0.0.101";
-            const options: RunOptions = { seed, overlapMsMax: LEASE_OVERLAP_MS_MAX };
+            const options: RunOptions = { seed };
             const group = grouped ? "web" : null;
             const run = await preferring({ failbackS: FAILBACK_S, group }, {
               ...options,

@@ -14,10 +14,10 @@ import { World } from "./world.ts";
 
 /** The service of runs that are given none. */
 export const SERVICE = service();
-/** Longest time two machines may answer for one VIP once they hear each other, ms: two beats after a partition heals. */
+/** Longest time two machines whose agents run may answer for one VIP, ms: two beats after a partition heals. */
 const OVERLAP_MS_MAX = 250;
-/** The same when agents die too: a kernel answers for a dead agent until the lease ends. */
-export const LEASE_OVERLAP_MS_MAX = LEASE_S * 1_000 + OVERLAP_MS_MAX;
+/** Longest time a machine may answer whose agent does not run, ms: its kernel does until the lease ends. */
+const ALONE_MS_MAX = LEASE_S * 1_000;
 
 /** See the head of this file. */
 export interface Run {
@@ -40,17 +40,18 @@ export interface RunOptions {
   /** VIPs that are watched; those of the services are in any case. */
   readonly vips?: readonly Ip[];
   readonly seed?: number;
-  readonly overlapMsMax?: number;
   /** Time a change of a table takes, ms. */
   readonly tableMs?: number;
 }
 
-/** How long a VIP has been silent, or answered for by two. */
+/** How long a VIP has been silent, or answered for by two, or by a kernel without its agent. */
 class Watch {
   readonly #run: { readonly world: World; readonly cluster: SimCluster };
   readonly #vip: Ip;
   #overlapFromMs: number | null = null;
   #silentFromMs: number | null = null;
+  /** When agents were last seen running, by node. */
+  readonly #ranMs = new Map<string, number>();
   silenceMs = 0;
 
   constructor(run: { world: World; cluster: SimCluster }, vip: Ip) {
@@ -58,12 +59,20 @@ class Watch {
     this.#vip = vip;
   }
 
-  look(overlapMsMax: number): void {
+  look(): void {
     const { cluster, world: { nowMs } } = this.#run;
     const answering = cluster.answering(this.#vip);
-    this.#overlapFromMs = answering.length > 1 ? this.#overlapFromMs ?? nowMs : null;
-    if (this.#overlapFromMs !== null && nowMs - this.#overlapFromMs > overlapMsMax) {
-      throw broken(this.#run, `${answering} answer for ${this.#vip}`);
+    for (const { name, agent, paused } of cluster.nodes) {
+      if (agent !== null && !paused) this.#ranMs.set(name, nowMs);
+    }
+    const running = answering.filter((name) => this.#ranMs.get(name) === nowMs);
+    this.#overlapFromMs = running.length > 1 ? this.#overlapFromMs ?? nowMs : null;
+    if (this.#overlapFromMs !== null && nowMs - this.#overlapFromMs > OVERLAP_MS_MAX) {
+      throw broken(this.#run, `${running} answer for ${this.#vip}`);
+    }
+    for (const name of answering) {
+      if (nowMs - (this.#ranMs.get(name) ?? -Infinity) <= ALONE_MS_MAX) continue;
+      throw broken(this.#run, `${name} answers for ${this.#vip} without an agent`);
     }
     this.#silentFromMs = answering.length === 0 ? this.#silentFromMs ?? nowMs : null;
     if (this.#silentFromMs !== null) {
@@ -102,7 +111,7 @@ export function begin(options: RunOptions = {}): Run {
       const loop = cluster.forwardingLoop(item);
       if (loop !== null) throw broken(run, `a connection of ${serviceKey(item)} can run ${loop}`);
     }
-    for (const watch of watches) watch.look(options.overlapMsMax ?? OVERLAP_MS_MAX);
+    for (const watch of watches) watch.look();
     for (const { name, kernel } of cluster.nodes) {
       if (kernel.cut.length > 0) throw broken(run, `${name} cut ${kernel.cut.join(", ")}`);
     }
