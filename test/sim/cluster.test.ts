@@ -5,7 +5,17 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { FUNNEL_MS, LEASE_S, LINGER_MS } from "../../src/core/timing.ts";
 import { VIP } from "../support/cluster_views.ts";
-import { begin, broken, faults, RUNS, SERVICE, serving, strike, weights } from "./sim_run.ts";
+import {
+  begin,
+  broken,
+  type Fault,
+  faults,
+  RUNS,
+  SERVICE,
+  serving,
+  strike,
+  weights,
+} from "./sim_run.ts";
 
 describe("a cluster of two", () => {
   test("has one holder and every server in its pool after both start together", async () => {
@@ -192,7 +202,35 @@ describe("a cluster of two", () => {
   });
 });
 
+/** Ends of a partition at which one claimer after the other falls silent before it has heard of the other's claim. */
+const UNHEARD: [seed: number, list: Fault[]][] = [
+  [461_394, [
+    { kind: "isolate", node: 2, lastsMs: 475 },
+    { kind: "kill", node: 2, lastsMs: 177 },
+    { kind: "pause", node: 2, lastsMs: 977 },
+    { kind: "kill", node: 1, lastsMs: 1_584 },
+  ]],
+  [166_993, [
+    { kind: "isolate", node: 2, lastsMs: 426 },
+    { kind: "pause", node: 1, lastsMs: 1_334 },
+    { kind: "kill", node: 2, lastsMs: 1_219 },
+    { kind: "web", node: 1, lastsMs: 1_231 },
+  ]],
+];
+
 describe("any small cluster", () => {
+  test.each(UNHEARD)(
+    "settles two claims that were never heard together, seed %d",
+    async (seed, list) => {
+      const run = await serving({ nodes: [{}, {}, {}], seed });
+      for (const fault of list) await strike(run, fault);
+      await run.pass(9_000);
+      const holders = run.cluster.holders(VIP);
+      expect(holders).toHaveLength(1);
+      expect(run.cluster.answering(VIP)).toEqual(holders);
+    },
+  );
+
   test(
     "has one holder again soon after the last fault, and never a loop or two answers",
     async () => {

@@ -6,16 +6,7 @@ import fc from "fast-check";
 import { type Drain, drainKey } from "../../src/core/drain.ts";
 import type { Edit } from "../../src/core/document.ts";
 import { drain, idOf, machine, serverEntry, VIP } from "../support/cluster_views.ts";
-import {
-  faults,
-  LEASE_OVERLAP_MS_MAX,
-  type Run,
-  RUNS,
-  SERVICE,
-  serving,
-  strike,
-  weights,
-} from "./sim_run.ts";
+import { faults, type Run, RUNS, SERVICE, serving, strike, weights } from "./sim_run.ts";
 
 const N2 = { node: idOf(2) };
 const put = (item: Drain): Edit[] => [{ kind: "putDrain", drain: item }];
@@ -64,7 +55,6 @@ describe("a node in maintenance", () => {
 
   test("stays so when the holder dies and when agents start again", async () => {
     const run = await serving({
-      overlapMsMax: LEASE_OVERLAP_MS_MAX,
       nodes: [{ priority: 110 }, {}, {}],
     });
     await run.cluster.node("n1").store.edit(put(drain({ node: idOf(3) })));
@@ -123,7 +113,6 @@ test(
       fc.asyncProperty(drains, faults, async (list, struck) => {
         const run = await serving({
           nodes: [{ priority: 110 }, {}, {}],
-          overlapMsMax: LEASE_OVERLAP_MS_MAX,
         });
         for (const [index, { node, on, keepVips }] of list.entries()) {
           const { store } = run.cluster.node("n1");
