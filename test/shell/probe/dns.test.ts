@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { type Answer, decode, encode } from "dns-packet";
 import { probeDns } from "../../../src/shell/probe/dns.ts";
 import { talkContext } from "./talk_context.ts";
-import { targetAt } from "./scripted_server.ts";
+import { closedPort, type Script, serve, targetAt } from "./scripted_server.ts";
 import { closedDatagramPort, type DatagramScript, serveDatagrams } from "./scripted_datagrams.ts";
 
 type Options = Omit<Parameters<typeof targetAt<"dns">>[1], "kind">;
@@ -121,4 +121,73 @@ test("probeDns takes the right answer after wrong ones", async () => {
     right(reply, question, from);
   });
   expect(await probe(server.port)).toMatchObject({ ok: true });
+});
+
+describe("probeDns over TCP", () => {
+  /** Answers with the length in front; `damage` changes both. */
+  const framed = (damage = (bytes: Buffer) => bytes): Script => (socket) =>
+    socket.once("data", (chunk) => {
+      answers([WEB])(
+        (message) => {
+          const length = Buffer.alloc(2);
+          length.writeUInt16BE(message.length);
+          socket.write(damage(Buffer.concat([length, Buffer.from(message)])));
+        },
+        Buffer.from(chunk).subarray(2),
+        { address: "", port: 0 },
+      );
+    });
+  const ask = (port: number) => probe(port, { transport: "tcp" });
+
+  test("is content with the right answer", async () => {
+    using server = await serve(framed());
+    expect(await ask(server.port)).toMatchObject({
+      ok: true,
+      reason: expect.stringMatching(/^A 192\.0\.2\.7 in/),
+    });
+  });
+
+  const cases: [what: string, script: Script, reason: RegExp][] = [
+    ["silence", () => {}, /^timed out after 300 ms while waiting for an answer$/],
+    [
+      "half an answer",
+      framed((bytes) => bytes.subarray(0, 20)),
+      /^timed out .* the rest of the answer$/,
+    ],
+    [
+      "an end",
+      (socket) => socket.once("data", () => socket.end("\0")),
+      /^connection closed while waiting/,
+    ],
+    [
+      "a reset",
+      (socket) => socket.once("data", () => socket.resetAndDestroy()),
+      /^connection reset while/,
+    ],
+    [
+      "an announcement of too much",
+      (socket) => socket.once("data", () => socket.write("~~")),
+      /^answer longer than 4096/,
+    ],
+    ["another id", framed((bytes) => bytes.fill(9, 2, 3)), /^an answer with another id came$/],
+    [
+      "noise",
+      (socket) => socket.once("data", () => socket.write("\0\u0004hello")),
+      /^not a DNS message/,
+    ],
+  ];
+  test.each(cases)("reports %s", async (_what, script, reason) => {
+    using server = await serve(script);
+    expect(await ask(server.port)).toMatchObject({
+      ok: false,
+      reason: expect.stringMatching(reason),
+    });
+  });
+
+  test("reports a refused connection", async () => {
+    expect(await ask(await closedPort())).toMatchObject({
+      ok: false,
+      reason: "connection refused",
+    });
+  });
 });
