@@ -14,6 +14,7 @@ import type { FaultLog } from "./fault_log.ts";
 import { type LoopDelay, loopDelay } from "./loop_delay.ts";
 import { type NodeAdapters, openAdapters } from "./node_adapters.ts";
 import { nodeCounters } from "./node_counters.ts";
+import { checkFilesProblem } from "./shell/check_files.ts";
 import { prepareHome } from "./shell/home.ts";
 import type { Log } from "./shell/log.ts";
 import { VERSION } from "./version.ts";
@@ -98,6 +99,7 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
     table: parts.kernel.table,
     connections: parts.kernel.connections,
     marks: parts.kernel.marks,
+    checkFiles: checkFilesProblem,
     counters,
     leave: async () => {
       await leaveCluster(parts);

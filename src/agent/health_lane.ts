@@ -4,6 +4,8 @@
  * Every real server probes its own services; a holder probes every other member of the pools of its VIPs.
  * Machines without an agent cannot speak for themselves: every director probes them, so that a takeover
  * starts with a checked pool.
+ * A check at the VIP is the node's own affair; the holder probes the other members at their own addresses.
+ *
  * One target and check is probed once, however many services share it. A service whose socket is gone is
  * down at once and is not probed until the socket is back; then it proves itself by a check first.
  */
@@ -13,7 +15,7 @@ import { type ClusterDocument, type NodeId, serverEntries } from "../core/docume
 import { servesService } from "../core/listeners.ts";
 import { isPresent } from "../core/liveness.ts";
 import { perDocument } from "../core/per_document.ts";
-import { serverAddress } from "../core/pool.ts";
+import { memberSettings, serverAddress } from "../core/pool.ts";
 import { type WatchPoint, watchPoint } from "../core/receiving.ts";
 import { isExternal, type ServerKey, serverKey } from "../core/server.ts";
 import {
@@ -158,7 +160,7 @@ function aimInputs(state: State): string {
     peer.record.paths,
     isPresent(peer),
   ]);
-  const held = [...state.holds].filter(([, hold]) => hold.phase === "holding").map(([vip]) => vip);
+  const held = [...state.holds].map(([vip, hold]) => `${vip} ${hold.phase === "holding"}`);
   return JSON.stringify([peers, held, [...state.deaf.keys()]]);
 }
 
@@ -184,7 +186,9 @@ interface Probed extends Whose {
 function probed(state: State, service: Service): Probed[] {
   const list = service.members ? probedMembers(state, service) : [];
   // Nobody need be asked again and again about what asks nothing.
-  if (!state.self.director || service.check.kind === "none") return list;
+  if (!state.self.director || service.check.kind === "none" || service.check.kind === "file") {
+    return list;
+  }
   for (const entry of serverEntries(state.document, serviceKey(service))) {
     if (!isExternal(entry) || entry.off) continue;
     const { address, port } = entry.target;
@@ -202,7 +206,7 @@ function probedMembers(state: State, service: Service): Probed[] {
   const list: Probed[] = [];
   const { self } = state;
   const port = service.check.port ?? memberPort(service);
-  const own = serverAddress(self.paths, service);
+  const own = ownAddress(state, service);
   if (self.realServer && own !== undefined && !state.deaf.has(serviceKey(service))) {
     list.push({ address: own, port, node: null });
   }
@@ -217,4 +221,17 @@ function probedMembers(state: State, service: Service): Probed[] {
     }
   }
   return list;
+}
+
+/**
+ * Where this node asks its own server: at the VIP if the check says so and the VIP's packets are not balanced here. On
+ * a node that holds the VIP the kernel balances connections of its own too (ip_vs_local_request4 in ip_vs_core.c), so
+ * there the answer could be anybody's; and no node can reach the VIP on another one, for it has the VIP itself.
+ */
+function ownAddress(state: State, service: Service): Ip | undefined {
+  const own = serverAddress(state.self.paths, service);
+  if (own === undefined || service.check.at === "server") return own;
+  const vip = vipOfService(service);
+  const { forwarding } = memberSettings(state, service, state.self.id);
+  return forwarding === "nat" || state.holds.has(vip) ? own : vip;
 }

@@ -1,6 +1,7 @@
 /**
  * What all operations share: what they work on, and how they refuse.
  */
+import type { Check } from "../core/check.ts";
 import type { NodeId } from "../core/document.ts";
 import type { ServerEntry } from "../core/server.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -22,6 +23,8 @@ export interface OperationsOptions {
   readonly table: Table;
   readonly connections: Connections;
   readonly marks: MarkRules;
+  /** Why a check cannot work with the files and programs of this machine, in words; null when it can. */
+  readonly checkFiles: (check: Check) => string | null;
   readonly counters: () => Counters;
   /** Ends the agent for good after a leave: hands over, cleans, forgets. Resolves when done. */
   readonly leave: () => Promise<void>;

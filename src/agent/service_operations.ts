@@ -2,6 +2,7 @@
  * Adding, changing and removing virtual services.
  */
 import { formatEndpoint } from "../core/address.ts";
+import { impossibleCheck } from "../core/check/impossible.ts";
 import { serviceConflict } from "../core/conflicts.ts";
 import type { Edit } from "../core/document.ts";
 import { SERVICES_MAX } from "../core/limits.ts";
@@ -106,12 +107,17 @@ export async function removeService(
   return `service ${formatServiceName(name)} removed, ${sentTo(receipt)}`;
 }
 
-/** What stands against the service in the document, and on this machine when troop is to mark its packets. */
+/** What stands against the service in the document, in its check, and on this machine when troop is to mark its packets. */
 async function refuseImpossible(
-  { agent, marks }: OperationsOptions,
+  { agent, marks, checkFiles }: OperationsOptions,
   attempted: string,
   service: Service,
 ): Promise<void> {
+  const { check } = service;
+  refuseFor(impossibleCheck(check) ?? checkFiles(check), {
+    attempted,
+    remedy: `see \`troop check kinds ${check.kind}\``,
+  });
   refuseFor(serviceConflict(agent.state.document, service), {
     attempted,
     remedy: "`troop service list` and `troop vip list` show what is there",

@@ -90,6 +90,9 @@ export function serverProblem(service: Service, entry: ServerEntry): string | nu
     return "a tunnel needs the forwarding method tunnel";
   }
   if (isExternal(entry)) {
+    if (service.check.kind === "file") {
+      return "the service has a file check, which asks members only";
+    }
     const problem = forwardingProblem(service, { ...entry.target, forwarding });
     if (problem !== null) return problem;
   } else if (entry.tunnel !== null && memberTunnelProblem(entry.tunnel) !== null) {

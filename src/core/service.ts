@@ -236,7 +236,18 @@ function markProblem(service: Service): string | null {
 
 function checkProblem(service: Service): string | null {
   const { check } = service;
-  if (check.kind === "none" || check.port !== null || memberPort(service) > 0) return null;
+  if (check.kind === "file") {
+    return service.members ? null : "a file check asks members only, and the service takes none";
+  }
+  if (check.at === "vip" && service.forwarding === "nat") {
+    return "option at: with nat no server has the VIP, so it cannot be asked there";
+  }
+  if (check.at === "vip" && !service.members) {
+    return "option at: only members ask themselves at the VIP, and the service takes none";
+  }
+  // ICMP has no ports, and a program may not want one.
+  if (check.kind === "none" || check.kind === "ping" || check.kind === "external") return null;
+  if (check.port !== null || memberPort(service) > 0) return null;
   return "the check must name a port (tcp://:80), for the service has none of its own";
 }
 

@@ -4,6 +4,7 @@ import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
 import { checkSchema, NO_CHECK, parseCheck } from "../../src/core/check.ts";
 import type { Check } from "../../src/core/check.ts";
 import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
+import { serverEntrySchema } from "../../src/core/server.ts";
 import { type Service, serviceKey } from "../../src/core/service.ts";
 import type { State } from "../../src/core/state.ts";
 import { type Fact, step } from "../../src/core/step.ts";
@@ -17,6 +18,7 @@ import {
   modelNode,
   NOW,
   service,
+  type Shared,
   viewOf,
   VIP,
 } from "../support/cluster_views.ts";
@@ -36,8 +38,12 @@ class Bench {
   listeners: Listener[] | Error = [EVERYWHERE];
   looks = 0;
 
-  constructor(model: readonly ModelNode[], services: readonly Service[] = [SERVICE]) {
-    this.state = viewOf(model, 1, { services });
+  constructor(
+    model: readonly ModelNode[],
+    services: readonly Service[] = [SERVICE],
+    shared: Partial<Shared> = {},
+  ) {
+    this.state = viewOf(model, 1, { ...shared, services });
     this.lane = new HealthLane({
       clock: { now: () => NOW, wallMs: () => 7_000 },
       prober: { setTargets: (targets) => void this.aims.push([...targets]), close: () => {} },
@@ -148,6 +154,42 @@ describe("what is probed", () => {
       service({ port: 81, check: parseCheck("http://:8080/b") as Check }),
     ];
     expect(new Bench([modelNode(1)], services).aim()).toHaveLength(2);
+  });
+
+  const VIP_CHECK = parseCheck("tcp://", ["at=vip"]) as Check;
+  const nat = (node: number) =>
+    serverEntrySchema.parse({ service: KEY, target: { node: idOf(node) }, forwarding: "nat" });
+  test.each<[string, ModelNode[], Partial<Shared>, string[]]>([
+    ["a member asks itself at the VIP", [modelNode(1), modelNode(2)], {}, ["10.0.0.100:80 tcp"]],
+    ["a holder asks itself and the others at their own addresses", [HOLDER, modelNode(2)], {}, [
+      "10.0.0.1:80 tcp",
+      "10.0.0.2:80 tcp",
+    ]],
+    [
+      "so does one that has just let go: its table may still balance",
+      [
+        modelNode(1, { holds: holding(1, "settling") }),
+        modelNode(2),
+      ],
+      {},
+      ["10.0.0.1:80 tcp"],
+    ],
+    ["a member that gets its packets by nat does not have the VIP", [modelNode(1)], {
+      servers: [nat(1)],
+    }, ["10.0.0.1:80 tcp"]],
+  ])("with a check at the VIP: %s", (_what, model, shared, targets) => {
+    const bench = new Bench(model, [service({ check: VIP_CHECK })], shared);
+    expect(bench.aim()).toEqual(targets);
+  });
+
+  test("is a file on this node alone, never one for another", () => {
+    const check = parseCheck("file:/run/x") as Check;
+    const machines = [serverEntrySchema.parse({
+      service: KEY,
+      target: { address: "10.0.0.50", port: 80 },
+    })];
+    const bench = new Bench([HOLDER, modelNode(2)], [service({ check })], { servers: machines });
+    expect(bench.aim()).toEqual(["10.0.0.1:80 file"]);
   });
 
   test("is told to the prober only when it changes", () => {

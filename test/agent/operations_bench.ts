@@ -3,6 +3,7 @@
  */
 import { expect } from "bun:test";
 import { agentOperations } from "../../src/agent/operations.ts";
+import type { Check } from "../../src/core/check.ts";
 import type { Edit } from "../../src/core/document.ts";
 import type { Service } from "../../src/core/service.ts";
 import type { Counters, MarkRules, Operations } from "../../src/ports.ts";
@@ -18,6 +19,8 @@ export interface Bench {
   readonly operations: Operations;
   /** How marking rules are made on this machine. */
   readonly marks: { backend: MarkRules["backend"] };
+  /** What this machine says of the files of a check. */
+  readonly files: { problem: (check: Check) => string | null };
   /** Document and kernel of the node, to see that nothing changed. */
   readonly picture: () => unknown;
 }
@@ -39,6 +42,7 @@ export async function bench(
   const { agent } = node;
   if (agent === null) throw new Error("n1 does not run");
   const marks = { ...node.kernel.marks };
+  const files: Bench["files"] = { problem: () => null };
   const operations = agentOperations({
     agent,
     store: node.store,
@@ -47,6 +51,7 @@ export async function bench(
       list: (filter) => Promise.resolve({ connections: [], matched: filter.limit, total: 9 }),
     },
     marks,
+    checkFiles: (check) => files.problem(check),
     counters: () => ({ takeovers: 7 }) as Counters,
     leave: () => Promise.resolve(),
     sleep: (ms) => world.run(ms),
@@ -56,7 +61,7 @@ export async function bench(
     rows: [...node.kernel.rows],
     owned: [...node.owned],
   });
-  return { world, cluster, node, operations, marks, picture };
+  return { world, cluster, node, operations, marks, files, picture };
 }
 
 /** The one line of the refusal; fails when anything changed. */

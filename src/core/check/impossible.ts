@@ -1,0 +1,85 @@
+/**
+ * What is wrong with a check that its schema takes, in words. Asked where an operator enters one, for expressions take
+ * time to compile; the probes of a check that came another way say it as their reason.
+ */
+import { compilePattern } from "../regex.ts";
+import { escapeProblem } from "./escapes.ts";
+import { defaultOf, optionsOf } from "./options.ts";
+import type { Check, CheckKind } from "./schema.ts";
+
+/** Why the check can never work, naming the option; null when nothing is known against it. */
+export function impossibleCheck(check: Check): string | null {
+  return textProblem(check) ?? stepsProblem(check) ?? commandProblem(check) ??
+    loginProblem(check) ?? trustProblem(check);
+}
+
+function textProblem(check: Check): string | null {
+  if ("expect" in check && check.expect !== null) {
+    const problem = patternProblem("expect", check.expect);
+    if (problem !== null) return problem;
+  }
+  for (const field of ["send", "body"] as const) {
+    const text = (check as Readonly<Record<string, unknown>>)[field];
+    const problem = typeof text === "string" ? escapeProblem(text) : null;
+    if (problem !== null) return `option ${field}: ${problem}`;
+  }
+  return null;
+}
+
+function stepsProblem(check: Check): string | null {
+  if (check.kind !== "chat") return null;
+  for (const step of check.steps) {
+    if ("expect" in step && step.regex) {
+      const problem = patternProblem("expect-regex", step.expect);
+      if (problem !== null) return problem;
+      continue;
+    }
+    const [option, text] = "send" in step ? ["send", step.send] : ["expect", step.expect];
+    const problem = escapeProblem(text);
+    if (problem !== null) return `option ${option}: ${problem}`;
+  }
+  return null;
+}
+
+function patternProblem(option: string, source: string): string | null {
+  const pattern = compilePattern(source);
+  return typeof pattern === "string" ? `option ${option}: ${pattern}` : null;
+}
+
+function commandProblem(check: Check): string | null {
+  if (check.kind !== "external") return null;
+  const [program = "", ...rest] = check.command;
+  if (check.command.some((word) => word.includes("\0"))) {
+    return "option arg: an argument cannot have a zero byte";
+  }
+  if (check.shell) {
+    if (rest.length > 0) return "option arg: a command for the shell is one text";
+    return program.trim() === "" ? "the command for the shell is empty" : null;
+  }
+  return program.startsWith("/")
+    ? null
+    : `the program "${program}" must be named by its absolute path`;
+}
+
+/** Kinds that log in only if there is a user: a password alone would never be used. */
+const USER_FIRST: readonly CheckKind[] = ["smtp", "imap", "pop3", "ftp", "nntp", "ldap"];
+
+function loginProblem(check: Check): string | null {
+  if (!("password" in check) || check.password === null || check.user !== null) return null;
+  return USER_FIRST.includes(check.kind) ? "option password: it needs a user" : null;
+}
+
+function trustProblem(check: Check): string | null {
+  if (!("verify" in check)) return null;
+  if (check.key !== null && check.certificate === null) {
+    return "option key: it needs a certificate";
+  }
+  if (!("security" in check) || check.security !== "none") return null;
+  const fields: Readonly<Record<string, unknown>> = check;
+  const useless = ["verify", "authority", "certificate", "warnDays"].find((field) =>
+    fields[field] !== defaultOf(check.kind, field)
+  );
+  if (useless === undefined) return null;
+  const name = optionsOf(check.kind).find(({ field }) => field === useless)?.name ?? useless;
+  return `option ${name}: it needs TLS, say security=tls`;
+}
