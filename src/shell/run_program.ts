@@ -24,8 +24,8 @@ const DRAIN_MS = 100;
 const KILL_MS = 50;
 /** How often what is left is looked for: a process may fork between the look and the kill. */
 const KILL_ROUNDS = 5;
-/** Where administrators' programs are; a daemon's PATH may lack both. */
-const ADMIN_FOLDERS = ["/usr/sbin", "/sbin"];
+/** Where a system's programs are; a daemon's PATH may lack those of administrators, or all. */
+const SYSTEM_FOLDERS = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
 
 /** What to run. */
 export interface Program {
@@ -60,10 +60,10 @@ export interface ProgramEnd {
 /** The folders programs are looked for in: PATH as everybody has it, then what it may lack. */
 function searchFolders(): string[] {
   const path = (process.env["PATH"] ?? "").split(":").filter((folder) => folder.startsWith("/"));
-  return [...new Set([...path, ...ADMIN_FOLDERS])];
+  return [...new Set([...path, ...SYSTEM_FOLDERS])];
 }
 
-/** The path of a program in PATH, /usr/sbin or /sbin; null when none of them has it. */
+/** The path of a program in PATH or where a system has its own; null when none of them has it. */
 export function findProgram(name: string): string | null {
   const found = searchFolders().map((folder) => join(folder, name)).find((path) => {
     try {

@@ -68,6 +68,8 @@ function openClient(check: MysqlCheck, wire: Wire, failed: (error: Error) => voi
     // Otherwise parsers are made as program text from the names a server gives to columns.
     disableEval: true,
     multipleStatements: false,
+    // Otherwise a server may ask for files of this node (LOAD DATA LOCAL).
+    flags: ["-LOCAL_FILES"],
     rowsAsArray: true,
     typeCast: (field) => field.string(),
   });
