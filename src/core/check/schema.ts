@@ -179,6 +179,8 @@ const sql = {
   security: z.enum(["none", "tls"]).default("none"),
   ...trust,
   ...login,
+  /** Without a login nothing is proved, and MySQL counts it against this host (max_connect_errors). */
+  user: z.string({ error: "is needed: a check of a database logs in" }).pipe(name),
   database: line.nullable().default(null),
   query: anyText.min(1).default("SELECT 1"),
   /** What the first column of one of the rows must match; null: at least one row. */

@@ -58,7 +58,7 @@ function checkGreeting(greeting: Buffer): void {
 function openClient(check: MysqlCheck, wire: Wire, failed: (error: Error) => void): Client {
   const client = createConnection({
     stream: wire,
-    user: check.user ?? "",
+    user: check.user,
     password: check.password ?? "",
     ...(check.database === null ? {} : { database: check.database }),
     // The probe has a deadline of its own.

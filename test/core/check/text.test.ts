@@ -89,7 +89,11 @@ describe("parseCheck", () => {
       password: "b",
     }],
     ["ldap:///ou=My%20People,dc=example", [], { kind: "ldap", base: "ou=My People,dc=example" }],
-    ["mariadb://:3306/shop", [], { kind: "mysql", port: 3306, database: "shop" }],
+    [
+      "mariadb://:3306/shop",
+      ["user=probe"],
+      { kind: "mysql", port: 3306, database: "shop", user: "probe" },
+    ],
     ["external:/usr/lib/x --fast 'two words'", ["arg=", "arg=c d", "dynamic=yes"], {
       kind: "external",
       command: ["/usr/lib/x", "--fast", "two words", "", "c d"],
@@ -130,6 +134,7 @@ describe("parseCheck", () => {
       '"tcp://x:80": a tcp check has no host: it goes to every server of the service',
     ],
     ["ping://:80", [], '"ping://:80": a ping check has no port'],
+    ["mysql://:3306/shop", [], "option user: must be told"],
     ["tcp://:80", ["expect=x"], "a tcp check has no option expect"],
     ["tcp://:80", ["expekt=x"], "there is no option expekt of a check"],
     ["tcp://:80", ["rise"], '"rise" is not OPTION=VALUE: write for example rise=2'],
