@@ -199,7 +199,7 @@ export class Connection {
     what: string,
     look: (unread: Buffer, ended: boolean) => { value: T; bytes: number } | undefined,
   ): Promise<T> {
-    this.#probing.attempt.phase = `while waiting for ${what}`;
+    this.waitFor(what);
     this.#startReading();
     this.#takes += 1;
     if (this.#takes % TAKES_IN_A_ROW === 0) await setImmediate();
@@ -221,6 +221,16 @@ export class Connection {
       await promise;
       if (lookMs >= 1) await Bun.sleep(lookMs * (LOOK_SHARE - 1));
     }
+  }
+
+  /** Forgets what came and was not taken. */
+  discard(): void {
+    this.#unread = [];
+  }
+
+  /** What is being waited for, where a reader knows more than when it began to read. */
+  waitFor(what: string): void {
+    this.#probing.attempt.phase = `while waiting for ${what}`;
   }
 
   /** Ends well: no read follows, and the connection closes in order, which the result does not wait for. */

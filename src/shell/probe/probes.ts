@@ -4,10 +4,13 @@
 import type { CheckKind } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import type { ProbeContext } from "./attempt.ts";
+import { probeAgent } from "./agent.ts";
+import { probeChat } from "./chat.ts";
 import { probeDns } from "./dns.ts";
 import { probeExternal } from "./external.ts";
 import { probeFile } from "./file.ts";
 import { probeFtp } from "./ftp.ts";
+import { probeGrpc } from "./grpc.ts";
 import { probeHttp } from "./http.ts";
 import { probeImap } from "./imap.ts";
 import { probeLdap } from "./ldap.ts";
@@ -23,6 +26,7 @@ import { probeRadius } from "./radius.ts";
 import { probeSip } from "./sip.ts";
 import { probeSmtp } from "./smtp.ts";
 import { probeTcp } from "./tcp.ts";
+import { probeTls } from "./tls.ts";
 import { createTrust } from "./trust.ts";
 import { probeUdp } from "./udp.ts";
 
@@ -34,6 +38,10 @@ const probes: { readonly [Kind in CheckKind]?: ProbeOf<Kind> } = {
   tcp: probeTcp,
   http: probeHttp,
   https: probeHttp,
+  tls: probeTls,
+  chat: probeChat,
+  agent: probeAgent,
+  grpc: probeGrpc,
   udp: probeUdp,
   dns: probeDns,
   ping: probePing,
