@@ -109,12 +109,18 @@ export function tlsProblem(code: string, { address, check }: SecureTarget): stri
     case "CERT_NOT_YET_VALID":
       return "certificate is not valid yet";
     case "DEPTH_ZERO_SELF_SIGNED_CERT":
+      return `certificate is self-signed and not ${
+        check.authority === null ? "trusted by this node" : `in ${quote(check.authority)}`
+      }`;
     case "SELF_SIGNED_CERT_IN_CHAIN":
-      return `certificate is self-signed and ${distrust(check, "not trusted by this node")}`;
     case "UNABLE_TO_VERIFY_LEAF_SIGNATURE":
     case "UNABLE_TO_GET_ISSUER_CERT":
     case "UNABLE_TO_GET_ISSUER_CERT_LOCALLY":
-      return `certificate is signed by an authority ${distrust(check, "this node does not trust")}`;
+      return `certificate is signed by an authority ${
+        check.authority === null
+          ? "this node does not trust"
+          : `that is not in ${quote(check.authority)}`
+      }`;
     case "ERR_SSL_WRONG_VERSION_NUMBER":
       return "does not speak TLS";
     default:
@@ -124,10 +130,6 @@ export function tlsProblem(code: string, { address, check }: SecureTarget): stri
 
 function nameHint({ kind }: SecureCheck): string {
   return kind === "https" ? "name the host in the check" : "name the server in the check";
-}
-
-function distrust({ authority }: SecureCheck, words: string): string {
-  return authority === null ? words : `not one of those in ${quote(authority)}`;
 }
 
 /** Alerts (RFC 8446, 6.2) that concern the certificate this node shows, or lacks. */

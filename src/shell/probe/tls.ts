@@ -17,9 +17,10 @@ export function probeTls(
 ): Promise<ProbeResult | null> {
   return converse(target, context, async (connection) => {
     const secured = connection.socket as TLSSocket;
+    const version = secured.getProtocol() ?? "TLS";
     connection.waitFor("the server to accept the handshake");
-    await accepted(secured, target);
-    return `${secured.getProtocol() ?? "TLS"} handshake`;
+    if (version === "TLSv1.3") await accepted(secured, target);
+    return `${version} handshake`;
   });
 }
 
@@ -28,7 +29,6 @@ export function probeTls(
  * is over only when the server answers, ends, or keeps silent after we said goodbye.
  */
 function accepted(secured: TLSSocket, target: ProbeTarget<CheckOf<"tls">>): Promise<void> {
-  if (secured.getProtocol() !== "TLSv1.3") return Promise.resolve();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, COMPLAINT_MS_MAX);
   secured.once("session", resolve);

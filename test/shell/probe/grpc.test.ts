@@ -117,7 +117,7 @@ describe("probeGrpc", () => {
   });
 
   test.each(["", "shop.Cart", "x".repeat(300)])("asks for service %j", async (service) => {
-    let asked = Buffer.alloc(0);
+    let asked: Buffer = Buffer.alloc(0);
     using server = await serveGrpc((stream, message) => {
       asked = message;
       says(SERVING)(stream, message);
