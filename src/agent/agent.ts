@@ -282,6 +282,11 @@ export class Agent {
     return this.#network.addresses;
   }
 
+  /** Interfaces of this machine as last seen. */
+  get links(): NetworkLane["links"] {
+    return this.#network.links;
+  }
+
   /** Pulses sent so far. */
   get pulsesSent(): number {
     return this.#talk.pulsesSent;

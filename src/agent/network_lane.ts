@@ -66,6 +66,11 @@ export class NetworkLane {
     return this.#addresses;
   }
 
+  /** The interfaces last seen. */
+  get links(): readonly KernelLink[] {
+    return this.#links;
+  }
+
   /** Looks at addresses and links if it is time, or at once with `force`. */
   observe(state: State, now: number, force = false): void {
     if (!force && now - this.#lookedMs < NETWORK_MS) return;

@@ -171,8 +171,19 @@ export function refuseBadVip(
   }
   const wanted = interfaceName ?? state.document.vips.get(vip)?.interface ?? null;
   const network = { links: [], addresses: agent.addresses, paths: state.self.paths };
-  // Only a director holds it; and who names an interface knows that no network there contains the VIP.
-  if (wanted !== null || !state.self.director) return;
+  // Only a director holds it.
+  if (!state.self.director) return;
+  if (wanted !== null) {
+    // Who names an interface knows that no network there contains the VIP.
+    refuseIf(!agent.links.some(({ name }) => name === wanted), {
+      attempted,
+      problem: `${state.self.name} has no interface "${wanted}"`,
+      remedy: `it has ${
+        agent.links.map(({ name }) => name).filter((name) => name !== "lo").join(", ")
+      }; the name must be the same on every director`,
+    });
+    return;
+  }
   refuseIf(interfaceFor(vip, network) === null, {
     attempted,
     problem: `no interface of ${state.self.name} has a network that contains ${vip}`,

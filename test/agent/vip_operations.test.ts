@@ -168,6 +168,11 @@ describe("addVip", () => {
     [VIP, { prefer: ["n9"] }, 'the cluster has no node "n9"; it has n1, n2'],
     [VIP, { prefer: ["n2", "n2"] }, "--prefer names a node twice; name each once, best first"],
     [
+      VIP,
+      { interface: "eth7" },
+      'n1 has no interface "eth7"; it has eth0; the name must be the same on every director',
+    ],
+    [
       "2001:db8::9",
       { interface: "eth0", label: "1" },
       "an IPv6 address has no label; leave --label out",
