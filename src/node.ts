@@ -15,6 +15,8 @@ import { type LoopDelay, loopDelay } from "./loop_delay.ts";
 import { type NodeAdapters, openAdapters } from "./node_adapters.ts";
 import { nodeCounters } from "./node_counters.ts";
 import { checkFilesProblem } from "./shell/check_files.ts";
+import type { EventLog } from "./shell/event_log.ts";
+import { openTelling, refuseBadHooks } from "./telling.ts";
 import { prepareHome } from "./shell/home.ts";
 import type { Log } from "./shell/log.ts";
 import { VERSION } from "./version.ts";
@@ -75,17 +77,25 @@ async function closeAll(closers: (() => unknown)[], logger: Log["logger"]): Prom
 async function startNode(options: NodeOptions, closers: (() => unknown)[]): Promise<RunningNode> {
   const { home, config, log: { logger } } = options;
   await refuseSecondAgent(home);
+  refuseBadHooks(config);
   prepareHome(home);
   const adapters = await openAdapters({ home, config, logger, closers });
   const { agent, now } = adapters;
-  agent.onChange = (change) =>
-    logger[change.level]({ ...change.fields, event: change.what }, change.text);
+  const telling = await openTelling(options, closers);
+  agent.onChange = telling.tell;
   agent.begin();
-  return await serveNode({ ...options, ...adapters, delay: loopDelay(TICK_MS, now()), closers });
+  return await serveNode({
+    ...options,
+    ...adapters,
+    events: telling.events,
+    delay: loopDelay(TICK_MS, now()),
+    closers,
+  });
 }
 
 interface Parts extends NodeOptions, NodeAdapters {
   readonly delay: LoopDelay;
+  readonly events: EventLog;
   readonly closers: (() => unknown)[];
 }
 
@@ -101,6 +111,7 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
     marks: parts.kernel.marks,
     checkFiles: checkFilesProblem,
     counters,
+    events: (query) => parts.events.read(query),
     leave: async () => {
       await leaveCluster(parts);
       // The answer goes out first.

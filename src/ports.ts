@@ -6,6 +6,7 @@ import type { Family, Ip } from "./core/address.ts";
 import type { Advice } from "./core/advice.ts";
 import type { Check } from "./core/check.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
+import type { EventQuery, TroopEvent } from "./core/event.ts";
 import type { Pulse } from "./core/pulse.ts";
 import type { NodeRecord } from "./core/record.ts";
 import type { ConnectionFilter, ConnectionListing, ConnectionQuery } from "./core/connection.ts";
@@ -345,6 +346,8 @@ export interface Operations {
   /** This node's IPVS table, rows of others included, as the kernel has it now. */
   table(): Promise<ObservedService[]>;
   connections(query: ConnectionQuery): Promise<ConnectionListing>;
+  /** This node's event log; with `follow` it goes on until the reader stops. */
+  events(query: EventQuery): AsyncIterable<TroopEvent>;
   /** All that follow resolve with a line for the person who asked. */
   addService(service: Service): Promise<string>;
   setService(name: ServiceName, change: ServiceChange): Promise<string>;

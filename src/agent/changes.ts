@@ -2,18 +2,23 @@
  * What changed between two looks at the state, in words: for the log, and for people who wait for it.
  */
 import type { Ip } from "../core/address.ts";
+import type { News } from "../core/event.ts";
 import { PENDING } from "../core/health.ts";
 import { followsFromDocument } from "../core/desired_row.ts";
 import { poolOf } from "../core/pool.ts";
 import { formatServiceName } from "../core/service.ts";
+import { judgePool, type PoolMode } from "../core/pool_judgement.ts";
 import type { State } from "../core/state.ts";
 
 /** One change worth a line. */
-export interface Change {
-  readonly what: "phase" | "vip" | "node" | "server";
-  readonly level: "info" | "warn";
-  readonly text: string;
-  readonly fields: Readonly<Record<string, string | number | boolean>>;
+export type Change = Readonly<News>;
+
+/** A server of a service. */
+interface OutlinedServer {
+  readonly server: string;
+  readonly service: string;
+  readonly up: boolean;
+  readonly reason: string;
 }
 
 /** The parts of a state whose changes people care about. */
@@ -24,7 +29,9 @@ export interface Outline {
     { readonly phase: string; readonly epoch: number; readonly reason: string }
   >;
   readonly nodes: ReadonlyMap<string, string>;
-  readonly servers: ReadonlyMap<string, { readonly up: boolean; readonly reason: string }>;
+  readonly servers: ReadonlyMap<string, OutlinedServer>;
+  /** Who serves each service, and why, where it is not its pool. */
+  readonly services: ReadonlyMap<string, { readonly mode: PoolMode; readonly reason: string }>;
   readonly version: number;
 }
 
@@ -42,73 +49,98 @@ export function outline(state: State, before?: Outline): Outline {
     [...state.peers.values()].map((peer) => [peer.record.name, peer.life.state as string]),
   );
   const version = state.tableVersion;
-  const servers = before?.version === version ? before.servers : serversOf(state);
-  return { phase: state.phase, vips, nodes, servers, version };
+  const pools = before?.version === version ? before : poolsOf(state);
+  const { servers, services } = pools;
+  return { phase: state.phase, vips, nodes, servers, services, version };
 }
 
 /** Services whose servers are followed in the log: beyond, single lines tell nobody anything. */
 const FOLLOWED_SERVICES_MAX = 100;
 
-function serversOf(state: State): Outline["servers"] {
-  const servers = new Map<string, { up: boolean; reason: string }>();
+function poolsOf(state: State): Pick<Outline, "servers" | "services"> {
+  const servers = new Map<string, OutlinedServer>();
+  const services = new Map<string, { mode: PoolMode; reason: string }>();
   let count = 0;
   for (const service of state.document.services.values()) {
     // Machines that nobody checks are always up.
     if (followsFromDocument(service)) continue;
     if (++count > FOLLOWED_SERVICES_MAX) break;
-    for (const server of poolOf(state, service)) {
-      servers.set(`${server.name} for ${formatServiceName(service)}`, {
+    const name = formatServiceName(service);
+    const pool = poolOf(state, service);
+    services.set(name, judgePool(state, service, pool));
+    for (const server of pool) {
+      servers.set(`${server.name} for ${name}`, {
+        server: server.name,
+        service: name,
         up: server.up,
         reason: server.reason,
       });
     }
   }
-  return servers;
+  return { servers, services };
 }
 
 /** The changes from one outline to the next. */
 export function changesBetween(before: Outline, after: Outline): Change[] {
-  const changes: Change[] = [];
-  if (before.phase !== after.phase) {
-    changes.push({
-      what: "phase",
+  const phase: Change = {
+    kind: "phase",
+    level: "info",
+    text: `this node is ${after.phase}`,
+    fields: { phase: after.phase },
+  };
+  return [
+    ...(before.phase === after.phase ? [] : [phase]),
+    ...vipChanges(before.vips, after.vips),
+    ...nodeChanges(before.nodes, after.nodes),
+    ...(before.servers === after.servers ? [] : serverChanges(before.servers, after.servers)),
+    ...(before.services === after.services ? [] : serviceChanges(before.services, after.services)),
+  ];
+}
+
+function vipChanges(before: Outline["vips"], after: Outline["vips"]): Change[] {
+  return [...after].flatMap(([vip, now]): Change[] => {
+    const was = before.get(vip);
+    if ((was?.phase ?? "free") === now.phase && (was?.epoch ?? 0) === now.epoch) return [];
+    const epoch = now.epoch || was?.epoch || 0;
+    return [{
+      kind: "vip",
       level: "info",
-      text: `this node is ${after.phase}`,
-      fields: { phase: after.phase },
-    });
-  }
-  for (const [vip, now] of after.vips) {
-    const was = before.vips.get(vip);
-    if ((was?.phase ?? "free") === now.phase && (was?.epoch ?? 0) === now.epoch) continue;
-    changes.push({
-      what: "vip",
-      level: "info",
-      text: `${vip}: ${vipWords(now.phase)} (epoch ${now.epoch || was?.epoch || 0}): ${now.reason}`,
+      text: `${vip}: ${vipWords(now.phase)} (epoch ${epoch}): ${now.reason}`,
       fields: { vip, phase: now.phase, epoch: now.epoch },
-    });
-  }
-  for (const [name, state] of after.nodes) {
-    if (before.nodes.get(name) === state) continue;
-    const level = state === "dead" ? "warn" : "info";
-    changes.push({
-      what: "node",
-      level,
+    }];
+  });
+}
+
+function nodeChanges(before: Outline["nodes"], after: Outline["nodes"]): Change[] {
+  return [...after].filter(([name, state]) => before.get(name) !== state)
+    .map(([name, state]): Change => ({
+      kind: "node",
+      level: state === "dead" ? "warn" : "info",
       text: `node ${name} is ${state}`,
       fields: { node: name, state },
-    });
-  }
-  if (before.servers === after.servers) return changes;
-  for (const [name, now] of after.servers) {
-    const was = before.servers.get(name);
-    if (was?.up === now.up || (was === undefined && isPending(now))) continue;
-    changes.push({
-      what: "server",
-      level: now.up ? "info" : "warn",
-      text: `server ${name} is ${now.up ? "up" : "down"}: ${now.reason}`,
-      fields: { server: name, up: now.up },
-    });
-  }
-  return changes;
+    }));
+}
+
+function serverChanges(before: Outline["servers"], after: Outline["servers"]): Change[] {
+  return [...after].filter(([name, now]) => {
+    const was = before.get(name);
+    return was?.up !== now.up && (was !== undefined || !isPending(now));
+  }).map(([name, now]): Change => ({
+    kind: "server",
+    level: now.up ? "info" : "warn",
+    text: `server ${name} is ${now.up ? "up" : "down"}: ${now.reason}`,
+    fields: { server: now.server, service: now.service, up: now.up },
+  }));
+}
+
+function serviceChanges(before: Outline["services"], after: Outline["services"]): Change[] {
+  return [...after].filter(([name, now]) => (before.get(name)?.mode ?? "pool") !== now.mode)
+    .map(([name, { mode, reason }]): Change => ({
+      kind: "service",
+      level: mode === "pool" ? "info" : "warn",
+      text: `service ${name}: ${mode === "pool" ? "its servers serve again" : reason}`,
+      fields: { service: name, mode },
+    }));
 }
 
 /** A server that is new is no trouble before its first check. */

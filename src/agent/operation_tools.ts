@@ -2,6 +2,7 @@
  * What all operations share: what they work on, and how they refuse.
  */
 import type { Check } from "../core/check.ts";
+import type { EventQuery, TroopEvent } from "../core/event.ts";
 import type { NodeId } from "../core/document.ts";
 import type { ServerEntry } from "../core/server.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -26,6 +27,7 @@ export interface OperationsOptions {
   /** Why a check cannot work with the files and programs of this machine, in words; null when it can. */
   readonly checkFiles: (check: Check) => string | null;
   readonly counters: () => Counters;
+  readonly events: (query: EventQuery) => AsyncIterable<TroopEvent>;
   /** Ends the agent for good after a leave: hands over, cleans, forgets. Resolves when done. */
   readonly leave: () => Promise<void>;
   /** Lets time pass while a move runs, ms. */

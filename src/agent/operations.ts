@@ -22,6 +22,7 @@ export function agentOperations(options: OperationsOptions): Operations {
     status: () => agent.status(),
     counters: options.counters,
     table: () => options.table.list(),
+    events: options.events,
     connections: (filter) => listConnections(options, filter),
     addService: (service) => addService(options, service),
     setService: (name, change) => setService(options, name, change),

@@ -8,6 +8,7 @@ import { addCheck } from "./check.ts";
 import { addConnections } from "./connections.ts";
 import { addDoctor } from "./doctor.ts";
 import { addDrain } from "./drain.ts";
+import { addEvents } from "./events.ts";
 import { addInit } from "./init.ts";
 import { addJoin } from "./join.ts";
 import { addLeave } from "./leave.ts";
@@ -37,6 +38,7 @@ const verbs: readonly AddVerb[] = [
   addSettings,
   addTable,
   addConnections,
+  addEvents,
   addToken,
   addDoctor,
   addLeave,

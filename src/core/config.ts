@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { parseIp, PORT_MAX } from "./address.ts";
 import { nameSchema } from "./document.ts";
+import { HOOKS_MAX, hookSchema } from "./hook.ts";
 import { INTERFACE_LENGTH_MAX, NODE_PATHS_MAX } from "./limits.ts";
 
 /** Port of gossip (TCP) and pulses (UDP). */
@@ -51,6 +52,11 @@ export const configSchema = z.strictObject({
   pulseMs: z.int().min(20).max(10_000).default(100),
   /** Silence on all paths after which a node is dead, ms. Below four pulses, one lost packet weighs too much. */
   deadMs: z.int().min(80).max(60_000).default(400),
+  /** Programs and webhooks of this node that are told of events. */
+  hooks: z.array(hookSchema).max(HOOKS_MAX).refine(
+    (hooks) => new Set(hooks.map(({ name }) => name)).size === hooks.length,
+    "has two hooks of one name",
+  ).default([]),
   /** Level of the log: trace, debug, info, warn, error. */
   log: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
 }).refine((config) => config.deadMs >= 2 * config.pulseMs, {

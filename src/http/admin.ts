@@ -13,6 +13,7 @@ import {
   ADMIN_PREFIX,
   connectionsSchema,
   drainServerSchema,
+  eventsSchema,
   moveVipSchema,
   removeServerSchema,
   removeServiceSchema,
@@ -24,6 +25,7 @@ import {
   vipOrderSchema,
   wireRefusal,
 } from "./admin_wire.ts";
+import { answerLines } from "./event_stream.ts";
 import { answerJson } from "./json_pieces.ts";
 
 /** What the API works on. */
@@ -56,6 +58,17 @@ export function adminApp({ operations, onFault }: AdminOptions): Hono {
 function addQuestions(app: Hono, operations: Operations): void {
   app.get("/status", (context) => answerJson(context, operations.status()));
   app.get("/table", async (context) => answerJson(context, { rows: await operations.table() }));
+  app.get("/events", (context) => {
+    const query = queryOf(context, eventsSchema);
+    return answerLines(
+      context,
+      operations.events({
+        limit: query.limit ?? null,
+        sinceMs: query.since ?? null,
+        follow: query.follow === "true",
+      }),
+    );
+  });
   app.post("/connections", async (context) => {
     const { limit, service, server, serverPort } = await body(context, connectionsSchema);
     const filter: ConnectionQuery = {
@@ -152,6 +165,19 @@ async function body<Schema extends z.ZodType>(
   } catch {
     throw usage(context, "the body is not JSON");
   }
+  return valid(context, schema, raw);
+}
+
+/** The query, valid; throws a {@link Refusal} that names the first part that is not. */
+function queryOf<Schema extends z.ZodType>(context: Context, schema: Schema): z.infer<Schema> {
+  return valid(context, schema, context.req.query());
+}
+
+function valid<Schema extends z.ZodType>(
+  context: Context,
+  schema: Schema,
+  raw: unknown,
+): z.infer<Schema> {
   const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;

@@ -3,6 +3,7 @@
  */
 import { z } from "zod";
 import { callOf, type Home, SOCKET_PATH_BYTES_MAX } from "../core/home.ts";
+import { type EventQuery, eventSchema, type TroopEvent } from "../core/event.ts";
 import type { ConnectionListing } from "../core/connection.ts";
 import { formatServerRef } from "../core/order.ts";
 import { Refusal } from "../core/refusal.ts";
@@ -10,6 +11,7 @@ import { formatServiceName, nameOf } from "../core/service.ts";
 import { type Status, statusSchema } from "../core/status.ts";
 import type { ObservedService } from "../core/table.ts";
 import type { Operations } from "../ports.ts";
+import { readLines } from "./event_stream.ts";
 import {
   ADMIN_PREFIX,
   connectionListingSchema,
@@ -47,6 +49,7 @@ export function adminClient(home: Home): AdminClient {
       const raw = known(attempted, tableSchema, await ask(attempted, "/table"));
       return (raw as { readonly rows: ObservedService[] }).rows;
     },
+    events: (query) => askEvents(home, query),
     connections: async (filter) => {
       const attempted = "list connections";
       const raw = await ask(attempted, "/connections", filter);
@@ -126,14 +129,7 @@ function vipOrders(
   };
 }
 
-interface Question {
-  readonly attempted: string;
-  readonly path: string;
-  /** Present for orders, absent for questions. */
-  readonly body?: unknown;
-}
-
-async function request(home: Home, { attempted, path, body }: Question): Promise<unknown> {
+function refuseLongPath(home: Home, attempted: string): void {
   // Bun says ENOENT for a path the kernel would not even look at.
   if (Buffer.byteLength(home.socket) > SOCKET_PATH_BYTES_MAX) {
     throw new Refusal({
@@ -142,11 +138,21 @@ async function request(home: Home, { attempted, path, body }: Question): Promise
       remedy: "use a --home with a shorter path",
     });
   }
+}
+
+interface Question {
+  readonly attempted: string;
+  readonly path: string;
+  /** Present for orders, absent for questions. */
+  readonly body?: unknown;
+}
+
+async function request(home: Home, { attempted, path, body }: Question): Promise<unknown> {
+  refuseLongPath(home, attempted);
   let response: Response;
   let raw: unknown;
   try {
-    response = await fetch(`http://troop${ADMIN_PREFIX}${path}`, {
-      unix: home.socket,
+    response = await contact(home, path, {
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
       ...(body === undefined ? {} : {
         method: "POST",
@@ -159,9 +165,44 @@ async function request(home: Home, { attempted, path, body }: Question): Promise
     throw unreachable(home, attempted, error as Error & { code?: string });
   }
   if (response.ok) return raw;
+  throw refusalOf(home, { attempted, response, raw });
+}
+
+function contact(home: Home, path: string, init: RequestInit): Promise<Response> {
+  return fetch(`http://troop${ADMIN_PREFIX}${path}`, { ...init, unix: home.socket });
+}
+
+function refusalOf(
+  home: Home,
+  { attempted, response, raw }: { attempted: string; response: Response; raw: unknown },
+): Refusal {
   const { error } = read(home, { attempted, schema: refusedSchema, raw });
   // 409 is the agent's own refusal, in the words of what was asked; others are about the request as such.
-  throw new Refusal(response.status === 409 ? error : { ...error, attempted });
+  return new Refusal(response.status === 409 ? error : { ...error, attempted });
+}
+
+/** Events as they come. The agent sends an empty line now and then, so one that hangs is found. */
+async function* askEvents(home: Home, query: EventQuery): AsyncGenerator<TroopEvent> {
+  const attempted = "read events";
+  refuseLongPath(home, attempted);
+  const { limit, sinceMs, follow } = query;
+  const words = new URLSearchParams({
+    ...(limit === null ? {} : { limit: String(limit) }),
+    ...(sinceMs === null ? {} : { since: String(sinceMs) }),
+    ...(follow ? { follow: "true" } : {}),
+  });
+  try {
+    const response = await contact(home, `/events?${words}`, {});
+    if (!response.ok) throw refusalOf(home, { attempted, response, raw: await response.json() });
+    if (response.body === null) return;
+    for await (const raw of readLines(response.body)) {
+      read(home, { attempted, schema: eventSchema, raw });
+      yield raw as TroopEvent;
+    }
+  } catch (error) {
+    if (error instanceof Refusal) throw error;
+    throw unreachable(home, attempted, error as Error & { code?: string });
+  }
 }
 
 function read<Schema extends z.ZodType>(

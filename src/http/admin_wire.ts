@@ -4,6 +4,7 @@
  * Names of services, servers and VIPs are in bodies and not in paths, because they have characters a path has to escape.
  */
 import { z } from "zod";
+import { EVENTS_LIMIT_MAX } from "../core/event.ts";
 import { type Ip, parseIp, PORT_MAX } from "../core/address.ts";
 import { CONNECTIONS_LISTED_MAX } from "../core/connection.ts";
 import { nameSchema } from "../core/document.ts";
@@ -81,6 +82,13 @@ export const connectionsSchema = z.strictObject({
   server: addressSchema.optional(),
   serverPort: z.int().min(0).max(PORT_MAX).optional(),
   limit: z.int().min(0).max(CONNECTIONS_LISTED_MAX),
+});
+
+/** Query of `GET /events`; an answer is lines of JSON, one event each, and empty lines while nothing happens. */
+export const eventsSchema = z.strictObject({
+  limit: z.coerce.number().int().min(0).max(EVENTS_LIMIT_MAX).optional(),
+  since: z.coerce.number().int().min(0).optional(),
+  follow: z.literal("true").optional(),
 });
 
 const count = z.number();

@@ -5,6 +5,7 @@ import { LineCounter, parseDocument, stringify } from "yaml";
 import type { z } from "zod";
 import { parseEndpoint, parseIp } from "../core/address.ts";
 import { type Config, configSchema } from "../core/config.ts";
+import { hookSchema } from "../core/hook.ts";
 
 /** What a person may write: everything that has a default can be left out. */
 export type ConfigDraft = z.input<typeof configSchema>;
@@ -74,6 +75,10 @@ const knobs: { readonly [Key in keyof Config]-?: Knob } = {
     comment:
       "Silence on every path after which a node is dead, ms. Four pulses forgive lost packets.",
     sample: 400,
+  },
+  hooks: {
+    comment: "Programs (JSON on standard input) and webhooks that are told what changes here.",
+    sample: "[{ name: mail, events: [vip, service], command: [/etc/troop/mail, root] }]",
   },
   log: { comment: "Log level: trace, debug, info, warn or error.", sample: "info" },
 };
@@ -156,17 +161,18 @@ function addressProblems(config: Config): ConfigProblem[] {
 
 function explain(issue: z.core.$ZodIssue, raw: object): ConfigProblem[] {
   if (issue.code === "unrecognized_keys") {
+    const inHook = issue.path[0] === "hooks";
     return issue.keys.map((key) => ({
-      path: key,
-      problem: "is not a key of this file",
-      remedy: `use ${Object.keys(knobs).join(", ")}`,
+      path: pathText([...issue.path, key]),
+      problem: inHook ? "is not a key of a hook" : "is not a key of this file",
+      remedy: `use ${Object.keys(inHook ? hookSchema.shape : knobs).join(", ")}`,
     }));
   }
   const path = pathText(issue.path);
   const knob = knobs[issue.path[0] as keyof Config] as Knob | undefined;
   const value = valueAt(raw, issue.path);
   // The secret is never repeated: errors end up in logs and questions to others.
-  const secret = issue.path[0] === "token";
+  const secret = issue.path[0] === "token" || issue.path[0] === "hooks";
   const shown = secret || value === undefined ? "" : `${JSON.stringify(value)} `;
   const missing = value === undefined && issue.code === "invalid_type";
   const sample = knob?.sample === undefined

@@ -7,9 +7,11 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from "../core/address.ts
 import { CLUSTER_PORT_DEFAULT, type Config, HTTP_DEFAULT } from "../core/config.ts";
 import { callOf, type Home } from "../core/home.ts";
 import { describeLinks, type HostFacts } from "../core/host.ts";
+import type { Hook } from "../core/hook.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Finding, MarkBackend } from "../ports.ts";
 import type { ReadConfig } from "./config_file.ts";
+import { examineHooks } from "./doctor_hooks.ts";
 import { examineModules, NEW_KERNEL } from "./doctor_modules.ts";
 import { expectedSwitches, findSwitches, switchPath } from "./doctor_switches.ts";
 import { findModules } from "./kernel_modules.ts";
@@ -39,6 +41,8 @@ export interface DoctorTools {
   agentRuns(home: Home): Promise<boolean>;
   /** What marks packets on this machine, or why nothing can. Tried on the kernel; nothing stays. */
   markBackend(): Promise<MarkBackend>;
+  /** Why a hook cannot work on this machine; null when it can. */
+  hookProblem(hook: Hook): string | null;
   /** Wall clock, ms since 1970. */
   wallMs(): number;
 }
@@ -72,6 +76,7 @@ export async function diagnose(home: Home, tools: DoctorTools): Promise<Finding[
     ...await examinePorts(home, config, tools),
     configFinding,
     ...(config === undefined ? [] : [examineInterface(config, { home, facts, tools })]),
+    ...examineHooks(config?.hooks ?? [], tools),
     examineClock(tools),
   ];
 }

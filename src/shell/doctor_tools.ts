@@ -1,6 +1,7 @@
 /**
  * The doctor's looks at the real machine. Nothing is changed: files are opened and closed, ports tried and let go.
  */
+import { hookProblem } from "./hook_call.ts";
 import { createSocket } from "node:dgram";
 import { closeSync, constants, openSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -39,6 +40,7 @@ export function doctorTools(home: Home): DoctorTools {
       protocol === "tcp" ? tcpProblem(endpoint) : udpProblem(endpoint),
     agentRuns: ({ socket }) => accepts(socket),
     markBackend: () => createMarkRules().backend(),
+    hookProblem,
     wallMs: Date.now,
   };
 }

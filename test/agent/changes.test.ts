@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { changesBetween, outline } from "../../src/agent/changes.ts";
+import { changesBetween, type Outline, outline } from "../../src/agent/changes.ts";
 import { serviceKey } from "../../src/core/service.ts";
 import type { State } from "../../src/core/state.ts";
 import {
@@ -93,12 +93,31 @@ describe("changesBetween", () => {
     ]);
   });
 
+  test("tells of a service that has nobody left, who serves then, and that it is back", () => {
+    const services = [service({ fallback: "sorry" })];
+    const state = viewOf([PAIR[0] as ModelNode], 1, { services });
+    const full = outline(state);
+    state.deaf.set(serviceKey(service()), "nothing listens on tcp port 80");
+    state.tableVersion++;
+    const empty = outline(state, full);
+    const of = (from: Outline, to: Outline) =>
+      changesBetween(from, to).filter(({ kind }) => kind === "service");
+    expect(of(full, empty)).toEqual([{
+      kind: "service",
+      level: "warn",
+      text: "service 10.0.0.100:80: no server is up; the fallback serves",
+      fields: { service: "10.0.0.100:80", mode: "fallback" },
+    }]);
+    expect(of(empty, full).map(({ level, text }) => `${level}: ${text}`))
+      .toEqual(["info: service 10.0.0.100:80: its servers serve again"]);
+  });
+
   test("gives the fields a machine reads", () => {
     const state = viewOf(PAIR, 1, SHARED);
     const before = outline(state);
     state.holds.set(VIP, hold({ epoch: 5 }));
     expect(changesBetween(before, outline(state, before))).toMatchObject([
-      { what: "vip", fields: { vip: VIP, phase: "holding", epoch: 5 } },
+      { kind: "vip", fields: { vip: VIP, phase: "holding", epoch: 5 } },
     ]);
   });
 
@@ -108,6 +127,7 @@ describe("changesBetween", () => {
       for (const item of services) state.deaf.set(serviceKey(item), "nothing listens");
       state.tableVersion++;
     }, services);
-    expect(lines).toHaveLength(100);
+    // Each with its service, which has nobody left.
+    expect(lines).toHaveLength(200);
   });
 });

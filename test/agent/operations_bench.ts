@@ -52,6 +52,7 @@ export async function bench(
     },
     marks,
     checkFiles: (check) => files.problem(check),
+    events: async function* () {},
     counters: () => ({ takeovers: 7 }) as Counters,
     leave: () => Promise.resolve(),
     sleep: (ms) => world.run(ms),

@@ -150,6 +150,7 @@ function bind(operations: FakeOperations): Omit<RunningAgent, "status"> {
   return {
     table: () => operations.table(),
     connections: (filter) => operations.connections(filter),
+    events: (query) => operations.events(query),
     addService: (service) => operations.addService(service),
     setService: (name, change) => operations.setService(name, change),
     removeService: (name) => operations.removeService(name),

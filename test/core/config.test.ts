@@ -27,6 +27,7 @@ describe("configSchema", () => {
       priority: 100,
       pulseMs: 100,
       deadMs: 400,
+      hooks: [],
       log: "info",
     });
   });

@@ -3,6 +3,7 @@
  */
 import type { Ip } from "../../src/core/address.ts";
 import type { Connection, ConnectionListing, ConnectionQuery } from "../../src/core/connection.ts";
+import type { TroopEvent } from "../../src/core/event.ts";
 import {
   type DrainOrder,
   formatServerRef,
@@ -54,11 +55,17 @@ export class FakeOperations implements FakeCluster, Operations {
   /** Maintenance, as status tells it. */
   readonly drains: StatusDrain[] = [];
   readonly kernelConnections: Connection[] = [];
+  readonly eventLog: TroopEvent[] = [];
   epoch = 0;
   left = false;
   /** Thrown by the next call, for faults of the program. */
   fault: Error | undefined;
   takeovers = 3;
+
+  events: Operations["events"] = ({ limit, sinceMs }) => {
+    const all = this.eventLog.filter(({ time }) => Date.parse(time) >= (sinceMs ?? 0));
+    return listed(limit === null ? all : all.slice(Math.max(0, all.length - limit)));
+  };
 
   status(): Status {
     this.#maybeFail();
@@ -323,4 +330,8 @@ export class FakeOperations implements FakeCluster, Operations {
     this.fault = undefined;
     if (fault !== undefined) throw fault;
   }
+}
+
+async function* listed<Item>(items: readonly Item[]): AsyncGenerator<Item> {
+  yield* items;
 }

@@ -74,6 +74,7 @@ export function machine({ files: changed = {}, tools = {} }: Change = {}): Docto
     portProblem: async () => null,
     agentRuns: async () => false,
     markBackend: async () => ({ tool: "nft" }),
+    hookProblem: () => null,
     wallMs: () => Date.UTC(2026, 0, 2, 12, 0),
     ...tools,
   };
