@@ -43,7 +43,7 @@ function examineSchedulers(modules: KernelModules, tools: ModuleTools): Finding 
   const usable = schedulers.filter((name) => modules.state(`ip_vs_${name}`) !== "absent");
   const absent = schedulers.filter((name) => !usable.includes(name));
   if (usable.includes("wlc")) {
-    return { what, state: "ok", detail: listing(usable, absent), remedy: null };
+    return { what, state: "ok", detail: listing(usable, absent, modules), remedy: null };
   }
   const detail = modules.known
     ? "wlc, the usual one, is not on this machine"
@@ -86,15 +86,20 @@ function examineSome(
   const isThere = ({ module }: { readonly module: string }) => modules.state(module) !== "absent";
   const usable = wanted.filter(isThere).map(({ name }) => name);
   const absent = wanted.filter((item) => !isThere(item)).map(({ name }) => name);
-  // Without a list of what could be loaded, only what is loaded is known.
-  const detail = modules.known || usable.length > 0
-    ? listing(usable, absent)
-    : "cannot tell: no module list for this kernel";
-  return { what, state: "ok", detail, remedy: null };
+  return { what, state: "ok", detail: listing(usable, absent, modules), remedy: null };
 }
 
-function listing(usable: readonly string[], absent: readonly string[]): string {
+/** Without a list of what could be loaded, only what is loaded is known. */
+function listing(
+  usable: readonly string[],
+  absent: readonly string[],
+  { known }: KernelModules,
+): string {
   if (absent.length === 0) return usable.join(", ");
+  if (!known) {
+    const loaded = usable.length === 0 ? "" : `${usable.join(", ")} loaded; `;
+    return `${loaded}cannot tell${loaded && " of others"}: no module list for this kernel`;
+  }
   return `${usable.length === 0 ? "none" : usable.join(", ")}; not on this machine: ${
     absent.join(", ")
   }`;

@@ -145,6 +145,14 @@ describe("diagnose", () => {
       "modprobe ip_vs_wlc",
     ],
     [
+      "what is loaded where there is no list of schedulers",
+      "schedulers",
+      { files: { [`/lib/modules/${RELEASE}/modules.dep`]: null } },
+      "ok",
+      "rr, wlc loaded; cannot tell of others: no module list for this kernel",
+      null,
+    ],
+    [
       "a kernel without wlc",
       "schedulers",
       { files: { ...noModule, [`/lib/modules/${RELEASE}/modules.dep`]: `${ipvs}/ip_vs_rr.ko:\n` } },
