@@ -20,6 +20,7 @@ import { openIdentity } from "./shell/identity.ts";
 import { type KernelPorts, openKernel } from "./shell/kernel.ts";
 import { createProber } from "./shell/prober.ts";
 import { openPulseSocket } from "./shell/pulse_socket.ts";
+import { openProcessorLoad } from "./shell/processor_load.ts";
 import { openSorryPage, ownCommand } from "./shell/sorry_page.ts";
 import { openStateFolder, type StateFolder } from "./shell/state_folder.ts";
 import { VERSION } from "./version.ts";
@@ -84,6 +85,7 @@ export async function openAdapters(options: AdapterOptions): Promise<NodeAdapter
     store,
     prober,
     sorry,
+    load: openProcessorLoad(),
     log: logger,
     memory: openAgentMemory(folder, logger),
     // A microtask: the work at hand is done first, and the loop does not have to go round once more.

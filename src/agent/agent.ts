@@ -8,6 +8,7 @@
 import type { Ip } from "../core/address.ts";
 import { isActive } from "../core/desired.ts";
 import { openConnections } from "../core/drained_connections.ts";
+import { adaptsWeights } from "../core/load_weight.ts";
 import type { NodeRecord } from "../core/record.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { sorryWish } from "../core/sorry_page.ts";
@@ -15,7 +16,7 @@ import { statusOf } from "../core/status_view.ts";
 import type { Status } from "../core/status.ts";
 import { type Fact, isNews, step } from "../core/step.ts";
 import { paceMs } from "../core/tick.ts";
-import { LEASE_S } from "../core/timing.ts";
+import { LEASE_S, LOAD_MS } from "../core/timing.ts";
 import type {
   Addresses,
   AgentMemory,
@@ -29,6 +30,7 @@ import type {
   OwnedRows,
   Prober,
   ProbeResult,
+  ProcessorLoad,
   PulseSocket,
   SorryPage,
   Sysctl,
@@ -63,6 +65,7 @@ export interface AgentPorts {
   readonly marks: MarkRules;
   readonly modules: Modules;
   readonly sorry: SorryPage;
+  readonly load: ProcessorLoad;
   readonly log: Logger;
   readonly memory: AgentMemory;
   /** Runs the work as soon as the present work is done. */
@@ -84,6 +87,7 @@ export class Agent {
   #inbox: Fact[] = [];
   #pending = false;
   #outline: Outline;
+  #measuredMs = -Infinity;
   #savedClaims = "";
   #savedVips: readonly Ip[] = [];
   #aimedVersion = -1;
@@ -184,6 +188,7 @@ export class Agent {
       if (fact.kind === "document") this.#network.place(state);
     }
     this.#network.observe(state, now);
+    this.#measure(now);
     step(state, { kind: "tick", wallMs: this.#ports.clock.wallMs() }, now);
     if (this.#quiet) return;
     this.#network.apply(state, now);
@@ -203,6 +208,15 @@ export class Agent {
     this.#saveVips();
     this.#saveRecords();
     this.#tellChanges();
+  }
+
+  /** Looks how busy this machine is, where any service wants to know. */
+  #measure(now: number): void {
+    const asked = adaptsWeights(this.state) && this.state.self.realServer;
+    if (!asked && this.state.free === null) return;
+    if (now - this.#measuredMs < LOAD_MS) return;
+    this.#measuredMs = now;
+    step(this.state, { kind: "load", free: asked ? this.#ports.load.free() : null }, now);
   }
 
   /** Time until the next tick, ms. */

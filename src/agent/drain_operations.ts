@@ -154,8 +154,14 @@ function aloneWords({ agent }: OperationsOptions, drain: Drain): string {
   }`;
 }
 
-function isHeldDown(_options: OperationsOptions, _place: Place): boolean {
-  return false;
+/** Whether a server of this place is held down because it went down too often, as this node sees it. */
+function isHeldDown({ agent }: OperationsOptions, { service: only, target }: Place): boolean {
+  const { state } = agent;
+  const isMeant = targetTest(state, { target });
+  return [...state.document.services.values()].some((service) =>
+    (only === null || serviceKey(service) === only) &&
+    poolOf(state, service).some((server) => isMeant(server) && server.held)
+  );
 }
 
 function notDrained(

@@ -8,6 +8,7 @@ import { quorumMeasures } from "../core/fallback.ts";
 import { forwardings } from "../core/forwarding.ts";
 import { flagNamesOf, PERSISTENCE_S_DEFAULT } from "../core/scheduling.ts";
 import { schedulers } from "../core/service.ts";
+import { addTransitionOptions } from "./transition_words.ts";
 
 /** Whether an option's standard is worth a word: only where one applies. */
 export type OptionVerb = "add" | "set";
@@ -76,6 +77,7 @@ export function addServiceOptions(command: Command, verb: OptionVerb): Command {
       "--ports <list>",
       "ports troop marks for a mark service: tcp/80,443,udp/5000-5100; none: somebody else makes the rules",
     );
+  addTransitionOptions(command, verb);
   return verb === "set" ? addUndoing(command) : command.option(
     "--no-members",
     "only servers entered with `troop server add`",

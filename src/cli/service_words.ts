@@ -29,6 +29,7 @@ import {
 } from "../core/service.ts";
 import { type CheckOptions, defaultCheck, readCheckChange } from "./check_words.ts";
 import { type FallbackOptions, readFallback } from "./fallback_words.ts";
+import { readTransition, type TransitionOptions } from "./transition_words.ts";
 import { usage } from "./session.ts";
 import {
   type ForwardingOptions,
@@ -47,7 +48,7 @@ import {
 
 /** Options of `troop service add` and `set`, as typed; false: undone by its `--no-` form. */
 export interface ServiceOptions
-  extends ForwardingOptions, LimitOptions, CheckOptions, FallbackOptions {
+  extends ForwardingOptions, LimitOptions, CheckOptions, FallbackOptions, TransitionOptions {
   readonly vip?: string;
   readonly ports?: string;
   readonly scheduler?: string;
@@ -143,6 +144,7 @@ function readSettings(asked: Asked, options: ServiceOptions): ServiceChange {
     ...readServerPort(attempted, options),
     ...readLimits(attempted, options),
     ...readFallback(attempted, options),
+    ...readTransition(attempted, options),
     ...(members === undefined ? {} : { members }),
     ...(Object.keys(check).length === 0 ? {} : { check }),
   };

@@ -11,14 +11,14 @@ export const ADVISED_MAX = 65_535;
  */
 export interface Advice {
   /** Weight as a part of the configured one, percent: 0 and more. */
-  readonly weightPercent?: number;
+  readonly weightPercent?: number | undefined;
   /** Weight itself: 0 to 253 from an external check with dynamic weight, 0 to {@link ADVISED_MAX} from an agent. */
-  readonly weight?: number;
+  readonly weight?: number | undefined;
   /**
    * `up`: takes part; `down`: does not, as if a check had failed; `drain`: no new connections; `maint`: out of
    * service by will of its operator. `up` ends each of the others.
    */
-  readonly state?: "up" | "down" | "drain" | "maint";
+  readonly state?: "up" | "down" | "drain" | "maint" | undefined;
   /** The statement as an operator should read it: `drain 50%`, `down: disk full`. */
   readonly words: string;
 }

@@ -16,6 +16,7 @@ import type { DesiredRow } from "./plan.ts";
 import { ownVerdict, poolOf, type PoolServer } from "./pool.ts";
 import { fallbackServer, judgePool } from "./pool_judgement.ts";
 import { isExternal } from "./server.ts";
+import type { ServerVerdict } from "./server_verdict.ts";
 import { nameOf, type Service, type ServiceKey, serviceKey, vipOfService } from "./service.ts";
 import type { State } from "./state.ts";
 import type { TableServer } from "./table.ts";
@@ -90,7 +91,8 @@ export function desiredRow(
 ): DesiredRow {
   const pool = poolOf(state, service);
   const { weights, spare } = share(state, { service, pool, soles });
-  const servers = pool.map((server): TableServer => ({
+  const gone = removedServers(service, pool, weights);
+  const servers = pool.filter((server) => !gone.has(server)).map((server): TableServer => ({
     address: server.address,
     port: server.port,
     weight: weights.get(server) ?? 0,
@@ -109,8 +111,23 @@ export function desiredRow(
       persistence,
       servers: spare === null ? servers : withSpare(service, servers, spare),
     },
-    dropped: droppedServers(state, service, spare),
+    dropped: new Set([
+      ...droppedServers(state, service, spare),
+      ...[...gone].map(formatEndpoint),
+    ]),
   };
+}
+
+/** Servers that failed and leave the table by that, where the service says so. */
+function removedServers(
+  { onFailure }: Service,
+  pool: readonly PoolServer[],
+  weights: ReadonlyMap<PoolServer, number>,
+): ReadonlySet<PoolServer> {
+  if (onFailure !== "remove") return new Set();
+  return new Set(
+    pool.filter((server) => !server.up && server.failed && (weights.get(server) ?? 0) === 0),
+  );
 }
 
 /** Keys of services of which a server that is no member is in maintenance, or was lately. */
@@ -197,6 +214,11 @@ export function weightsOf(
   return share(state, { service, pool, soles }).weights;
 }
 
+/** Held down or not: what reaches this node has nobody else. */
+function works({ up, held }: ServerVerdict): boolean {
+  return up || held;
+}
+
 /** Who gets new connections now: weights, and the fallback (`spare`) while it serves instead. */
 interface Share {
   readonly weights: Map<PoolServer, number>;
@@ -214,7 +236,7 @@ function share(state: State, { service, pool, soles }: Weighed): Share {
   const gets = (server: PoolServer) =>
     // A leaving node still serves what reaches it, as long as its server works.
     isSole(server) && sole === selfId
-      ? ownVerdict(state, service).up || isUp(server)
+      ? works(ownVerdict(state, service)) || isUp(server)
       : isUp(server) && server.weight > 0;
   // This node alone means nobody else, even while its own server is down: whoever forwards here may not
   // know that yet, and would get its packet back. A successor that is down is no reason to serve nobody.

@@ -2,6 +2,7 @@
  * What probe results mean: whether a server counts as up, since when, and why. The history of one
  * (target, check) is a value; judging a result gives the next one.
  */
+import type { Advice } from "./advice.ts";
 import type { Check } from "./check.ts";
 import { REASON_LENGTH_MAX } from "./limits.ts";
 import type { Verdict } from "./record.ts";
@@ -11,13 +12,17 @@ export interface Outcome {
   readonly ok: boolean;
   readonly reason: string;
   readonly tookMs: number;
+  /** What the server says of its own weight and state; left out: nothing new. */
+  readonly advice?: Advice;
 }
 
 /** Reasons of a server of which nobody knows anything yet: no news in themselves. */
 export const PENDING = { check: "not checked yet", verdict: "no verdict yet" } as const;
 
 /** The verdict on one server so far, and how close it is to changing. */
-export interface History extends Verdict {
+export interface History extends Pick<Verdict, "up" | "reason" | "sinceMs" | "tookMs"> {
+  /** What the server last said of its own weight and state; left out: nothing yet. */
+  readonly advice?: Advice;
   /** False until the first result: then `up` is an assumption, not an observation. */
   readonly checked: boolean;
   /** Results in a row that contradict `up`. */
@@ -57,7 +62,27 @@ export function judge(
   check: Pick<Check, "rise" | "fall">,
   nowMs: number,
 ): History {
+  const judged = judgeOutcome(history, result, check, nowMs);
+  if (result.advice === undefined) return judged;
+  return { ...judged, advice: mixed(history.advice, result.advice) };
+}
+
+/** What a server says now on top of what it has said: what it does not mention goes on. Of its two weights the last counts. */
+function mixed(before: Advice | undefined, now: Advice): Advice {
+  if (before === undefined) return now;
+  const { weight: _, weightPercent: __, ...others } = before;
+  const isWeighed = now.weight !== undefined || now.weightPercent !== undefined;
+  return { ...(isWeighed ? others : before), ...now };
+}
+
+function judgeOutcome(
+  history: History,
+  result: Outcome,
+  check: Pick<Check, "rise" | "fall">,
+  nowMs: number,
+): History {
   const { tookMs } = result;
+  const { advice } = history;
   if (result.ok === history.up) {
     return { ...history, reason: cut(result.reason), tookMs, checked: true, streak: 0 };
   }
@@ -74,6 +99,7 @@ export function judge(
     tookMs,
     checked: true,
     streak: 0,
+    ...(advice === undefined ? {} : { advice }),
   };
 }
 

@@ -48,6 +48,7 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
       [...claimsOf(state, context.now)].map(([vip, claim]) => [vip, claim.epoch]),
     ),
     verdicts: self.realServer ? verdictsOf(state, context) : {},
+    ...(state.free === null ? {} : { free: state.free }),
     ...(context.open === undefined ? {} : { open: context.open }),
     document: context.documentDigest,
   };
@@ -60,12 +61,16 @@ function verdictsOf(state: State, context: RecordContext): Record<string, Verdic
     if (!service.members) continue;
     const key = serviceKey(service);
     const history = state.own.get(key);
-    const { up, reason } = ownVerdict(state, service);
+    const { up, reason, held, advice } = ownVerdict(state, service);
     verdicts[key] = {
       up,
       reason: reason.slice(0, REASON_LENGTH_MAX),
       sinceMs: history?.sinceMs ?? context.wallMs,
       tookMs: history?.tookMs ?? 0,
+      ...(held ? { held } : {}),
+      ...(advice === undefined
+        ? {}
+        : { advice: { ...advice, words: advice.words.slice(0, REASON_LENGTH_MAX) } }),
     };
   }
   return verdicts;

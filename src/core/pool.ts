@@ -3,13 +3,15 @@
  */
 import { formatEndpoint, type Ip, ipFamily } from "./address.ts";
 import { type NodeId, serverEntries } from "./document.ts";
+import type { Advice } from "./advice.ts";
 import type { Drain } from "./drain.ts";
 import { adjusted } from "./effective_weight.ts";
 import { type Forwarding, IPIP, type Tunnel } from "./forwarding.ts";
-import { combineVerdicts, PENDING, unchecked } from "./health.ts";
+import { combineVerdicts, PENDING } from "./health.ts";
 import type { Given } from "./per_document.ts";
-import type { NodeRecord, Path } from "./record.ts";
+import type { NodeRecord, Path, Verdict } from "./record.ts";
 import { isExternal, type ServerEntry, type ServerKey, serverKey } from "./server.ts";
+import { flapKey, type ServerVerdict, verdictOf } from "./server_verdict.ts";
 import { memberPort, type Service, serviceFamily, serviceKey } from "./service.ts";
 import type { Peer, State } from "./state.ts";
 
@@ -30,6 +32,14 @@ export interface PoolServer {
   /** In the pool: gets new connections while this node spreads over everybody. */
   readonly up: boolean;
   readonly reason: string;
+  /** Weight as operators gave it. */
+  readonly base: number;
+  /** It is down because a check failed or its node is dead, not only because nobody has looked or it is leaving. */
+  readonly failed: boolean;
+  /** It works, and is held down because it went down too often. */
+  readonly held: boolean;
+  /** What it says of its own weight and state. */
+  readonly advice?: Advice;
   /** The member's own verdict, in words; empty for a machine without an agent. */
   readonly own: string;
   /** This node's verdict over the network, in words; empty when it does not check. */
@@ -64,11 +74,26 @@ export function poolOf(state: State, service: Service): PoolServer[] {
   for (const entry of serverEntries(state.document, serviceKey(service))) {
     if (isExternal(entry) && !entry.off) add(externalServer(state, service, entry));
   }
-  return [...servers.values()].sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((server) => adjusted(state, service, server));
+  const pool = [...servers.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  return withoutHolds(adjusted(state, service, pool));
 }
 
-type Settings = Pick<PoolServer, "forwarding" | "tunnel" | "weight" | "upper" | "lower">;
+/** Where nobody else is left, servers that are held down serve: now and then is better than never. */
+function withoutHolds(pool: PoolServer[]): PoolServer[] {
+  const serves = ({ weight }: PoolServer) => weight > 0;
+  if (pool.some((server) => server.up && serves(server))) return pool;
+  if (!pool.some((server) => server.held && serves(server))) return pool;
+  return pool.map((server) =>
+    server.held && serves(server)
+      ? { ...server, up: true, held: false, reason: `nobody else is left; ${server.reason}` }
+      : server
+  );
+}
+
+type Settings = Pick<
+  PoolServer,
+  "forwarding" | "tunnel" | "weight" | "base" | "upper" | "lower"
+>;
 
 /** What the service says, unless something else is said of this very server. */
 function settingsOf(service: Service, entry: ServerEntry | undefined): Settings {
@@ -78,6 +103,7 @@ function settingsOf(service: Service, entry: ServerEntry | undefined): Settings 
     forwarding,
     tunnel,
     weight: entry?.weight ?? service.weight,
+    base: entry?.weight ?? service.weight,
     upper: entry?.upper ?? service.upper,
     lower: entry?.lower ?? service.lower,
   };
@@ -98,7 +124,7 @@ function selfServer(state: State, service: Service): PoolServer | undefined {
   const settings = memberSettings(state, service, self.id);
   const address = serverAddress(self.paths, service);
   if (!self.realServer || address === undefined) return undefined;
-  const { up, reason } = ownVerdict(state, service);
+  const { up, reason, ...verdict } = ownVerdict(state, service);
   const leaving = state.phase === "leaving" || state.phase === "stopped";
   return {
     node: self.id,
@@ -106,6 +132,8 @@ function selfServer(state: State, service: Service): PoolServer | undefined {
     address,
     port: memberPort(service),
     ...settings,
+    ...verdict,
+    held: verdict.held && !leaving,
     up: up && !leaving,
     reason: leaving ? "is leaving" : reason,
     own: reason,
@@ -120,18 +148,25 @@ function peerServer(state: State, peer: Peer, service: Service): PoolServer | un
   const address = serverAddress(record.paths, service);
   if (!record.realServer || address === undefined || life.state === "left") return undefined;
   const own = record.verdicts[serviceKey(service)] ?? null;
-  const reached = peer.reached.get(serviceKey(service)) ?? null;
+  const reached = reachedVerdict(state, service, peer);
   const absent = absence(peer);
   const verdict = own === null
     ? { up: false, reason: PENDING.verdict }
     : combineVerdicts(own, reached);
+  const up = absent === null && verdict.up;
+  const works = own !== null && (own.up || own.held === true) &&
+    (reached === null || reached.up || reached.held);
+  const advice = reached?.advice ?? own?.advice;
   return {
     node: record.id,
     name: record.name,
     address,
     port: memberPort(service),
     ...settings,
-    up: absent === null && verdict.up,
+    up,
+    held: absent === null && !up && works,
+    failed: life.state === "dead" || (absent === null && !works && isNews(own, reached)),
+    ...(advice === undefined ? {} : { advice }),
     reason: absent ?? verdict.reason,
     own: own?.reason ?? PENDING.verdict,
     reached: reached?.reason ?? "",
@@ -139,10 +174,28 @@ function peerServer(state: State, peer: Peer, service: Service): PoolServer | un
   };
 }
 
+/** This node's verdict about a peer's server; null where it has not checked it. */
+function reachedVerdict(state: State, service: Service, peer: Peer): ServerVerdict | null {
+  const key = serviceKey(service);
+  const history = peer.reached.get(key);
+  return history === undefined
+    ? null
+    : verdictOf(state, flapKey(key, peer.record.id), { history, check: service.check });
+}
+
+/** Whether one of the two has looked and found it down. */
+function isNews(own: Verdict | null, reached: ServerVerdict | null): boolean {
+  return (own !== null && !own.up && own.reason !== PENDING.check) || reached?.failed === true;
+}
+
 /** What a check that asks nothing says of every machine without an agent. */
-const UNCHECKED = { up: true, reason: "not checked" };
+const UNCHECKED: ServerVerdict = { up: true, held: false, failed: false, reason: "not checked" };
 /** A file of this machine says nothing about another, and nobody there can be asked. */
-const UNASKABLE = { up: false, reason: "a file check asks members only" };
+const UNASKABLE: ServerVerdict = {
+  ...UNCHECKED,
+  up: false,
+  reason: "a file check asks members only",
+};
 
 function externalServer(
   state: State,
@@ -150,17 +203,16 @@ function externalServer(
   entry: ServerEntry & { readonly target: { readonly address: Ip; readonly port: number } },
 ): PoolServer {
   const { address, port } = entry.target;
-  const { up, reason } = externalVerdict(state, service, serverKey(entry));
+  const verdict = externalVerdict(state, service, serverKey(entry));
   return {
     node: null,
     name: formatEndpoint(entry.target),
     address,
     port,
     ...settingsOf(service, entry),
-    up,
-    reason,
+    ...verdict,
     own: "",
-    reached: reason,
+    reached: verdict.reason,
     drain: null,
   };
 }
@@ -169,10 +221,10 @@ function externalVerdict(
   state: State,
   { check }: Service,
   key: ServerKey,
-): { up: boolean; reason: string } {
+): ServerVerdict {
   if (check.kind === "none") return UNCHECKED;
   if (check.kind === "file") return UNASKABLE;
-  return state.external.get(key) ?? unchecked(check);
+  return verdictOf(state, key, { history: state.external.get(key), check });
 }
 
 function absence(peer: Peer): string | null {
@@ -194,11 +246,12 @@ export function serverAddress(
 }
 
 /** This node's verdict about its own server: the listening socket first, then the check. */
-export function ownVerdict(state: State, service: Service): { up: boolean; reason: string } {
+export function ownVerdict(state: State, service: Service): ServerVerdict {
   const key = serviceKey(service);
   const deaf = state.deaf.get(key);
-  if (deaf !== undefined) return { up: false, reason: deaf };
-  const history = state.own.get(key);
-  if (history === undefined) return unchecked(service.check);
-  return { up: history.up, reason: history.reason };
+  if (deaf !== undefined) return { up: false, held: false, failed: true, reason: deaf };
+  return verdictOf(state, flapKey(key, state.self.id), {
+    history: state.own.get(key),
+    check: service.check,
+  });
 }

@@ -79,7 +79,7 @@ function shortage(
   if (working.length === 0) return "no server is up";
   const have = quorumBy === "count"
     ? working.length
-    : working.reduce((sum, { weight }) => sum + weight, 0);
+    : working.reduce((sum, { base }) => sum + base, 0);
   const unit = quorumBy === "count" ? `server${have === 1 ? "" : "s"}` : "weight";
   if (have < quorum) return `${have} ${unit} up, ${quorum} needed`;
   if (mode === undefined || mode === "pool" || have >= quorum + hysteresis) return null;

@@ -14,6 +14,7 @@ import {
   SERVICES_MAX,
   TOLD_DRAINS_MAX,
   VIPS_MAX,
+  WEIGHT_MAX,
 } from "./limits.ts";
 import { vipSchema } from "./service.ts";
 
@@ -21,6 +22,9 @@ import { vipSchema } from "./service.ts";
 export const RECORD_VERSION = 1;
 /** Largest encoded record: SERVICES_MAX verdicts of about 120 bytes each. */
 export const RECORD_BYTES_MAX = 512 * 1024;
+
+/** Largest percentage of its weight a server can ask for: what a weight of 1 can become. */
+const ADVICE_PERCENT_MAX = 100 * WEIGHT_MAX;
 
 /** An address of a node on one network path, as the kernel has it on an interface. */
 export const pathSchema = z.object({
@@ -40,6 +44,15 @@ export const verdictSchema = z.object({
   sinceMs: z.number(),
   /** How long the last probe took, ms. */
   tookMs: z.number(),
+  /** It works, and is held down because it went down too often. */
+  held: z.boolean().optional(),
+  /** What it says of its own weight and state. */
+  advice: z.object({
+    weightPercent: z.number().min(0).max(ADVICE_PERCENT_MAX).optional(),
+    weight: z.int().min(0).max(WEIGHT_MAX).optional(),
+    state: z.enum(["up", "down", "drain", "maint"]).optional(),
+    words: z.string().max(REASON_LENGTH_MAX),
+  }).optional(),
 });
 /** See {@link verdictSchema}. */
 export type Verdict = z.infer<typeof verdictSchema>;
@@ -83,6 +96,8 @@ export const recordSchema = z.object({
   verdicts: z.record(z.string(), verdictSchema).refine((all) =>
     Object.keys(all).length <= SERVICES_MAX
   ),
+  /** Free part of its processors, percent, where a service asks for it. */
+  free: z.number().min(0).max(100).optional(),
   /** Open connections of drained servers, by key of the drain, of the VIPs this node holds; see drained_connections.ts. */
   open: z.record(z.string().max(2 * SERVICE_KEY_LENGTH_MAX), openSchema).refine((open) =>
     Object.keys(open).length <= TOLD_DRAINS_MAX

@@ -14,6 +14,7 @@ import {
 } from "./scheduling.ts";
 import { MARK_MAX, type Protocol, protocols } from "./service_name.ts";
 import { WEIGHT_MAX } from "./limits.ts";
+import { transitionDefaults, transitionFields } from "./transition.ts";
 
 export {
   type EndpointName,
@@ -94,6 +95,7 @@ const plain = {
   /** Connections below which it gets new ones again; 0 for three quarters of `upper`. */
   lower: thresholdSchema,
   ...fallbackFields,
+  ...transitionFields,
   check: checkSchema,
 };
 
@@ -110,6 +112,7 @@ const settings = {
   upper: plain.upper.default(0),
   lower: plain.lower.default(0),
   ...fallbackDefaults,
+  ...transitionDefaults,
 };
 
 const vipsSchema = z.array(vipSchema).min(1).max(MARK_VIPS_MAX);

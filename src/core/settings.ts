@@ -160,6 +160,12 @@ export const settingSpecs = {
     ...number(1, 65_535),
     about: "TCP port of the nodes' own addresses on which they serve that page",
   },
+  "flap-damping": {
+    standard: "on",
+    ...choice("on", "off"),
+    about:
+      "hold a server down for a while that goes down again and again; never the last one of a service",
+  },
 } as const satisfies Record<string, SettingSpec>;
 
 /** See {@link settingSpecs}. */

@@ -4,12 +4,15 @@
  */
 import type { Ip } from "./address.ts";
 import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document.ts";
+import type { Flap } from "./flap.ts";
 import type { History } from "./health.ts";
+import type { LoadShare } from "./load_weight.ts";
 import type { Claim } from "./pulse.ts";
 import type { PoolMemory } from "./pool_judgement.ts";
 import type { NodeRecord, Path } from "./record.ts";
 import type { ServerKey } from "./server.ts";
 import type { ServiceKey } from "./service.ts";
+import type { Rise } from "./slow_start.ts";
 
 /** What this node is: fixed for one run of the agent. */
 export interface Self {
@@ -141,6 +144,14 @@ export interface State {
   pooledVersion: number;
   /** Why this node cannot serve its own sorry page; null when it can. */
   sorry: string | null;
+  /** Which servers went down how often: own by this node's id, peers' by theirs, as keys of servers. */
+  readonly flaps: Map<ServerKey, Flap>;
+  /** Servers of services with slow start: see core/slow_start.ts. */
+  readonly rises: Map<string, Rise>;
+  /** Shares of members by their load, where services ask for it. */
+  readonly loads: Map<NodeId, LoadShare>;
+  /** Free part of this machine's processors, percent; null while nobody asks. */
+  free: number | null;
   /** Services whose socket is missing on this machine, with the reason. */
   readonly deaf: Map<ServiceKey, string>;
   /** Where each VIP belongs on this machine. */
@@ -185,6 +196,10 @@ export function initialState(self: Self, now: number): State {
     pools: new Map(),
     pooledVersion: -1,
     sorry: null,
+    flaps: new Map(),
+    rises: new Map(),
+    loads: new Map(),
+    free: null,
     deaf: new Map(),
     placements: new Map(),
     refused: new Map(),

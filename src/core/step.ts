@@ -4,9 +4,11 @@
 import type { Ip } from "./address.ts";
 import { type ClusterDocument, type NodeId, vipsOf } from "./document.ts";
 import { type History, judge, type Outcome, startHistory } from "./health.ts";
+import { noteLoad } from "./load_weight.ts";
 import type { Pulse } from "./pulse.ts";
-import { isNewer, type NodeRecord } from "./record.ts";
+import { isNewer, type NodeRecord, type Verdict } from "./record.ts";
 import { keyedService, type ServerKey } from "./server.ts";
+import { flapKey, forgetFlaps, noteFlap } from "./server_verdict.ts";
 import type { ServiceKey } from "./service.ts";
 import { newLife, type Peer, type Placement, type State } from "./state.ts";
 import { tick } from "./tick.ts";
@@ -62,6 +64,8 @@ export type Fact =
   | { readonly kind: "tableSettled"; readonly version: number }
   /** Whether this node can serve its own sorry page; `problem` null when it can. */
   | { readonly kind: "sorry"; readonly problem: string | null }
+  /** How much of this machine's processors is free, percent; null: nobody asks. */
+  | { readonly kind: "load"; readonly free: number | null }
   /** The operator wants this node to stop. */
   | { readonly kind: "leave" }
   /** Time has passed. `wallMs`: what the wall clock says; left out: what it said. */
@@ -75,13 +79,13 @@ export function step(state: State, fact: Fact, now: number): void {
     case "record":
       return onRecord(state, fact.record, now);
     case "document":
-      return onDocument(state, fact.document);
+      return onDocument(state, fact.document, now);
     case "connectionClosed":
       return onConnectionClosed(state, fact.id, now);
     case "probe":
-      return onProbe(state, fact);
+      return onProbe(state, fact, now);
     case "listeners":
-      return onListeners(state, fact.deaf);
+      return onListeners(state, fact.deaf, now);
     case "placements":
       return onPlacements(state, fact.placements);
     case "asked":
@@ -117,6 +121,9 @@ export function step(state: State, fact: Fact, now: number): void {
       if (state.sorry !== fact.problem) state.tableVersion++;
       state.sorry = fact.problem;
       return;
+    case "load":
+      state.free = fact.free;
+      return noteLoad(state, state.self.id, { free: fact.free, now });
     case "leave":
       return onLeave(state, now);
     case "tick":
@@ -190,7 +197,12 @@ function onRecord(state: State, record: NodeRecord, now: number): void {
     if (!samePool(peer.record, record)) state.tableVersion++;
     peer.record = record;
   }
+  noteLoad(state, record.id, told(record, now));
   for (const [vip, epoch] of Object.entries(record.claims)) noteEpoch(state, vip, epoch);
+}
+
+function told({ free }: NodeRecord, now: number): { free: number | null; now: number } {
+  return { free: free ?? null, now };
 }
 
 /** Whether two records of a node mean the same for every pool: most records only say that nothing changed. */
@@ -201,7 +213,12 @@ function samePool(a: NodeRecord, b: NodeRecord): boolean {
   if (outline(a) !== outline(b)) return false;
   const keys = Object.keys(b.verdicts);
   return keys.length === Object.keys(a.verdicts).length &&
-    keys.every((key) => a.verdicts[key]?.up === b.verdicts[key]?.up);
+    keys.every((key) => sameVerdict(a.verdicts[key], b.verdicts[key]));
+}
+
+function sameVerdict(a: Verdict | undefined, b: Verdict | undefined): boolean {
+  return a?.up === b?.up && a?.held === b?.held &&
+    JSON.stringify(a?.advice) === JSON.stringify(b?.advice);
 }
 
 /** Whether a fact should be acted on at once; others wait for the next tick of the clock. */
@@ -216,8 +233,11 @@ export function isNews(state: State, fact: Fact): boolean {
     !sameClaims(life.claims, pulse.claims);
 }
 
-function onDocument(state: State, document: ClusterDocument): void {
+function onDocument(state: State, document: ClusterDocument, now: number): void {
+  const before = state.document;
   state.document = document;
+  forgetFlaps(state, before);
+  for (const peer of state.peers.values()) noteLoad(state, peer.record.id, told(peer.record, now));
   state.vips = vipsOf(document);
   for (const key of state.own.keys()) if (!document.services.has(key)) state.own.delete(key);
   for (const key of state.external.keys()) {
@@ -239,25 +259,38 @@ function onConnectionClosed(state: State, id: NodeId, now: number): void {
   state.pulseVersion++;
 }
 
-function onProbe(state: State, fact: ProbeFact): void {
+function onProbe(state: State, fact: ProbeFact, now: number): void {
   if (!state.document.services.has(fact.key)) return;
-  if (fact.server !== undefined) return onExternalProbe(state, fact, fact.server);
+  if (fact.server !== undefined) return onExternalProbe(state, { fact, server: fact.server, now });
   const histories = fact.node === null ? state.own : state.peers.get(fact.node)?.reached;
   if (histories === undefined) return;
   // A probe may end well just after the daemon has gone.
   if (fact.node === null && state.deaf.has(fact.key)) return;
-  if (!judged(histories, fact.key, fact)) return;
+  const flaps = flapKey(fact.key, fact.node ?? state.self.id);
+  if (!judged(state, { histories, key: fact.key, flaps, fact, now })) return;
   state.tableVersion++;
   if (fact.node === null) state.recordVersion++;
 }
 
-function onExternalProbe(state: State, fact: ProbeFact, server: ServerKey): void {
+function onExternalProbe(
+  state: State,
+  { fact, server, now }: { fact: ProbeFact; server: ServerKey; now: number },
+): void {
   if (state.document.servers.get(fact.key)?.has(server) !== true) return;
-  if (judged(state.external, server, fact)) state.tableVersion++;
+  const folded = { histories: state.external, key: server, flaps: server, fact, now };
+  if (judged(state, folded)) state.tableVersion++;
+}
+
+interface Folded {
+  readonly histories: Map<string, History>;
+  readonly key: string;
+  readonly flaps: ServerKey;
+  readonly fact: ProbeFact;
+  readonly now: number;
 }
 
 /** Folds a result into its history; whether that changed the verdict. */
-function judged<Key>(histories: Map<Key, History>, key: Key, fact: ProbeFact): boolean {
+function judged(state: State, { histories, key, flaps, fact, now }: Folded): boolean {
   const before = histories.get(key);
   const after = judge(
     before ?? startHistory(fact.wallMs, fact.check),
@@ -266,16 +299,19 @@ function judged<Key>(histories: Map<Key, History>, key: Key, fact: ProbeFact): b
     fact.wallMs,
   );
   histories.set(key, after);
-  return before?.up !== after.up;
+  if (before?.up === true && !after.up) noteFlap(state, flaps, now);
+  return before?.up !== after.up ||
+    JSON.stringify(before?.advice) !== JSON.stringify(after.advice);
 }
 
-function onListeners(state: State, deaf: ReadonlyMap<ServiceKey, string>): void {
+function onListeners(state: State, deaf: ReadonlyMap<ServiceKey, string>, now: number): void {
   const same = deaf.size === state.deaf.size &&
     [...deaf].every(([key, reason]) => state.deaf.get(key) === reason);
   if (same) return;
   state.deaf.clear();
   for (const [key, reason] of deaf) {
     state.deaf.set(key, reason);
+    if (state.own.get(key)?.up === true) noteFlap(state, flapKey(key, state.self.id), now);
     // What is learnt about a daemon ends with it: its successor proves itself by a check first.
     state.own.delete(key);
   }

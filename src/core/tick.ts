@@ -25,6 +25,8 @@ import {
   WITNESS_ASK_MS,
   WITNESS_STALE_MS,
 } from "./timing.ts";
+import { holdsEnd } from "./server_verdict.ts";
+import { growShares, noteRises } from "./slow_start.ts";
 import { leaderOf } from "./vip.ts";
 import { notePools } from "./pool_judgement.ts";
 
@@ -35,7 +37,9 @@ const SETTLE_MS_MAX = 1_000;
 
 /** Folds the passing of time up to `now` into the state; `wallMs` is the wall clock of that moment. */
 export function tick(state: State, now: number, wallMs = state.wallMs): void {
+  if (holdsEnd(state, state.lastTickMs, now)) touch(state);
   noticeGap(state, now);
+  if (growShares(state, now)) state.tableVersion++;
   if (drainsTurn(state, wallMs)) touch(state);
   state.wallMs = wallMs;
   if (
@@ -60,6 +64,7 @@ export function tick(state: State, now: number, wallMs = state.wallMs): void {
   }
   endLingering(state, now);
   if (state.pooledVersion !== state.tableVersion) {
+    if (noteRises(state, now)) state.tableVersion++;
     state.pooledVersion = state.tableVersion;
     notePools(state, now);
   }

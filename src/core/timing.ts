@@ -55,6 +55,8 @@ export const REFUSED_MS = 10_000;
 
 /** How often a node tells its record without news, ms, in a cluster of up to ten; it stretches beyond. */
 export const RECORD_MS = 1_000;
+/** How often a node looks how busy it is, ms: as often as it tells. */
+export const LOAD_MS = 1_000;
 /** How often the listening sockets of this machine are looked at, ms: in every tick, also one that comes a little early. */
 export const LISTENERS_MS = 30;
 /** How often addresses and links are looked at, ms. */

@@ -40,6 +40,7 @@ class Bench {
       marks: kernel.marks,
       modules: kernel.modules,
       sorry: { set: () => {}, close: () => {} },
+      load: { free: () => 100 },
       pulses: {
         send: (pulse) => {
           kernel.journal.push(`pulse ${pulse.claims.size}`);

@@ -48,6 +48,9 @@ describe("serviceSchema", () => {
       hysteresis: 0,
       quorumBy: "count",
       whenAllFail: "fallback",
+      onFailure: "quiesce",
+      slowStartMs: 0,
+      adaptWeights: false,
       check: checkSchema.parse(old.check),
     });
   });

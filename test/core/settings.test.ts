@@ -40,6 +40,7 @@ const values: Record<(typeof settingNames)[number], { good: string[]; bad: strin
     good: ["auto", "Back soon.", "/etc/troop/sorry.html"],
     bad: ["", " x", "a\nb", "x".repeat(257)],
   },
+  "flap-damping": { good: ["on", "off"], bad: ["", "1"] },
   "sorry-port": { good: ["1", "6942", "65535"], bad: ["0", "65536", "auto"] },
   "sloppy-tcp": { good: ["auto", "on", "off"], bad: ["1", "kernel"] },
 };

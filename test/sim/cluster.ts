@@ -167,6 +167,7 @@ export class SimCluster {
       marks: node.kernel.marks,
       modules: node.kernel.modules,
       sorry: { set: () => {}, close: () => {} },
+      load: { free: () => node.free },
       table: node.kernel.table,
       neighbours: {
         announce: (vip) => void node.announcements.push({ vip, atMs: this.world.nowMs }),

@@ -27,6 +27,8 @@ export class SimNode {
   paused = false;
   /** Whether the web server on this machine runs. */
   serving = true;
+  /** How much of its processors is free, percent. */
+  free: number | null = 100;
   announcements: { vip: Ip; atMs: number }[] = [];
   /** State on disk beside the document. */
   readonly claims = new Map<Ip, number>();

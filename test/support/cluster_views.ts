@@ -124,6 +124,9 @@ const plain = {
   hysteresis: 0,
   quorumBy: "count",
   whenAllFail: "fallback",
+  onFailure: "quiesce",
+  slowStartMs: 0,
+  adaptWeights: false,
   check: checkSchema.parse({ kind: "http", port: null }),
 } satisfies Partial<EndpointService>;
 
