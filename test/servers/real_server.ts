@@ -1,7 +1,7 @@
 /**
  * Starts real servers from their launchers, breaks them and cleans up after them.
  */
-import { chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { chmod, chown, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -140,7 +140,8 @@ async function makePlace(
   };
   const makeFolder = async (name: string, mode = 0o755): Promise<string> => {
     const path = join(folder, name);
-    await mkdir(path, { recursive: true, mode });
+    await mkdir(path, { recursive: true });
+    await chmod(path, mode);
     return own(path);
   };
   const write = async (name: string, text: string, mode = 0o644): Promise<string> => {
@@ -149,7 +150,7 @@ async function makePlace(
     await writeFile(path, text, { mode });
     return own(path);
   };
-  await Bun.$`chmod 755 ${folder}`.quiet();
+  await chmod(folder, 0o755);
   await own(folder);
   const ports = new Map<string, number>();
   for (const name of launcher.ports) ports.set(name, await unusedPort());

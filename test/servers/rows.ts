@@ -3,6 +3,7 @@
  */
 import { nginx } from "./launchers/nginx.ts";
 import type { Row } from "./row.ts";
+import { mailRows } from "./rows/mail.ts";
 import { nameRows } from "./rows/names.ts";
 import { webRows } from "./rows/web.ts";
 
@@ -26,4 +27,5 @@ export const rows: readonly Row[] = [
   },
   ...webRows,
   ...nameRows,
+  ...mailRows,
 ];

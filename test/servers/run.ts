@@ -1,7 +1,8 @@
 /**
  * Runs the tests against real servers, in namespaces of their own: a network of nothing but loopback, so that any
  * port is free, and processes that end with the run. Needs root. Ends with the table of kinds and failures and one
- * line of totals; `--totals FILE` writes `PASSED FAILED` into a file.
+ * line of totals; `--totals FILE` writes `PASSED FAILED` into a file. Arguments choose files by part of their path,
+ * `--rows PART` rows of the table by part of their name.
  */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,13 +10,14 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { repository } from "../lab/boot.ts";
 import { readReport } from "../lab/junit.ts";
+import { ROWS_VARIABLE } from "./chosen_rows.ts";
 
 /** A test that waits for something in vain has failed after this, ms. */
 const TEST_LIMIT_MS = 30_000;
 
 const { values, positionals: wanted } = parseArgs({
   args: process.argv.slice(2),
-  options: { totals: { type: "string" } },
+  options: { totals: { type: "string" }, rows: { type: "string", default: "" } },
   allowPositionals: true,
 });
 const files = [...new Bun.Glob("test/servers/**/*.test.ts").scanSync({ cwd: repository })]
@@ -40,7 +42,7 @@ const runner = Bun.spawn([
   ...files.map((file) => `./${file}`),
 ], {
   cwd: repository,
-  env: { ...process.env, TMPDIR: folder },
+  env: { ...process.env, TMPDIR: folder, [ROWS_VARIABLE]: values.rows },
   stdio: ["ignore", "inherit", "inherit"],
 });
 const status = await runner.exited;

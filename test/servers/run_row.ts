@@ -15,9 +15,11 @@ import { CERTIFICATE_NAME, serverCertificate } from "./server_certificates.ts";
 export const TIMEOUT_MS = 5_000;
 /** Time a silent one has: it is waited for to the end. */
 export const SILENT_TIMEOUT_MS = 600;
-/** Looks of a healthy server at itself between its start and its first good answer. */
+/** Looks at a server between its start and its first good answer, and the time between two, ms. */
 const FIRST_LOOKS_MAX = 40;
-const FIRST_LOOK_MS = 250;
+const FIRST_LOOK_MS = 100;
+/** A server whose first answers are silence is given up sooner, ms. */
+const FIRST_LOOKS_MS_MAX = 12_000;
 /** Something that is no protocol anybody speaks, with line ends and zero bytes in it. */
 const GARBAGE = Buffer.from("\x00\x01garbage \xff\xfe~~~\r\n".repeat(8), "latin1");
 const BLOCK = Buffer.alloc(65_536, "x");
@@ -106,12 +108,15 @@ class Bench {
 
   /** Asks until the server answers well: some take connections before they can serve them. */
   async firstLook(): Promise<ProbeResult> {
-    let result = await this.ask();
-    for (let look = 0; !result.ok && look < FIRST_LOOKS_MAX; look++) {
+    const startMs = performance.now();
+    for (let look = 1;; look++) {
+      const result = await this.ask();
+      if (result.ok) return result;
+      if (look === FIRST_LOOKS_MAX || performance.now() - startMs > FIRST_LOOKS_MS_MAX) {
+        throw new Error(`the untouched server is not well: ${result.reason}`);
+      }
       await Bun.sleep(FIRST_LOOK_MS);
-      result = await this.ask();
     }
-    return result;
   }
 
   /** Asks once; by default the server itself. */

@@ -39,6 +39,7 @@ mynetworks = 127.0.0.0/8
 maillog_file = ${folder}/postfix.log
 maillog_file_prefixes = ${folder}
 alias_maps =
+local_recipient_maps =
 smtpd_tls_cert_file = ${tls.certificate}
 smtpd_tls_key_file = ${tls.key}
 smtpd_tls_security_level = may
@@ -58,8 +59,8 @@ postlog unix-dgram n - n - 1 postlogd
 ${inner("cleanup", "unix", "cleanup")}${inner("qmgr", "unix", "qmgr", "300")}${
         inner("tlsmgr", "unix", "tlsmgr", "1000?")
       }${inner("rewrite", "unix", "trivial-rewrite")}${inner("anvil", "unix", "anvil")}${
-        inner("pickup", "unix", "pickup", "60")
-      }`,
+        inner("proxymap", "unix", "proxymap")
+      }${inner("pickup", "unix", "pickup", "60")}`,
     );
     await run(["/usr/sbin/postfix", "-c", `${folder}/postfix`, "check"]);
     const script = `/usr/sbin/dovecot -F -c ${logins} &
