@@ -49,8 +49,9 @@ export const words: Readonly<Record<Failure, RegExp>> = {
   slow: /(timed out) after \d+ ms/,
   stalled: /(timed out) after \d+ ms/,
   "cut off": /(closed|ended)/,
-  garbage: /(not an?|more than|longer than|unexpected|does not speak|closed|instead of|TLS failed)/,
-  flood: /(longer than|more than|not an?|unexpected|does not speak|TLS failed|instead of)/,
+  garbage:
+    /(not an?|is not|more than|longer than|unexpected|does not speak|closed|instead of|TLS failed)/,
+  flood: /(longer than|more than|not an?|is not|unexpected|does not speak|TLS failed|instead of)/,
   "wrong answer": /(lacks?|want)/,
   "wrong password": /(password|login|log in|credentials|authenticat|Access-Reject)/i,
   expired: /certificate has (expired)/,

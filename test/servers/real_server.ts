@@ -140,8 +140,8 @@ async function makePlace(
   };
   const makeFolder = async (name: string, mode = 0o755): Promise<string> => {
     const path = join(folder, name);
-    await mkdir(path, { recursive: true });
-    await chmod(path, mode);
+    // One that is there already, perhaps made by a program, keeps its mode.
+    if (await mkdir(path, { recursive: true }) !== undefined) await chmod(path, mode);
     return own(path);
   };
   const write = async (name: string, text: string, mode = 0o644): Promise<string> => {

@@ -3,8 +3,11 @@
  */
 import { nginx } from "./launchers/nginx.ts";
 import type { Row } from "./row.ts";
+import { dataRows } from "./rows/data.ts";
 import { mailRows } from "./rows/mail.ts";
 import { nameRows } from "./rows/names.ts";
+import { ownRows } from "./rows/own.ts";
+import { signallingRows } from "./rows/signalling.ts";
 import { webRows } from "./rows/web.ts";
 
 /** All rows, in the order of the kinds. */
@@ -28,4 +31,7 @@ export const rows: readonly Row[] = [
   ...webRows,
   ...nameRows,
   ...mailRows,
+  ...dataRows,
+  ...signallingRows,
+  ...ownRows,
 ];

@@ -31,7 +31,11 @@ const folder = mkdtempSync(join(tmpdir(), "troop-servers-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 const namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
-const inside = 'chmod 711 "$TMPDIR" && ip link set lo up && mount -t tmpfs run /run && exec "$@"';
+// The shell stays: as the first process it takes note of the end of processes that have lost their parent.
+const inside = `chmod 711 "$TMPDIR" && ip link set lo up && mount -t tmpfs run /run || exit
+"$@"
+status=$?
+exit $status`;
 const runner = Bun.spawn([
   ...["unshare", ...namespaces, "sh", "-c", inside, "sh"],
   process.execPath,

@@ -147,7 +147,8 @@ class Bench {
   }
 
   async throughProxy(proxy: FaultyProxy, failure: Failure, answerBytes: number): Promise<Cell> {
-    const timeoutMs = silent.has(failure) ? SILENT_TIMEOUT_MS : TIMEOUT_MS;
+    const udp = this.#row.transport === "udp";
+    const timeoutMs = udp || silent.has(failure) ? SILENT_TIMEOUT_MS : TIMEOUT_MS;
     if (failure === "port closed") await proxy.shut();
     else proxy.fault = faultOf(failure, this.#row, answerBytes);
     const broken = await this.ask(proxy.port, { timeoutMs });

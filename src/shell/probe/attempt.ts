@@ -128,10 +128,18 @@ function connectionProblem(attempt: Attempt, { code, message }: NodeJS.ErrnoExce
       return `timed out ${attempt.phase}`;
     case "ECONNRESET":
     case "EPIPE":
-      return `connection ${message.includes("hang up") ? "closed" : "reset"} ${attempt.phase}`;
+      return `connection ${
+        /hang up|disconnected/.test(message) ? "closed" : "reset"
+      } ${attempt.phase}`;
     default:
       return `${quote(code ?? message)} ${attempt.phase}`;
   }
+}
+
+/** How a connection ended, of which only ECONNRESET is known: node:http and node:tls say so of an orderly end, too. */
+function endOf(message: string): string {
+  if (message.includes("hang up")) return "closed";
+  return message.includes("disconnected") ? "closed or reset" : "reset";
 }
 
 /**

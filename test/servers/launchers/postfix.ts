@@ -40,8 +40,7 @@ maillog_file = ${folder}/postfix.log
 maillog_file_prefixes = ${folder}
 alias_maps =
 local_recipient_maps =
-smtpd_tls_cert_file = ${tls.certificate}
-smtpd_tls_key_file = ${tls.key}
+smtpd_tls_chain_files = ${tls.key}, ${tls.certificate}
 smtpd_tls_security_level = may
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
@@ -49,22 +48,25 @@ smtpd_sasl_path = private/auth
 smtpd_delay_reject = yes
 `,
     );
-    const inner = (name: string, type: string, program: string, wakeUp = "-"): string =>
-      `${name} ${type} n - n ${wakeUp} 1 ${program}\n`;
+    // Columns of master(5): private, unprivileged, chroot, wake-up time, processes at most.
     await write(
       "postfix/master.cf",
       `127.0.0.1:${port("smtp")} inet n - n - - smtpd
 127.0.0.1:${port("smtps")} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 postlog unix-dgram n - n - 1 postlogd
-${inner("cleanup", "unix", "cleanup")}${inner("qmgr", "unix", "qmgr", "300")}${
-        inner("tlsmgr", "unix", "tlsmgr", "1000?")
-      }${inner("rewrite", "unix", "trivial-rewrite")}${inner("anvil", "unix", "anvil")}${
-        inner("proxymap", "unix", "proxymap")
-      }${inner("pickup", "unix", "pickup", "60")}`,
+cleanup unix n - n - 0 cleanup
+qmgr unix n - n 300 1 qmgr
+pickup unix n - n 60 1 pickup
+tlsmgr unix - - n 1000? 1 tlsmgr
+rewrite unix - - n - - trivial-rewrite
+proxymap unix - - n - - proxymap
+anvil unix - - n - 1 anvil
+`,
     );
     await run(["/usr/sbin/postfix", "-c", `${folder}/postfix`, "check"]);
     const script = `/usr/sbin/dovecot -F -c ${logins} &
-exec /usr/lib/postfix/sbin/master -c ${folder}/postfix -s`;
+/usr/lib/postfix/sbin/master -c ${folder}/postfix -s &
+wait`;
     return { command: ["/bin/sh", "-c", script], log: "postfix.log" };
   },
 };

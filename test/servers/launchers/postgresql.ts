@@ -41,6 +41,9 @@ export const postgresql: Launcher = {
       ssl_key_file: tls.key,
     };
     const options = Object.entries(settings).flatMap(([key, value]) => ["-c", `${key}=${value}`]);
-    return { command: [`${bin}/postgres`, "-D", data, ...options] };
+    // It takes connections before it can serve them.
+    const look = [`${bin}/pg_isready`, "-q", "-h", "127.0.0.1", "-p", settings.port];
+    const ready = (): Promise<boolean> => run(look).then(() => true, () => false);
+    return { command: [`${bin}/postgres`, "-D", data, ...options], ready };
   },
 };
