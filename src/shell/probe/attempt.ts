@@ -128,9 +128,7 @@ function connectionProblem(attempt: Attempt, { code, message }: NodeJS.ErrnoExce
       return `timed out ${attempt.phase}`;
     case "ECONNRESET":
     case "EPIPE":
-      return `connection ${
-        /hang up|disconnected/.test(message) ? "closed" : "reset"
-      } ${attempt.phase}`;
+      return `connection ${endOf(message)} ${attempt.phase}`;
     default:
       return `${quote(code ?? message)} ${attempt.phase}`;
   }

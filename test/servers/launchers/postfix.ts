@@ -64,7 +64,11 @@ anvil unix - - n - 1 anvil
 `,
     );
     await run(["/usr/sbin/postfix", "-c", `${folder}/postfix`, "check"]);
-    const script = `/usr/sbin/dovecot -F -c ${logins} &
+    // Without it smtpd gives up, and is begun again only after a minute.
+    const socket = `${folder}/queue/private/auth`;
+    const script = `rm -f ${socket}
+/usr/sbin/dovecot -F -c ${logins} &
+while [ ! -S ${socket} ]; do sleep 0.02; done
 /usr/lib/postfix/sbin/master -c ${folder}/postfix -s &
 wait`;
     return { command: ["/bin/sh", "-c", script], log: "postfix.log" };
