@@ -34,11 +34,11 @@ function addDrainVerb(program: Command, session: Session): void {
     .summary("take a node or a server out of service; its connections finish")
     .description(
       "Take a node or a server out of service for a while. It gets no new connections\n" +
-        "(weight 0), open ones finish by themselves. It stays so over restarts and takeovers\n" +
-        "until its time is up or `troop undrain`.\n\n" +
-        "A node drained as a whole also hands the VIPs it holds to another fit director, so\n" +
-        "that it can be stopped; if there is none it keeps them. --keep-vips drains its servers\n" +
-        "only. With --service nothing but that service is concerned, and VIPs stay.",
+        "(weight 0), open ones finish by themselves. It stays so over restarts and\n" +
+        "takeovers until its time is up or `troop undrain`.\n\n" +
+        "A node drained as a whole also hands the VIPs it holds to another fit director,\n" +
+        "so that it can be stopped; if there is none it keeps them. --keep-vips drains\n" +
+        "its servers only. With --service only that service is concerned, and VIPs stay.",
     )
     .argument("<server>", TARGET_HELP)
     .option("--service <name>", `only this service: ${SERVICE_HELP}`)
@@ -77,9 +77,9 @@ function addUndrainVerb(program: Command, session: Session): void {
   const command = program.command("undrain")
     .summary("put a node or a server back into service")
     .description(
-      "Put a node or a server back into service: ends every drain of it, or the one of a\n" +
-        "service. A server that is held down because it came and went too often is let up\n" +
-        "at once too. VIPs stay where they are, unless they have --failback.",
+      "Put a node or a server back into service: ends every drain of it, or the one of\n" +
+        "a service. A server that is held down because it came and went too often is let\n" +
+        "up at once too. VIPs stay where they are, unless they have --failback.",
     )
     .argument("<server>", TARGET_HELP)
     .option("--service <name>", `only this service: ${SERVICE_HELP}`);

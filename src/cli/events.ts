@@ -30,8 +30,8 @@ export function addEvents(program: Command, session: Session): void {
   const command = program.command("events")
     .summary("what changed here: VIPs, nodes, servers, services")
     .description(
-      "What changed on this node, over restarts: VIPs, nodes, servers, services, and hooks that\n" +
-        `failed. Without options the last ${LIMIT_DEFAULT}.`,
+      "What changed on this node, over restarts: VIPs, nodes, servers, services, and\n" +
+        `hooks that failed. Without options the last ${LIMIT_DEFAULT}.`,
     )
     .option("-f, --follow", "go on with those to come, until Ctrl-C")
     .option("-n, --number <n>", "the last so many")

@@ -9,41 +9,17 @@ beforeEach(() => {
   world = new FakeWorld();
 });
 
-const verbs = [
-  ["init"],
-  ["join"],
-  ["run"],
-  ["status"],
-  ["service"],
-  ["service", "add"],
-  ["service", "set"],
-  ["service", "remove"],
-  ["service", "list"],
-  ["server"],
-  ["server", "add"],
-  ["server", "set"],
-  ["server", "remove"],
-  ["server", "list"],
-  ["server", "setup"],
-  ["check"],
-  ["check", "kinds"],
-  ["vip"],
-  ["vip", "add"],
-  ["vip", "set"],
-  ["vip", "move"],
-  ["vip", "remove"],
-  ["vip", "list"],
-  ["settings"],
-  ["settings", "list"],
-  ["settings", "set"],
-  ["settings", "reset"],
-  ["table"],
-  ["connections"],
-  ["token"],
-  ["doctor"],
-  ["leave"],
-  ["version"],
-];
+/** Every command there is, as the helps list them: one that is new is looked at too. */
+async function listCommands(path: readonly string[] = []): Promise<string[][]> {
+  const { out } = await new FakeWorld().call(...path, "--help");
+  const list = /\nCommands:\n((?: .*\n?)*)/.exec(out)?.[1] ?? "";
+  const names = [...list.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name ?? "")
+    .filter((name) => name !== "help");
+  const below = await Promise.all(names.map((name) => listCommands([...path, name])));
+  return names.flatMap((name, index) => [[...path, name], ...below[index] ?? []]);
+}
+
+const verbs = await listCommands();
 
 describe("help", () => {
   test("troop alone prints the help that --help prints", async () => {
@@ -51,7 +27,9 @@ describe("help", () => {
     expect(alone).toEqual(await world.call("--help"));
     expect(alone).toEqual(await world.call("help"));
     expect(alone).toMatchObject({ code: 0, err: "" });
-    for (const [verb] of verbs) expect(alone.out).toMatch(new RegExp(`^  ${verb} `, "m"));
+    for (const verb of ["run", "service", "leave"]) {
+      expect(verbs.map(([first]) => first)).toContain(verb);
+    }
   });
 
   test.each(verbs.map((verb) => [verb.join(" "), verb] as const))(
@@ -66,8 +44,11 @@ describe("help", () => {
       const help = out.split("\nExamples:\n")[0]!;
       for (const line of help.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
       // A description is broken into lines by hand: one that is broken again has a line of a word or two.
-      const description = help.split("\n\n")[1]!.split("\n").slice(0, -1);
-      for (const line of description) expect(line.length, line).toBeGreaterThan(40);
+      const paragraphs = help.split(/\nArguments:|\nOptions:/)[0]!.split("\n\n").slice(1);
+      for (const paragraph of paragraphs) {
+        const lines = paragraph.trimEnd().split("\n").slice(0, -1);
+        for (const line of lines) expect(line.length, line).toBeGreaterThan(40);
+      }
     },
   );
 
@@ -76,7 +57,7 @@ describe("help", () => {
     async (_, verb) => {
       const { out } = await world.call(...verb, "--help");
       const examples = (out.split("\nExamples:\n")[1] ?? "").split("\n")
-        .map((line) => line.trim().replace(/\s+#.*$/, ""))
+        .map((line) => line.trim().replace(/\s+(?:#|&&).*$/, ""))
         // Pipes, redirections and other programs belong to the shell; how they call troop is checked elsewhere.
         .filter((line) => line.startsWith("troop ") && !/[|<>]/.test(line));
       for (const line of examples) {
@@ -99,7 +80,8 @@ describe("help", () => {
         };
         const argv = words.slice(1).map((word) => word.replace(/^'(.*)'$/, "$1"));
         const { code, err } = await fresh.call(...argv);
-        const refusedByAgent = /there is no such service|nothing (?:is|was) said of it/.test(err);
+        const refusedByAgent =
+          /there is no such service|nothing (?:is|was) said of it|is not drained/.test(err);
         expect(code === 0 || refusedByAgent, `${line}: ${err}`).toBe(true);
       }
     },
