@@ -57,6 +57,7 @@ export {
   type DeviceConnector,
   openDeviceConnector,
 } from "./device_connection.ts";
+export { connectDatagrams } from "./device_datagram.ts";
 export { type EchoRoute, type EchoSocket, openEchoSocket } from "./echo_socket.ts";
 export { ECHO_DATA_BYTES_MAX, type EchoMessage } from "./icmp_echo.ts";
 export { decodeArp, encodeArpProbe, encodeGratuitousArp } from "./arp_frame.ts";

@@ -1,6 +1,7 @@
 /**
  * The ping probe: an ICMP or ICMPv6 echo request that must be answered. Needs CAP_NET_RAW.
  */
+import { ipFamily } from "../../core/address.ts";
 import type { CheckOf } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import { type Attempt, failConnection, type ProbeContext, runAttempt } from "./attempt.ts";
@@ -20,10 +21,16 @@ export function createPing(echoes: Echoes = new Echoes()): PingProbe {
     runAttempt(check.timeoutMs, context, (attempt) => {
       attempt.phase = "while waiting for the echo";
       const { source, device } = check;
+      if (source !== null && ipFamily(source) !== ipFamily(address)) {
+        attempt.fail(`cannot ask ${address} from ${source}: one is IPv4, the other IPv6`);
+        return () => {};
+      }
       try {
         return echoes.ping({ address, source, device }, (outcome) => finish(attempt, outcome));
       } catch (error) {
-        failPing(attempt, error as Error);
+        if ((error as NodeJS.ErrnoException).code === "EADDRNOTAVAIL" && source !== null) {
+          attempt.fail(`cannot ask from ${source}: not an address of this node`);
+        } else failPing(attempt, error as Error);
         return () => {};
       }
     });

@@ -76,6 +76,14 @@ test("probePing says what this machine lacks", async () => {
     ok: false,
     reason: "cannot ask: bind ICMP socket to nonesuch: ENODEV (no such interface)",
   });
+  expect(await probePing(at("127.0.0.1", { source: "192.0.2.77" }), talkContext())).toMatchObject({
+    ok: false,
+    reason: "cannot ask from 192.0.2.77: not an address of this node",
+  });
+  expect(await probePing(at("127.0.0.1", { source: "::1" }), talkContext())).toMatchObject({
+    ok: false,
+    reason: "cannot ask 127.0.0.1 from ::1: one is IPv4, the other IPv6",
+  });
   const refused = createPing(
     new Echoes(() => {
       throw new KernelRequestError({ operation: "open ICMP socket", code: "EPERM" });

@@ -78,6 +78,46 @@ describe("probeUdp reports", () => {
   });
 });
 
+describe("probeUdp asks", () => {
+  test.each(["127.0.0.1", "::1"])("through an interface, at %s", async (host) => {
+    await using server = await serveDatagrams((reply) => reply("pong"), { host });
+    const before = countDescriptors();
+    const target = targetAt(server.port, { kind: "udp", device: "lo", expect: "pong" });
+    const ask = (port: number) => probeUdp({ ...target, address: host, port }, talkContext());
+    expect(await ask(server.port)).toMatchObject({ ok: true });
+    const reason = "port unreachable: nobody listens on it";
+    expect(await ask(await closedDatagramPort())).toMatchObject({ ok: false, reason });
+    while (countDescriptors() > before) await Bun.sleep(5);
+  });
+
+  const refusals: [what: string, options: Options, reason: string][] = [
+    [
+      "from a foreign address",
+      { source: "192.0.2.77" },
+      "cannot ask from 192.0.2.77: not an address of this node",
+    ],
+    [
+      "from an address of the other family",
+      { source: "::1" },
+      "cannot ask 127.0.0.1 from ::1: one is IPv4, the other IPv6",
+    ],
+    [
+      "through an interface that is not there",
+      { device: "nonesuch" },
+      "cannot ask through nonesuch: no such interface on this node",
+    ],
+    [
+      "through an interface from a foreign address",
+      { device: "lo", source: "192.0.2.77" },
+      "cannot ask from 192.0.2.77: not an address of this node",
+    ],
+  ];
+  test.each(refusals)("not %s", async (_what, options, reason) => {
+    await using server = await serveDatagrams((reply) => reply("pong"));
+    expect(await probe(server.port, options)).toMatchObject({ ok: false, reason });
+  });
+});
+
 test("probeUdp does not hear who speaks for the server from another port", async () => {
   const stranger = createSocket("udp4");
   await using server = await serveDatagrams((_reply, _question, from) => {
