@@ -6,10 +6,9 @@
  * Behind the arguments of the command come ldirectord's four: VIP or firewall mark, its port, address and port
  * of the server. The environment says the same, and more, by name: see {@link environmentOf}.
  */
-import { accessSync, constants, statSync } from "node:fs";
 import type { CheckOf } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
-import { findProgram, type ProgramEnd, runProgram } from "../run_program.ts";
+import { type ProgramEnd, runProgram } from "../run_program.ts";
 import { type Attempt, quote, runAttempt } from "./attempt.ts";
 import type { ProbeOf } from "./probe.ts";
 
@@ -93,21 +92,4 @@ function suffix(line: string | null): string {
 /** The last line that says something. */
 function lastLine(text: string): string | null {
   return text.trimEnd().split("\n").at(-1)?.trim() || null;
-}
-
-/** Why this node cannot run the check's program, in words; null when it can, as far as that can be told before. */
-export function externalProblem(check: CheckOf<"external">): string | null {
-  const [program = ""] = check.command;
-  if (check.user !== null && findProgram("setpriv") === null) {
-    return "user: setpriv is missing: install util-linux";
-  }
-  if (check.shell) return null;
-  if (!program.startsWith("/")) return `command: "${quote(program)}" is not an absolute path`;
-  try {
-    accessSync(program, constants.X_OK);
-    return statSync(program).isFile() ? null : `command: ${quote(program)} is not a program`;
-  } catch (error) {
-    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    return `command: ${quote(program)} ${missing ? "does not exist" : "cannot be executed"}`;
-  }
 }

@@ -53,7 +53,7 @@ function openClient(wire: Wire): Client {
 function checkMessage(wire: Wire): (data: Buffer) => void {
   const check = (data: Buffer): void => {
     wire.off("data", check);
-    if (data[0] !== SEQUENCE) throw new Error("this is not LDAP");
+    if (data[0] !== SEQUENCE) throw new ProbeFailure("does not speak LDAP");
   };
   return check;
 }

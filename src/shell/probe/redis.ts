@@ -8,6 +8,9 @@ import { ProbeFailure } from "./attempt.ts";
 import { type Connection, converse, type TalkContext } from "./connection.ts";
 import { complaint } from "./wire.ts";
 
+/** How a reply begins: a simple string, an error, or another type. */
+const REPLY = /^[-+:$*]/;
+
 /** Asks once. Resolves as {@link converse} does. */
 export function probeRedis(
   target: ProbeTarget<CheckOf<"redis">>,
@@ -20,6 +23,7 @@ export function probeRedis(
       connection.write(command(words));
       const answer = await connection.line(`the answer to ${name}`);
       if (answer === want) return;
+      if (!REPLY.test(answer)) throw new ProbeFailure("does not speak Redis's protocol");
       throw new ProbeFailure(`${name} answered "${complaint(new Error(answer), password)}"`);
     };
     if (password !== null) {

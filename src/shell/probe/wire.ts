@@ -50,6 +50,7 @@ export class Wire extends EventEmitter {
       try {
         this.emit("data", piece);
       } catch (error) {
+        if (error instanceof ProbeFailure) throw error;
         throw new ProbeFailure(`cannot understand the server: ${quote((error as Error).message)}`);
       }
       await setImmediate();

@@ -1,15 +1,8 @@
 import { heapStats } from "bun:jsc";
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import type { ProbeResult } from "../../../src/ports.ts";
-import {
-  externalProblem,
-  OUTPUT_BYTES_MAX,
-  probeExternal,
-} from "../../../src/shell/probe/external.ts";
+import { OUTPUT_BYTES_MAX, probeExternal } from "../../../src/shell/probe/external.ts";
 import { type CheckOf, checkSchema } from "../../../src/core/check.ts";
 import { talkContext } from "./talk_context.ts";
 import { countDescriptors } from "./scripted_server.ts";
@@ -58,12 +51,6 @@ function children(): string {
 async function until(holds: () => boolean): Promise<void> {
   for (let look = 0; look < 400 && !holds(); look++) await Bun.sleep(10);
 }
-
-let folder = "";
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "troop-external-"));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 describe("probeExternal judges", () => {
   const cases: [text: string, options: Options, ok: boolean, reason: string | RegExp][] = [
@@ -239,21 +226,5 @@ describe("probeExternal leaves nothing behind of", () => {
     expect(processesWith(mark).length).toBe(2);
     for (const pid of processesWith(mark)) process.kill(pid, "SIGKILL");
     await running;
-  });
-});
-
-describe("externalProblem says before the first run why", () => {
-  test("a program cannot be run", async () => {
-    const plain = join(folder, "plain");
-    await writeFile(plain, "#!/bin/sh\n");
-    await chmod(plain, 0o644);
-    const problem = (command: string[], options: Options = {}) =>
-      externalProblem(check({ command, ...options }));
-    expect(problem(["/bin/true"])).toBeNull();
-    expect(problem(["true | true"], { shell: true })).toBeNull();
-    expect(problem(["true"])).toBe('command: "true" is not an absolute path');
-    expect(problem(["/no/such"])).toBe("command: /no/such does not exist");
-    expect(problem([plain])).toBe(`command: ${plain} cannot be executed`);
-    expect(problem(["/tmp"])).toBe("command: /tmp is not a program");
   });
 });
