@@ -141,12 +141,6 @@ export interface Modules {
   load(name: string): Promise<void>;
 }
 
-/** How busy this machine is. */
-export interface ProcessorLoad {
-  /** The free part of its processors over the last seconds, percent; null while not known. To be asked about once a second. */
-  free(): number | null;
-}
-
 /** Kernel switches under /proc/sys, by dotted name (`net.ipv4.vs.backup_only`). */
 export interface Sysctl {
   /** The value, or null when the kernel does not have the switch. */

@@ -8,7 +8,7 @@
 import type { Ip } from "../core/address.ts";
 import { isActive } from "../core/desired.ts";
 import { openConnections } from "../core/drained_connections.ts";
-import { adaptsWeights } from "../core/load_weight.ts";
+import { adaptsWeights, type ProcessorLoad } from "../core/load_weight.ts";
 import type { NodeRecord } from "../core/record.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { sorryWish } from "../core/sorry_page.ts";
@@ -30,7 +30,6 @@ import type {
   OwnedRows,
   Prober,
   ProbeResult,
-  ProcessorLoad,
   PulseSocket,
   SorryPage,
   Sysctl,

@@ -19,6 +19,12 @@ export const LOAD_SHARE_STEP = 5;
 /** Shortest time between two changes of one member's share, ms: a change has to show in its load first. */
 export const LOAD_CHANGE_MS = 5_000;
 
+/** How busy this machine is, as the outside world tells it. */
+export interface ProcessorLoad {
+  /** The free part of its processors over the last seconds, percent; null while not known. To be asked about once a second. */
+  free(): number | null;
+}
+
 /** The present share of a member. */
 export interface LoadShare {
   /** Percent, {@link LOAD_SHARE_MIN} to 100. */

@@ -8,7 +8,7 @@ import {
   type ProcessorTime,
   smoothed,
 } from "../core/processor_time.ts";
-import type { ProcessorLoad } from "../ports.ts";
+import type { ProcessorLoad } from "../core/load_weight.ts";
 
 /** Opens it. `read` gives the text of /proc/stat; it may throw. */
 export function openProcessorLoad(
