@@ -1,8 +1,11 @@
 /** The files a user copies: made from the same definitions as the program, or checked against them. */
 import { describe, expect, test } from "bun:test";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
+import { hookEnvironment, type HookMessage } from "../../src/core/hook.ts";
 import { statusJsonSchema } from "../../src/core/status_schema.ts";
 import { parseConfig, printConfig } from "../../src/shell/config_text.ts";
+import { tempFolder } from "../shell/temp_folder.ts";
 
 const dist = join(import.meta.dir, "../../dist");
 
@@ -31,6 +34,45 @@ test("troop.yaml lacks nothing but a token, and cannot be used with a token ever
   expect(parseConfig(sample)).toEqual([expect.objectContaining({ path: "token" })]);
   const filled = sample.replace(/^token:.*$/m, `token: troop1-${"a".repeat(64)}`);
   expect(parseConfig(filled)).toHaveProperty("name", "n1");
+});
+
+describe("hook-mail.sh", () => {
+  async function mail(text: string, dropped = 0): Promise<string> {
+    const folder = tempFolder();
+    const sendmail = join(folder, "sendmail");
+    await Bun.write(sendmail, '#!/bin/sh\n{ echo "words: $*"; cat; } > "${0%/*}/sent"\n');
+    chmodSync(sendmail, 0o755);
+    const message: HookMessage = {
+      id: 7,
+      time: "2026-01-02T12:00:01.000Z",
+      kind: "node",
+      level: "warn",
+      text,
+      fields: { node: "n2" },
+      cluster: "troop",
+      node: "n1",
+      dropped,
+    };
+    const { exitCode } = Bun.spawnSync([join(dist, "hook-mail.sh"), "ops@example.org"], {
+      env: { PATH: "/usr/bin:/bin", SENDMAIL: sendmail, ...hookEnvironment(message) },
+    });
+    expect(exitCode).toBe(0);
+    return await Bun.file(join(folder, "sent")).text();
+  }
+
+  test("sends the event", async () => {
+    const sent = await mail("node n2 is dead");
+    expect(sent).toStartWith("words: -i -- ops@example.org\nTo: ops@example.org\n");
+    expect(sent).toContain("\nSubject: [troop troop] node n2 is dead\n");
+    expect(sent).toContain("told by n1 at 2026-01-02T12:00:01.000Z, event 7 (node)\n");
+    expect(sent).not.toContain("too fast");
+    expect(await mail("x", 3)).toContain("3 events before it");
+  });
+
+  test("what a server says adds no header", async () => {
+    const [head = ""] = (await mail("down: x\r\nBcc: all@example.org\n\nhello")).split("\n\n");
+    expect(head).not.toMatch(/^Bcc:/m);
+  });
 });
 
 describe("troop.service", () => {

@@ -3,8 +3,9 @@
  * them not more than the few requests a dead server costs.
  */
 import { expect } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { TroopEvent } from "../../../src/core/event.ts";
 import { addServers, awaitServers, setUpServer, startDirectors } from "../directors.ts";
 import type { Lab } from "../lab.ts";
 import { Load, requireFewFailures } from "../load.ts";
@@ -35,6 +36,10 @@ function answersSince(load: Load, line: number): string[] {
   return [...new Set(lines.map(({ server }) => server ?? "nobody"))].toSorted();
 }
 
+function parseLines(text: string): TroopEvent[] {
+  return text.trim().split("\n").map((line) => JSON.parse(line) as TroopEvent);
+}
+
 async function modeOf(node: TroopNode, address: string): Promise<string> {
   const { services } = await node.status();
   const service = services.find((item) => item.address === address);
@@ -45,7 +50,17 @@ scenario(
   "all servers die: the holder's own page answers, then the pool again, with at most 10 failed requests",
   { slug: "sorry", hosts: streamlined },
   async (lab: Lab) => {
-    const { client, holder, nodes, webServers } = await startService(lab);
+    const told = (node: TroopNode) => join(lab.scratch, `told-${node.name}`);
+    const { client, holder, nodes, webServers } = await startService(lab, {
+      configure: (node) =>
+        node.configure({
+          hooks: [{
+            name: "file",
+            events: ["service"],
+            command: ["/bin/sh", "-c", 'cat >> "$0"', told(node)],
+          }],
+        }),
+    });
     const page = join(lab.scratch, "sorry.html");
     writeFileSync(page, "<html><body>Test Page of sorry</body></html>\n");
     await holder.troop("settings", "set", "sorry-page", page);
@@ -68,6 +83,12 @@ scenario(
     expect(answersSince(load, back)).toEqual(["n1", "n2"]);
     await load.stop();
     requireFewFailures(load.lines, FAILED_MAX);
+    // People were told of both, in order, once; and both are in the log.
+    const events = parseLines(await holder.troop("events", "--json"));
+    const modes = (list: readonly TroopEvent[]) =>
+      list.filter(({ kind }) => kind === "service").map(({ fields }) => fields["mode"]);
+    expect(modes(events)).toEqual(["fallback", "pool"]);
+    expect(modes(parseLines(readFileSync(told(holder), "utf8")))).toEqual(["fallback", "pool"]);
   },
 );
 
