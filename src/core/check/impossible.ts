@@ -4,13 +4,14 @@
  */
 import { compilePattern } from "../regex.ts";
 import { escapeProblem } from "./escapes.ts";
+import { pageProblem } from "./impossible_page.ts";
 import { defaultOf, optionsOf } from "./options.ts";
 import type { Check, CheckKind } from "./schema.ts";
 
 /** Why the check can never work, naming the option; null when nothing is known against it. */
 export function impossibleCheck(check: Check): string | null {
-  return textProblem(check) ?? stepsProblem(check) ?? commandProblem(check) ??
-    loginProblem(check) ?? trustProblem(check);
+  return textProblem(check) ?? requestProblem(check) ?? stepsProblem(check) ??
+    commandProblem(check) ?? loginProblem(check) ?? trustProblem(check);
 }
 
 function textProblem(check: Check): string | null {
@@ -24,6 +25,10 @@ function textProblem(check: Check): string | null {
     if (problem !== null) return `option ${field}: ${problem}`;
   }
   return null;
+}
+
+function requestProblem(check: Check): string | null {
+  return check.kind === "http" || check.kind === "https" ? pageProblem(check) : null;
 }
 
 function stepsProblem(check: Check): string | null {

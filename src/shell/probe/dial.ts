@@ -31,9 +31,12 @@ export async function dial(
     throw new ProbeFailure(`cannot ask ${address} from ${source}: one is IPv4, the other IPv6`);
   }
   try {
-    if (device !== null) return await dialThrough(device, target, signal);
     const local = source === null ? {} : { localAddress: source };
-    return await established(connect({ host: address, port, ...local }), signal);
+    const socket = device === null
+      ? await established(connect({ host: address, port, ...local }), signal)
+      : await dialThrough(device, target, signal);
+    // A request in two writes would wait for the server's delayed acknowledgement (RFC 9293, 3.7.4): 40 ms.
+    return socket.setNoDelay(true);
   } catch (error) {
     throw ownProblem(error as NodeJS.ErrnoException, check);
   }

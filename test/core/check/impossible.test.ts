@@ -38,6 +38,24 @@ test.each<[object, string]>([
     "option arg: a command for the shell is one text",
   ],
   [{ kind: "external", command: [" "], shell: true }, "the command for the shell is empty"],
+  [
+    { kind: "http", method: "HEAD", expect: "x" },
+    "option expect: a reply to HEAD has no body",
+  ],
+  [{ kind: "http", body: "x" }, "option body: it needs method=POST"],
+  [{ kind: "https", host: "bücher.example" }, "option host: write it in ASCII (xn--...)"],
+  [
+    { kind: "http", headers: [{ name: "Host", value: "x" }] },
+    "option header: name the host as option host",
+  ],
+  [
+    { kind: "https", headers: [{ name: "Transfer-Encoding", value: "chunked" }] },
+    "option header: the check sets Transfer-Encoding itself",
+  ],
+  [
+    { kind: "http", headers: [{ name: "X-A", value: "日" }] },
+    "option header: the value of X-A has characters that no header can have",
+  ],
   [{ kind: "imap", password: "x" }, "option password: it needs a user"],
   [{ kind: "https", key: "/k" }, "option key: it needs a certificate"],
   [{ kind: "imap", verify: false }, "option verify: it needs TLS, say security=tls"],
@@ -47,6 +65,7 @@ test.each<[object, string]>([
 });
 
 test.each<object>([
+  { kind: "http", method: "POST", body: "x", headers: [{ name: "X-A", value: "é 1" }] },
   { kind: "redis", password: "x" },
   { kind: "https", verify: false, certificate: "/c", key: "/k" },
   { kind: "external", command: ["exit 0"], shell: true },
