@@ -2,6 +2,8 @@
  * The numbers of a running node for `/metrics`.
  */
 import type { Agent } from "./agent/agent.ts";
+import { formatEndpoint } from "./core/address.ts";
+import { isExternal } from "./core/server.ts";
 import type { LoopDelay } from "./loop_delay.ts";
 import type { Counters } from "./ports.ts";
 
@@ -47,6 +49,14 @@ function checksOf({ state }: Agent): Counters["checks"] {
     up: history.up,
     tookMs: history.tookMs,
   }));
+  const machines = [...state.document.servers].flatMap(([service, entries]) =>
+    [...entries].flatMap(([key, entry]) => {
+      const history = state.external.get(key);
+      if (history === undefined || !isExternal(entry) || entry.off) return [];
+      const { up, tookMs } = history;
+      return [{ service, server: formatEndpoint(entry.target), up, tookMs }];
+    })
+  );
   const reached = [...state.peers.values()].flatMap((peer) =>
     [...peer.reached].map(([service, history]) => ({
       service,
@@ -55,5 +65,5 @@ function checksOf({ state }: Agent): Counters["checks"] {
       tookMs: history.tookMs,
     }))
   );
-  return [...own, ...reached];
+  return [...own, ...reached, ...machines];
 }

@@ -78,11 +78,12 @@ export class HealthLane {
 
   /** Looks at the listening sockets of this machine if it is time. */
   watch(state: State, now: number): void {
-    const { listeners, troubles, tell } = this.#options;
+    const { clock, listeners, troubles, tell } = this.#options;
+    const wallMs = clock.wallMs();
     const watched = watchedServices(state);
     if (watched.length === 0) {
       // What was missing does not matter any more, and nobody would ever look again.
-      if (state.deaf.size > 0) tell({ kind: "listeners", deaf: new Map() });
+      if (state.deaf.size > 0) tell({ kind: "listeners", deaf: new Map(), wallMs });
       return;
     }
     if (now - this.#listenersMs < LISTENERS_MS) return;
@@ -95,7 +96,7 @@ export class HealthLane {
         const serving = servesService(byPort.get(point.port) ?? [], point);
         if (!serving.up) deaf.set(key, serving.reason);
       }
-      tell({ kind: "listeners", deaf });
+      tell({ kind: "listeners", deaf, wallMs });
     });
   }
 

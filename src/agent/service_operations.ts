@@ -2,6 +2,7 @@
  * Adding, changing and removing virtual services.
  */
 import { formatEndpoint } from "../core/address.ts";
+import type { Check } from "../core/check.ts";
 import { impossibleCheck } from "../core/check/impossible.ts";
 import { serviceConflict } from "../core/conflicts.ts";
 import type { Edit } from "../core/document.ts";
@@ -49,6 +50,7 @@ export async function addService(options: OperationsOptions, service: Service): 
   const vips = vipsOfService(service);
   refuseTooManyVips(agent, attempted, vips);
   for (const vip of vips) refuseBadVip(agent, attempted, vip);
+  refuseImpossibleCheck(options, attempted, service.check);
   await refuseImpossible(options, attempted, service);
   if (state.self.director) await tryNewRow(options, service, attempted);
   try {
@@ -80,6 +82,8 @@ export async function setService(
   const vips = vipsOfService(service).filter((vip) => !vipsOfService(before).includes(vip));
   refuseTooManyVips(agent, attempted, vips);
   for (const vip of vips) refuseBadVip(agent, attempted, vip);
+  // Another node may have what this one lacks: what was entered there can be changed in other respects here.
+  if (change.check !== undefined) refuseImpossibleCheck(options, attempted, service.check);
   await refuseImpossible(options, attempted, service);
   const tries = agent.state.self.director && agent.rows.has(serviceKey(name));
   if (tries) await tryChangedRow(options, service, attempted);
@@ -107,17 +111,24 @@ export async function removeService(
   return `service ${formatServiceName(name)} removed, ${sentTo(receipt)}`;
 }
 
-/** What stands against the service in the document, in its check, and on this machine when troop is to mark its packets. */
-async function refuseImpossible(
-  { agent, marks, checkFiles }: OperationsOptions,
+/** What is wrong with a check that its schema takes, here and anywhere. */
+function refuseImpossibleCheck(
+  { checkFiles }: OperationsOptions,
   attempted: string,
-  service: Service,
-): Promise<void> {
-  const { check } = service;
+  check: Check,
+): void {
   refuseFor(impossibleCheck(check) ?? checkFiles(check), {
     attempted,
     remedy: `see \`troop check kinds ${check.kind}\``,
   });
+}
+
+/** What stands against the service in the document, and on this machine when troop is to mark its packets. */
+async function refuseImpossible(
+  { agent, marks }: OperationsOptions,
+  attempted: string,
+  service: Service,
+): Promise<void> {
   refuseFor(serviceConflict(agent.state.document, service), {
     attempted,
     remedy: "`troop service list` and `troop vip list` show what is there",

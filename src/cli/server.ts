@@ -136,10 +136,10 @@ function addList(group: Command, session: Session): void {
     const name = text === undefined
       ? undefined
       : formatServiceName(readServiceName(text, "list servers of"));
-    const { services } = await context.connect(session.home()).status();
+    const { services, time } = await context.connect(session.home()).status();
     const chosen = name === undefined ? services : [named(services, name)];
     if (json) writeJson(stdout, chosen.flatMap(flatServers));
-    else stdout.write(serversText(chosen, styleFor(stdout, env)));
+    else stdout.write(serversText(chosen, styleFor(stdout, env), Date.parse(time)));
   });
 }
 

@@ -115,8 +115,8 @@ function addList(group: Command, session: Session): void {
   command.action(async ({ json = false }: { json?: boolean }) => {
     const { context } = session;
     const { stdout, env } = context;
-    const { services } = await context.connect(session.home()).status();
+    const { services, time } = await context.connect(session.home()).status();
     if (json) writeJson(stdout, services);
-    else stdout.write(servicesText(services, styleFor(stdout, env)));
+    else stdout.write(servicesText(services, styleFor(stdout, env), Date.parse(time)));
   });
 }

@@ -5,6 +5,7 @@
 import { formatEndpoint } from "../core/address.ts";
 import { formatSchedulerFlag, type Persistence } from "../core/scheduling.ts";
 import type { StatusServer, StatusService } from "../core/status.ts";
+import { agoText, sinceOf, verdictRows, whyText } from "./verdict_text.ts";
 import { type Cell, type Row, tableText, type TextStyle } from "./table_text.ts";
 
 /** A server with the service it is a server of. */
@@ -20,26 +21,37 @@ interface Column {
 }
 
 /** Writes services with their servers; a line that says how to add one when there is none. */
-export function servicesText(services: readonly StatusService[], style: TextStyle): string {
+export function servicesText(
+  services: readonly StatusService[],
+  style: TextStyle,
+  atMs: number,
+): string {
   if (services.length === 0) {
     return "no services yet; add one with `troop service add VIP:PORT`\n";
   }
   const columns: Column[] = [
     { heading: "SERVICE / SERVER", cell: ({ server }) => `  ${formatEndpoint(server)}` },
-    ...serverColumns(services),
+    ...serverColumns(services, { atMs }),
   ];
   return columnsText(
     columns,
     services.flatMap((service) => [
       serviceRow(service),
-      ...service.servers.map((server) => columns.map(({ cell }) => cell({ service, server }))),
+      ...service.servers.flatMap((server) => [
+        columns.map(({ cell }) => cell({ service, server })),
+        ...verdictRows(server, atMs),
+      ]),
     ]),
     style,
   );
 }
 
 /** Writes servers, each on a line with its service; a line that says how to get one when there is none. */
-export function serversText(services: readonly StatusService[], style: TextStyle): string {
+export function serversText(
+  services: readonly StatusService[],
+  style: TextStyle,
+  atMs: number,
+): string {
   const lines = services.flatMap((service) =>
     service.servers.map((server): Line => ({ service, server }))
   );
@@ -50,7 +62,7 @@ export function serversText(services: readonly StatusService[], style: TextStyle
   const columns: Column[] = [
     { heading: "SERVICE", cell: ({ service }) => service.name },
     { heading: "SERVER", cell: ({ server }) => formatEndpoint(server) },
-    ...serverColumns(services, { forwardAlways: true }),
+    ...serverColumns(services, { atMs, forwardAlways: true }),
   ];
   return columnsText(
     columns,
@@ -73,7 +85,7 @@ function columnsText(
 
 function serverColumns(
   services: readonly StatusService[],
-  { forwardAlways = false }: { readonly forwardAlways?: boolean } = {},
+  { atMs, forwardAlways = false }: { readonly atMs: number; readonly forwardAlways?: boolean },
 ): Column[] {
   const any = (test: (line: Line) => boolean) =>
     services.some((service) => service.servers.some((server) => test({ service, server })));
@@ -94,12 +106,15 @@ function serverColumns(
       ? [column("FORWARD", ({ server }) => methodOf(server))]
       : []),
     column("STATE", ({ server }) => stateCell(server)),
+    ...(any(({ server }) => sinceOf(server) !== null)
+      ? [column("SINCE", ({ server }) => agoText(sinceOf(server), atMs), true)]
+      : []),
     column("WEIGHT", ({ server }) => String(server.weight), true),
     ...limit("upper"),
     ...limit("lower"),
     column("ACTIVE", ({ server }) => String(server.activeConnections), true),
     column("INACT", ({ server }) => String(server.inactiveConnections), true),
-    column("WHY", ({ server }) => server.reason),
+    column("WHY", ({ server }) => whyText(server)),
   ];
 }
 

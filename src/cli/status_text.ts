@@ -17,7 +17,7 @@ export function statusText(status: Status, style: TextStyle): string {
     printable(head.trimEnd()) + "\n",
     nodesText(status, style),
     status.vips.length > 0 ? vipsText(status.vips, style) : "",
-    servicesText(status.services, style),
+    servicesText(status.services, style, Date.parse(status.time)),
     status.drains.length > 0 ? drainsText(status, style) : "",
     hints.map((hint) => `${toned("!", "bad", style)} ${printable(hint)}\n`).join(""),
   ].filter((part) => part !== "").join("\n");

@@ -27,6 +27,8 @@ export interface History extends Pick<Verdict, "up" | "reason" | "sinceMs" | "to
   readonly checked: boolean;
   /** Results in a row that contradict `up`. */
   readonly streak: number;
+  /** The last failure of all, which a server that is well again leaves behind; absent: there was none. */
+  readonly lastError?: { readonly reason: string; readonly atMs: number };
 }
 
 /** What a server counts as before anybody has probed it. */
@@ -48,6 +50,18 @@ export function startHistory(nowMs: number, check: Pick<Check, "initial">): Hist
     tookMs: 0,
     checked: false,
     streak: 0,
+  };
+}
+
+/**
+ * The history of a server whose socket is gone: what was learnt about a daemon ends with it, and its successor proves
+ * itself by a check first.
+ */
+export function goneHistory(before: History | undefined, reason: string, nowMs: number): History {
+  return {
+    ...startHistory(nowMs, { initial: "down" }),
+    sinceMs: before?.up === false ? before.sinceMs : nowMs,
+    lastError: { reason: cut(reason), atMs: nowMs },
   };
 }
 
@@ -82,25 +96,16 @@ function judgeOutcome(
   nowMs: number,
 ): History {
   const { tookMs } = result;
-  const { advice } = history;
-  if (result.ok === history.up) {
-    return { ...history, reason: cut(result.reason), tookMs, checked: true, streak: 0 };
-  }
+  const failure = result.ok ? {} : { lastError: { reason: cut(result.reason), atMs: nowMs } };
+  const common = { ...history, tookMs, ...failure, checked: true };
+  if (result.ok === history.up) return { ...common, reason: cut(result.reason), streak: 0 };
   const streak = history.streak + 1;
   const needed = !history.checked ? 1 : history.up ? check.fall : check.rise;
   if (streak < needed) {
     const count = `${history.up ? "failure" : "success"} ${streak} of ${needed}`;
-    return { ...history, reason: cut(`${count}: ${result.reason}`), tookMs, checked: true, streak };
+    return { ...common, reason: cut(`${count}: ${result.reason}`), streak };
   }
-  return {
-    up: result.ok,
-    reason: cut(result.reason),
-    sinceMs: nowMs,
-    tookMs,
-    checked: true,
-    streak: 0,
-    ...(advice === undefined ? {} : { advice }),
-  };
+  return { ...common, up: result.ok, reason: cut(result.reason), sinceMs: nowMs, streak: 0 };
 }
 
 /**

@@ -43,6 +43,17 @@ export const statusVipSchema = z.object({
   services: z.int().describe("how many services have it"),
 });
 
+/** What one node says of a server. */
+export const statusVerdictSchema = z.object({
+  up: z.boolean(),
+  reason: z.string().describe("the last result in words"),
+  since: iso.describe("when it went up or down, ISO 8601"),
+  tookMs: z.number().describe("how long the last check took, ms"),
+  lastError: z.object({ reason: z.string(), at: iso }).nullable().describe(
+    "the last failure, also after a recovery; null: none is known here",
+  ),
+});
+
 /** One real server of one service. */
 export const statusServerSchema = z.object({
   node: z.string().describe("name of the member; empty for a machine without an agent"),
@@ -62,6 +73,12 @@ export const statusServerSchema = z.object({
   holder: z.string().describe(
     "the holder's verdict over the network; empty where this node does not check",
   ),
+  verdicts: z.object({
+    own: statusVerdictSchema.nullable().describe("the node's own; null: none is known"),
+    holder: statusVerdictSchema.nullable().describe(
+      "the answering node's, over the network; null where it does not check",
+    ),
+  }),
   activeConnections: z.int(),
   inactiveConnections: z.int(),
 });
@@ -138,5 +155,7 @@ export type StatusVip = z.infer<typeof statusVipSchema>;
 export type StatusService = z.infer<typeof statusServiceSchema>;
 /** See {@link statusDrainSchema}. */
 export type StatusDrain = z.infer<typeof statusDrainSchema>;
+/** See {@link statusVerdictSchema}. */
+export type StatusVerdict = z.infer<typeof statusVerdictSchema>;
 /** See {@link statusServerSchema}. */
 export type StatusServer = z.infer<typeof statusServerSchema>;

@@ -24,6 +24,7 @@ import {
 import { settingNames, settingText } from "./settings.ts";
 import type { Peer, State } from "./state.ts";
 import { statusDrains } from "./status_drains.ts";
+import { type BothVerdicts, verdictsOn } from "./status_verdicts.ts";
 import type { Status, StatusNode, StatusServer, StatusService, StatusVip } from "./status.ts";
 import type { ObservedServer, ObservedService } from "./table.ts";
 
@@ -129,7 +130,7 @@ function statusService(state: State, service: Service, context: StatusContext): 
   const servers = poolOf(state, service).map((server) => {
     const present = inKernel.get(formatEndpoint(server));
     inKernel.delete(formatEndpoint(server));
-    return statusServer(server, present);
+    return statusServer(server, present, verdictsOn(state, service, server));
   });
   const judged = judgePool(state, service);
   const spare = fallbackRow(state, { service, judged, inKernel });
@@ -189,17 +190,25 @@ function fallbackRow(
     reason: serves ? judged.reason : "fallback; stays until its connections end",
     own: "",
     holder: "",
+    verdicts: UNJUDGED,
     activeConnections: present?.counters.activeConnections ?? 0,
     inactiveConnections: present?.counters.inactiveConnections ?? 0,
   }];
 }
+
+/** Of servers that nobody checks. */
+const UNJUDGED: BothVerdicts = { own: null, holder: null };
 
 function quorumText({ quorum, quorumBy, hysteresis }: Service): string {
   const unit = quorumBy === "weight" ? "weight" : quorum === 1 ? "server" : "servers";
   return `${quorum} ${unit}${hysteresis > 0 ? `, ${quorum + hysteresis} to return` : ""}`;
 }
 
-function statusServer(server: PoolServer, present: ObservedServer | undefined): StatusServer {
+function statusServer(
+  server: PoolServer,
+  present: ObservedServer | undefined,
+  verdicts: BothVerdicts,
+): StatusServer {
   return {
     node: server.node === null ? "" : server.name,
     address: server.address,
@@ -216,6 +225,7 @@ function statusServer(server: PoolServer, present: ObservedServer | undefined): 
     reason: server.reason,
     own: server.own,
     holder: server.reached,
+    verdicts,
     activeConnections: present?.counters.activeConnections ?? 0,
     inactiveConnections: present?.counters.inactiveConnections ?? 0,
   };
@@ -241,6 +251,7 @@ function drainingServer(server: ObservedServer): StatusServer {
     reason: `removed; stays until its ${activeConnections + inactiveConnections} connections end`,
     own: "",
     holder: "",
+    verdicts: UNJUDGED,
     activeConnections,
     inactiveConnections,
   };

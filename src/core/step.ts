@@ -3,7 +3,7 @@
  */
 import type { Ip } from "./address.ts";
 import { type ClusterDocument, type NodeId, vipsOf } from "./document.ts";
-import { type History, judge, type Outcome, startHistory } from "./health.ts";
+import { goneHistory, type History, judge, type Outcome, startHistory } from "./health.ts";
 import { noteLoad } from "./load_weight.ts";
 import type { Pulse } from "./pulse.ts";
 import { isNewer, type NodeRecord, type Verdict } from "./record.ts";
@@ -38,7 +38,11 @@ export type Fact =
   /** A probe ended, of this node's own server (`node` null) or of a peer's. */
   | ProbeFact
   /** Services of this node on whose port nothing listens, with the reason. */
-  | { readonly kind: "listeners"; readonly deaf: ReadonlyMap<ServiceKey, string> }
+  | {
+    readonly kind: "listeners";
+    readonly deaf: ReadonlyMap<ServiceKey, string>;
+    readonly wallMs: number;
+  }
   | { readonly kind: "placements"; readonly placements: ReadonlyMap<Ip, Placement> }
   /** The LAN was asked for a VIP. */
   | { readonly kind: "asked"; readonly vip: Ip }
@@ -85,7 +89,7 @@ export function step(state: State, fact: Fact, now: number): void {
     case "probe":
       return onProbe(state, fact, now);
     case "listeners":
-      return onListeners(state, fact.deaf, now);
+      return onListeners(state, fact, now);
     case "placements":
       return onPlacements(state, fact.placements);
     case "asked":
@@ -304,7 +308,11 @@ function judged(state: State, { histories, key, flaps, fact, now }: Folded): boo
     JSON.stringify(before?.advice) !== JSON.stringify(after.advice);
 }
 
-function onListeners(state: State, deaf: ReadonlyMap<ServiceKey, string>, now: number): void {
+function onListeners(
+  state: State,
+  { deaf, wallMs }: Extract<Fact, { kind: "listeners" }>,
+  now: number,
+): void {
   const same = deaf.size === state.deaf.size &&
     [...deaf].every(([key, reason]) => state.deaf.get(key) === reason);
   if (same) return;
@@ -312,8 +320,7 @@ function onListeners(state: State, deaf: ReadonlyMap<ServiceKey, string>, now: n
   for (const [key, reason] of deaf) {
     state.deaf.set(key, reason);
     if (state.own.get(key)?.up === true) noteFlap(state, flapKey(key, state.self.id), now);
-    // What is learnt about a daemon ends with it: its successor proves itself by a check first.
-    state.own.delete(key);
+    state.own.set(key, goneHistory(state.own.get(key), reason, wallMs));
   }
   state.tableVersion++;
   state.recordVersion++;

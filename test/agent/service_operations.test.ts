@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { type Check, type CheckKind, checkSchema, NO_CHECK } from "../../src/core/check.ts";
+import { NO_CHECK } from "../../src/core/check.ts";
 import { SERVICES_MAX, VIPS_MAX } from "../../src/core/limits.ts";
 import { Refusal } from "../../src/core/refusal.ts";
 import { type EndpointService, type Service, serviceKey } from "../../src/core/service.ts";
@@ -17,10 +17,6 @@ import { observedRow, ROW } from "../support/table_rows.ts";
 import { type Bench, bench, line } from "./operations_bench.ts";
 
 const KEY = "tcp/10.0.0.100:80";
-
-function checkOf(kind: CheckKind, fields: object): Check {
-  return checkSchema.parse({ kind, ...fields });
-}
 
 describe("addService", () => {
   test("makes every node have it, and says to how many it went", async () => {
@@ -66,53 +62,6 @@ describe("addService", () => {
     );
     expect(await line(at, () => at.operations.addService(service({ address: "2001:db8::9" }))))
       .toStartWith("add service [2001:db8::9]:80: no interface of n1 has a network");
-  });
-
-  test.each<[string, Partial<EndpointService>, string]>([
-    [
-      "an expression that does not compile",
-      { check: checkOf("http", { expect: "(" }) },
-      'option expect: "(" is not a regular expression: missing closing ): `(`; see `troop check kinds http`',
-    ],
-    [
-      "a program without a path",
-      { check: checkOf("external", { command: ["x"] }) },
-      'the program "x" must be named by its absolute path; see `troop check kinds external`',
-    ],
-  ])("refuses a check that can never work: %s", async (_, fields, problem) => {
-    const at = await bench();
-    expect(await line(at, () => at.operations.addService(service(fields)))).toBe(
-      `add service 10.0.0.100:80: ${problem}`,
-    );
-    const there = await bench(undefined, [service()]);
-    const { check } = service(fields);
-    expect(await line(there, () => there.operations.setService(service(), { check }))).toBe(
-      `change service 10.0.0.100:80: ${problem}`,
-    );
-  });
-
-  test("refuses a check whose files this machine lacks", async () => {
-    const at = await bench();
-    at.files.problem = ({ kind }) => kind === "external" ? "the program /x is missing" : null;
-    const check = checkOf("external", { command: ["/x"] });
-    expect(await line(at, () => at.operations.addService(service({ check })))).toBe(
-      "add service 10.0.0.100:80: the program /x is missing; see `troop check kinds external`",
-    );
-  });
-
-  test("refuses a file check beside a machine without an agent, whichever comes first", async () => {
-    const file = checkOf("file", { path: "/run/x" });
-    const other = serverEntry(machine(50));
-    const edits = [{ kind: "putServer", server: other }] as const;
-    const at = await bench(undefined, [service()], edits);
-    expect(await line(at, () => at.operations.setService(service(), { check: file }))).toContain(
-      "server 10.0.0.50:80: the service has a file check, which asks members only",
-    );
-    const second = await bench(undefined, [service({ check: file })]);
-    const place = { address: "10.0.0.50", port: null };
-    expect(await line(second, () => second.operations.addServer(service(), place, {}))).toContain(
-      "the service has a file check, which asks members only",
-    );
   });
 
   test("refuses what the kernel has no scheduler for, in the kernel's words", async () => {

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { serviceKey } from "../../src/core/service.ts";
 import { settingNames } from "../../src/core/settings.ts";
 import { statusSchema } from "../../src/core/status.ts";
+import { step } from "../../src/core/step.ts";
 import { statusOf } from "../../src/core/status_view.ts";
 import { arbitraryCluster, VIPS } from "../support/arbitrary_cluster.ts";
 import {
@@ -47,6 +48,59 @@ describe("statusOf", () => {
       .toEqual(two?.vips.map(({ holder, epoch }) => ({ holder, epoch })));
     expect([one?.node, two?.node]).toEqual(["n1", "n2"]);
     expect(one?.time).toBe("2026-01-02T03:04:05.000Z");
+  });
+
+  test("tells both verdicts on a server, since when, and its last error", () => {
+    const state = viewOf([modelNode(1, { holds: holding(1) }), modelNode(2)], 1, SHARED);
+    const key = serviceKey(service());
+    const probe = (node: string | null, ok: boolean, wallMs: number) =>
+      step(state, {
+        kind: "probe",
+        node,
+        key,
+        check: { ...service().check, fall: 1 },
+        result: { ok, reason: ok ? "200" : "connection refused", tookMs: 2.34 },
+        wallMs,
+      }, NOW);
+    state.own.clear();
+    state.peers.get(idOf(2))?.reached.clear();
+    for (const node of [null, idOf(2)]) {
+      probe(node, true, 1_000);
+      probe(node, false, 2_000);
+      probe(node, node === null, 3_000);
+    }
+    const lastError = { reason: "connection refused", at: "1970-01-01T00:00:02.000Z" };
+    const [first, second] = statusOf(state, CONTEXT).services[0]!.servers;
+    expect(first).toMatchObject({ up: true, verdicts: { holder: null } });
+    expect(first?.verdicts.own).toEqual({
+      up: true,
+      reason: "200",
+      since: "1970-01-01T00:00:03.000Z",
+      tookMs: 2.3,
+      lastError,
+    });
+    expect(second?.verdicts).toMatchObject({
+      own: { up: true, lastError: null },
+      holder: {
+        up: false,
+        since: "1970-01-01T00:00:02.000Z",
+        lastError: { ...lastError, at: "1970-01-01T00:00:03.000Z" },
+      },
+    });
+  });
+
+  test("tells since when nothing listens, and that a daemon that is back has not been checked", () => {
+    const state = viewOf([modelNode(1)], 1, SHARED);
+    const key = serviceKey(service());
+    const listeners = (deaf: [string, string][], wallMs: number) =>
+      step(state, { kind: "listeners", deaf: new Map(deaf), wallMs }, NOW);
+    const own = () => statusOf(state, CONTEXT).services[0]!.servers[0]!.verdicts.own;
+    listeners([[key, "nothing listens on tcp port 80"]], 5_000);
+    listeners([[key, "only listens elsewhere"]], 6_000);
+    const since = "1970-01-01T00:00:05.000Z";
+    expect(own()).toMatchObject({ up: false, reason: "only listens elsewhere", since });
+    listeners([], 7_000);
+    expect(own()).toMatchObject({ up: false, reason: "not checked yet", since });
   });
 
   test("tells how every node is, by name", () => {

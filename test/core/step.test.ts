@@ -81,20 +81,24 @@ describe("a probe", () => {
 
   test("that ends well after the daemon has gone does not count", () => {
     const { state } = start();
-    step(state, { kind: "listeners", deaf: new Map([[KEY, "nothing listens"]]) }, NOW);
+    step(state, { kind: "listeners", deaf: new Map([[KEY, "nothing listens"]]), wallMs: 0 }, NOW);
     const result = { ok: true, reason: "200", tookMs: 1 };
     expect(touched(state, probe({ result }))).toBe("");
-    expect(state.own.has(KEY)).toBe(false);
+    expect(state.own.get(KEY)).toMatchObject({ up: false, checked: false });
   });
 });
 
 describe("the listening sockets", () => {
-  const deaf = (reason: string): Fact => ({ kind: "listeners", deaf: new Map([[KEY, reason]]) });
+  const deaf = (reason: string): Fact => ({
+    kind: "listeners",
+    deaf: new Map([[KEY, reason]]),
+    wallMs: 0,
+  });
 
   test("of a service that are gone end what its checks said", () => {
     const { state } = start();
     expect(touched(state, deaf("nothing listens"))).toBe("table record");
-    expect(state.own.has(KEY)).toBe(false);
+    expect(state.own.get(KEY)).toMatchObject({ up: false, checked: false });
     expect(state.own.has(serviceKey(OTHER))).toBe(true);
   });
 
@@ -108,9 +112,9 @@ describe("the listening sockets", () => {
   test("that are back leave the verdict to the next check", () => {
     const { state } = start();
     step(state, deaf("nothing listens"), NOW);
-    expect(touched(state, { kind: "listeners", deaf: new Map() })).toBe("table record");
+    expect(touched(state, { kind: "listeners", deaf: new Map(), wallMs: 0 })).toBe("table record");
     expect(state.deaf.size).toBe(0);
-    expect(state.own.has(KEY)).toBe(false);
+    expect(state.own.get(KEY)).toMatchObject({ up: false, checked: false });
   });
 });
 

@@ -199,6 +199,7 @@ export function statusServer(
     reason: reason ?? "200 in 3 ms",
     own: reason ?? "200 in 3 ms",
     holder: "",
+    verdicts: { own: null, holder: null },
     activeConnections: KERNEL.activeConnections,
     inactiveConnections: KERNEL.inactiveConnections,
   };
