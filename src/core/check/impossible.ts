@@ -11,7 +11,7 @@ import type { Check, CheckKind } from "./schema.ts";
 /** Why the check can never work, naming the option; null when nothing is known against it. */
 export function impossibleCheck(check: Check): string | null {
   return textProblem(check) ?? requestProblem(check) ?? stepsProblem(check) ??
-    commandProblem(check) ?? loginProblem(check) ?? trustProblem(check);
+    commandProblem(check) ?? nameProblem(check) ?? loginProblem(check) ?? trustProblem(check);
 }
 
 function textProblem(check: Check): string | null {
@@ -64,6 +64,19 @@ function commandProblem(check: Check): string | null {
   return program.startsWith("/")
     ? null
     : `the program "${program}" must be named by its absolute path`;
+}
+
+/** Longest label and longest name, bytes, without the dot at the end (RFC 1035, 2.3.4). */
+const LABEL_BYTES_MAX = 63;
+const NAME_BYTES_MAX = 253;
+
+function nameProblem(check: Check): string | null {
+  if (check.kind !== "dns" || check.name === ".") return null;
+  const name = check.name.replace(/\.$/, "");
+  const bytes = (text: string): number => new TextEncoder().encode(text).length;
+  const fits = name.split(".").every((label) => label !== "" && bytes(label) <= LABEL_BYTES_MAX);
+  if (fits && bytes(name) <= NAME_BYTES_MAX) return null;
+  return `"${check.name}" is not a domain name: it has parts of 1 to ${LABEL_BYTES_MAX} bytes, ${NAME_BYTES_MAX} in all`;
 }
 
 /** Kinds that log in only if there is a user: a password alone would never be used. */

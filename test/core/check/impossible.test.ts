@@ -56,6 +56,14 @@ test.each<[object, string]>([
     { kind: "http", headers: [{ name: "X-A", value: "日" }] },
     "option header: the value of X-A has characters that no header can have",
   ],
+  [
+    { kind: "dns", name: "www..org" },
+    '"www..org" is not a domain name: it has parts of 1 to 63 bytes, 253 in all',
+  ],
+  [
+    { kind: "dns", name: `${"x".repeat(64)}.org` },
+    `"${"x".repeat(64)}.org" is not a domain name: it has parts of 1 to 63 bytes, 253 in all`,
+  ],
   [{ kind: "imap", password: "x" }, "option password: it needs a user"],
   [{ kind: "https", key: "/k" }, "option key: it needs a certificate"],
   [{ kind: "imap", verify: false }, "option verify: it needs TLS, say security=tls"],
