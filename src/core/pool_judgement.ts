@@ -88,9 +88,10 @@ function shortage(
 
 /** Nobody has said anything of any server yet: no reason to send clients elsewhere. */
 function isUnknown(pool: readonly PoolServer[]): boolean {
-  const pending = (server: PoolServer) =>
-    server.reason === PENDING.check || server.reason === PENDING.verdict;
-  return pool.length > 0 && pool.every(pending);
+  const pending = (words: string) =>
+    words === "" || words === PENDING.check || words === PENDING.verdict;
+  return pool.length > 0 &&
+    pool.every(({ failed, own, reached }) => !failed && pending(own) && pending(reached));
 }
 
 /** Down now, on a node that is not dead, and in the pool until shortly before the last one left it. */

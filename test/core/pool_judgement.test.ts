@@ -3,11 +3,11 @@
  */
 import { describe, expect, test } from "bun:test";
 import { desiredRow } from "../../src/core/desired_row.ts";
-import { startHistory } from "../../src/core/health.ts";
+import { PENDING, startHistory } from "../../src/core/health.ts";
 import { planRow } from "../../src/core/plan.ts";
 import { judgePool, notePools } from "../../src/core/pool_judgement.ts";
 import { serverKey } from "../../src/core/server.ts";
-import type { EndpointService } from "../../src/core/service.ts";
+import { type EndpointService, serviceKey } from "../../src/core/service.ts";
 import type { State } from "../../src/core/state.ts";
 import type { ObservedService } from "../../src/core/table.ts";
 import {
@@ -92,6 +92,22 @@ describe("a fallback server", () => {
     const scene = new Scene({ fallback: FALLBACK });
     scene.state.external.clear();
     expect(scene.judge()).toMatchObject({ mode: "pool", reason: "no server is checked yet" });
+  });
+
+  test("waits for members too, but not for dead ones", () => {
+    const item = service({ fallback: FALLBACK });
+    const silent = (life: "alive" | "dead") => {
+      const model = [
+        modelNode(1, { holds: holding(1), realServer: false }),
+        modelNode(2, { life }),
+      ];
+      const state = viewOf(model, 1, { services: [item] });
+      const peer = [...state.peers.values()][0]!;
+      const verdict = { up: false, reason: PENDING.check, sinceMs: 0, tookMs: 0 };
+      peer.record = { ...peer.record, verdicts: { [serviceKey(item)]: verdict } };
+      return judgePool(state, item).mode;
+    };
+    expect([silent("alive"), silent("dead")]).toEqual(["pool", "fallback"]);
   });
 
   test("is the cluster's where the service says nothing, and none where it says none", () => {
