@@ -1,5 +1,6 @@
-/** Rows of checks of servers of mail and files: plain, asking for TLS, and with TLS from the start. */
+/** Rows of checks of servers of mail, files and news: plain, asking for TLS, and with TLS from the start. */
 import { dovecot } from "../launchers/dovecot.ts";
+import { leafnode } from "../launchers/leafnode.ts";
 import { MAIL_PASSWORD, MAIL_USER } from "../launchers/mailbox.ts";
 import { postfix } from "../launchers/postfix.ts";
 import { FTP_USER, vsftpd } from "../launchers/vsftpd.ts";
@@ -40,4 +41,5 @@ export const mailRows: readonly Row[] = [
   ...threeOf("imap", dovecot),
   ...threeOf("pop3", dovecot),
   ...threeOf("ftp", vsftpd, FTP_USER),
+  { name: "nntp", launcher: leafnode, port: "nntp", check: { kind: "nntp" } },
 ];
