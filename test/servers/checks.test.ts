@@ -7,7 +7,7 @@ import { chosenRows } from "./chosen_rows.ts";
 import type { Cell, RowOutcome } from "./run_row.ts";
 import { runRow } from "./run_row.ts";
 import { rows } from "./rows.ts";
-import { expectedOf, judge, writeTable } from "./table.ts";
+import { expectedOf, judge, writeReasons, writeTable } from "./table.ts";
 
 /** Rows at a time: most of the time a row waits for a timeout. */
 const ROWS_AT_A_TIME = 4;
@@ -16,13 +16,19 @@ const LATE_MS_MAX = 1_500;
 /** Bytes that may be taken of an answer without end; what sockets hold (tcp(7): some MB) comes on top. */
 const FLOOD_BYTES_MAX = 16_777_216;
 
+/** From the top of the repository, which is the folder tests run in. */
+const REASONS_FILE = ".cache/servers.txt";
+
 const outcomes: RowOutcome[] = [];
 const waiting = chosenRows(rows).entries();
 await Promise.all(Array.from({ length: ROWS_AT_A_TIME }, async () => {
   for (const [index, row] of waiting) outcomes[index] = await runRow(row);
 }));
 
-afterAll(() => console.log(`\n${writeTable(outcomes)}`));
+afterAll(async () => {
+  console.log(`\n${writeTable(outcomes)}\nAll reasons are in ${REASONS_FILE}.`);
+  await Bun.write(REASONS_FILE, writeReasons(outcomes));
+});
 
 describe.each(outcomes)("$row.name", (outcome) => {
   test("comes to its end", () => {

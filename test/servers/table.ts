@@ -20,22 +20,27 @@ export function judge(outcome: RowOutcome, { failure, broken }: Cell): string | 
   return match === null ? null : match[1] ?? match[0];
 }
 
-/** The whole table: rows and columns, what the columns mean, and every reason. */
+/** The table: rows and columns, and what the columns mean. */
 export function writeTable(outcomes: readonly RowOutcome[]): string {
   const grid = [
     ["", ...failures],
     ...outcomes.map((outcome) => [outcome.row.name, ...failures.map((one) => show(outcome, one))]),
   ];
-  const reasons = outcomes.flatMap((outcome) => [
-    "",
-    `${outcome.row.name} (${outcome.row.launcher.name})`,
-    ...reasonsOf(outcome).map(([what, reason]) => `  ${what.padEnd(15)} ${reason}`),
-  ]);
   const legend = failures.map((one) => `  ${one.padEnd(15)} ${meanings[one]}`);
   const notes = [
     "Words of the reason; `up`: a check of this kind cannot see it; -: does not apply; !: not as expected",
   ];
-  return [...columns(grid), ...notes, ...legend, ...reasons, ""].join("\n");
+  return [...columns(grid), ...notes, ...legend].join("\n");
+}
+
+/** Every reason in full. */
+export function writeReasons(outcomes: readonly RowOutcome[]): string {
+  const lines = outcomes.flatMap((outcome) => [
+    `${outcome.row.name} (${outcome.row.launcher.name})`,
+    ...reasonsOf(outcome).map(([what, reason]) => `  ${what.padEnd(15)} ${reason}`),
+    "",
+  ]);
+  return lines.join("\n");
 }
 
 function show(outcome: RowOutcome, failure: Failure): string {

@@ -47,4 +47,23 @@ export const webRows: readonly Row[] = [
   },
   securePageOf(nginx),
   securePageOf(apache),
+  {
+    ...securePageOf(nginx),
+    name: "https 2",
+    check: { kind: "https", version: "2", host: CERTIFICATE_NAME, expect: PAGE_TEXT },
+  },
+  {
+    ...pageOf(apache),
+    name: "http 2",
+    check: { kind: "http", version: "2", expect: PAGE_TEXT },
+    words: { flood: /(HTTP.2 failed)/ },
+    floodHead: "",
+  },
+  {
+    name: "tls",
+    launcher: nginx,
+    port: "https",
+    check: { kind: "tls", serverName: CERTIFICATE_NAME },
+    secure: true,
+  },
 ];
