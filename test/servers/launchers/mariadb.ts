@@ -34,6 +34,7 @@ port=${port("mysql")}
 skip-name-resolve
 innodb-flush-log-at-trx-commit=0
 innodb-buffer-pool-size=8M
+loose-innodb-buffer-pool-size-max=64M
 innodb-log-file-size=4M
 ssl-cert=${tls.certificate}
 ssl-key=${tls.key}

@@ -171,11 +171,15 @@ describe("probeTls judges", () => {
   const silences: [what: string, script: Parameters<typeof serve>[0], reason: RegExp][] = [
     ["silence", () => {}, /^timed out after 300 ms during the TLS handshake$/],
     ["plain text", (socket) => socket.end("220 ready\r\n"), /^does not speak TLS$/],
-    ["a close", (socket) => socket.end(), /^connection (closed|reset) during the TLS handshake$/],
+    [
+      "a close",
+      (socket) => socket.end(),
+      /^connection closed( or reset)? during the TLS handshake$/,
+    ],
     [
       "a reset",
       (socket) => socket.resetAndDestroy(),
-      /^connection reset during the TLS handshake$/,
+      /^connection (closed or )?reset during the TLS handshake$/,
     ],
     [
       "a reset after the first flight",
