@@ -29,6 +29,8 @@ export interface ProbeFact {
   readonly wallMs: number;
 }
 
+type Reasons = ReadonlyMap<ServiceKey, string>;
+
 /** Something that happened. */
 export type Fact =
   | { readonly kind: "pulse"; readonly pulse: Pulse; readonly path: string }
@@ -38,11 +40,7 @@ export type Fact =
   /** A probe ended, of this node's own server (`node` null) or of a peer's. */
   | ProbeFact
   /** Services of this node on whose port nothing listens, with the reason. */
-  | {
-    readonly kind: "listeners";
-    readonly deaf: ReadonlyMap<ServiceKey, string>;
-    readonly wallMs: number;
-  }
+  | { readonly kind: "listeners"; readonly deaf: Reasons; readonly wallMs: number }
   | { readonly kind: "placements"; readonly placements: ReadonlyMap<Ip, Placement> }
   /** The LAN was asked for a VIP. */
   | { readonly kind: "asked"; readonly vip: Ip }
