@@ -87,6 +87,9 @@ describe("printConfig", () => {
   });
 });
 
+const hookSample =
+  "write for example `hooks: [{ name: mail, events: [vip, service], command: [/etc/troop/mail, root] }]`";
+
 describe("readConfigFile refuses", () => {
   const valid = printConfig(draft);
   test.each([
@@ -119,6 +122,21 @@ describe("readConfigFile refuses", () => {
       "a word that is not in the list",
       `${valid}\nlog: loud\n`,
       'log: "loud" is not one of trace, debug, info, warn, error; write for example `log: info`',
+    ],
+    [
+      "a hook without anything to call",
+      `${valid}\nhooks: [{ name: mail }]\n`,
+      `hooks[0]: must have either a command or a webhook; ${hookSample}`,
+    ],
+    [
+      "a webhook that is none, without repeating it",
+      `${valid}\nhooks: [{ name: chat, webhook: "ftp://secret" }]\n`,
+      `hooks[0].webhook: must be an http:// or https:// URL; ${hookSample}`,
+    ],
+    [
+      "a misspelt key of a hook",
+      `${valid}\nhooks: [{ name: a, command: [/bin/true], shell: yes }]\n`,
+      "hooks[0].shell: is not a key of a hook; use name, events, command, webhook, timeoutMs",
     ],
     [
       "a misspelt key",
