@@ -21,6 +21,20 @@ export const nameRows: readonly Row[] = [
     words: { "cut off": /(not a DNS message)/, "wrong answer": /(no answer matches)/ },
   },
   {
+    name: "dns tcp",
+    launcher: named,
+    port: "dns",
+    check: {
+      kind: "dns",
+      transport: "tcp",
+      name: "www.example.org",
+      type: "A",
+      expect: "^192\\.0\\.2\\.21$",
+    },
+    changes: { "wrong answer": { expect: "^192\\.0\\.2\\.22$" } },
+    words: { "wrong answer": /(no answer matches)/, garbage: /(not a DNS message|another id)/ },
+  },
+  {
     name: "udp",
     launcher: dnsmasq,
     port: "dns",
