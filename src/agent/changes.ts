@@ -3,6 +3,7 @@
  */
 import type { Ip } from "../core/address.ts";
 import type { News } from "../core/event.ts";
+import { drainWords } from "../core/drain.ts";
 import { PENDING } from "../core/health.ts";
 import { followsFromDocument } from "../core/desired_row.ts";
 import { poolOf } from "../core/pool.ts";
@@ -19,6 +20,8 @@ interface OutlinedServer {
   readonly service: string;
   readonly up: boolean;
   readonly reason: string;
+  /** The maintenance it is in, in words; null when it is in none. */
+  readonly drained: string | null;
 }
 
 /** The parts of a state whose changes people care about. */
@@ -74,6 +77,7 @@ function poolsOf(state: State): Pick<Outline, "servers" | "services"> {
         service: name,
         up: server.up,
         reason: server.reason,
+        drained: server.drain === null ? null : drainWords(server.drain),
       });
     }
   }
@@ -93,6 +97,7 @@ export function changesBetween(before: Outline, after: Outline): Change[] {
     ...vipChanges(before.vips, after.vips),
     ...nodeChanges(before.nodes, after.nodes),
     ...(before.servers === after.servers ? [] : serverChanges(before.servers, after.servers)),
+    ...(before.servers === after.servers ? [] : drainChanges(before.servers, after.servers)),
     ...(before.services === after.services ? [] : serviceChanges(before.services, after.services)),
   ];
 }
@@ -131,6 +136,16 @@ function serverChanges(before: Outline["servers"], after: Outline["servers"]): C
     text: `server ${name} is ${now.up ? "up" : "down"}: ${now.reason}`,
     fields: { server: now.server, service: now.service, up: now.up },
   }));
+}
+
+function drainChanges(before: Outline["servers"], after: Outline["servers"]): Change[] {
+  return [...after].filter(([name, now]) => (before.get(name)?.drained ?? null) !== now.drained)
+    .map(([name, { server, service, up, drained }]): Change => ({
+      kind: "server",
+      level: "info",
+      text: `server ${name} is ${drained ?? "out of maintenance"}`,
+      fields: { server, service, up, drained: drained !== null },
+    }));
 }
 
 function serviceChanges(before: Outline["services"], after: Outline["services"]): Change[] {

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "bun:test";
 import { changesBetween, type Outline, outline } from "../../src/agent/changes.ts";
+import { drainKey } from "../../src/core/drain.ts";
 import { serviceKey } from "../../src/core/service.ts";
 import type { State } from "../../src/core/state.ts";
 import {
+  drain,
   hold,
   holding,
   idOf,
@@ -65,6 +67,11 @@ describe("changesBetween", () => {
       state.deaf.set(serviceKey(service()), "nothing listens on tcp port 80");
       state.tableVersion++;
     }, ["warn: server n1 for 10.0.0.100:80 is down: nothing listens on tcp port 80"]],
+    ["a server in maintenance", (state) => {
+      const item = drain({ node: idOf(2) }, { comment: "new disk" });
+      state.document = { ...state.document, drains: new Map([[drainKey(item), item]]) };
+      state.tableVersion++;
+    }, ["info: server n2 for 10.0.0.100:80 is drained: new disk"]],
     // The table has the same version: nothing can have changed for it.
     ["a server before the table may have changed", (state) => {
       state.deaf.set(serviceKey(service()), "nothing listens on tcp port 80");
