@@ -10,7 +10,7 @@ import { rows } from "./rows.ts";
 import { expectedOf, judge, writeReasons, writeTable } from "./table.ts";
 
 /** Rows at a time: most of the time a row waits for a timeout. */
-const ROWS_AT_A_TIME = 4;
+const ROWS_AT_A_TIME = 6;
 /** How much later than its timeout a probe may end on a busy machine, ms. */
 const LATE_MS_MAX = 1_500;
 /** Bytes that may be taken of an answer without end; what sockets hold (tcp(7): some MB) comes on top. */
