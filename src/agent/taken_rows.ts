@@ -33,7 +33,8 @@ export async function takeOver(
   if (!counted) await readRows(options, services, observed);
   for (const service of services) {
     const row = observed.get(serviceKey(service));
-    if (row !== undefined) tellTaken(options.log, row);
+    // One without servers is nothing lost, and may be what was tried here when the service was entered.
+    if (row !== undefined && row.servers.length > 0) tellTaken(options.log, row);
   }
 }
 

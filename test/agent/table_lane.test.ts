@@ -130,6 +130,10 @@ describe("a row made by hand, of a service that is new here", () => {
       ]);
       await bench.turns(3_000);
       expect(bench.log.lines()).toEqual([]);
+      bench.kernel.rows.set("tcp/10.0.0.100:81", observedRow({ ...ROW, port: 81 }));
+      bench.enterServices(...had, SERVICE, service({ port: 81 }));
+      await bench.turns(3_000); // An empty one is nothing lost.
+      expect(bench.log.lines()).toEqual([]);
     },
   );
 });

@@ -13,10 +13,16 @@ import { waitFor } from "./wait.ts";
 const BINARY = resolve(import.meta.dir, "../../dist/troop");
 const UP_LIMIT_MS = 30_000;
 
-/** Starts agents on d1 and d2 that hold VIPs and serve nothing themselves. */
-export async function startDirectors(lab: Lab): Promise<readonly [TroopNode, TroopNode]> {
+/** Starts agents on d1 and d2 that hold VIPs and serve nothing themselves; d1 has this priority. */
+export async function startDirectors(
+  lab: Lab,
+  priority = 100,
+): Promise<readonly [TroopNode, TroopNode]> {
   const nodes = [new TroopNode(lab, lab.host("d1")), new TroopNode(lab, lab.host("d2"))] as const;
-  await startCluster(nodes, (node) => node.configure({ realServer: false }));
+  await startCluster(
+    nodes,
+    (node) => node.configure({ realServer: false, ...(node === nodes[0] ? { priority } : {}) }),
+  );
   return nodes;
 }
 

@@ -21,23 +21,38 @@ const AFTER_MS = 5_000;
 /** Longer than one refresh period of the sync daemon (10 s) with its flush time. */
 const FAILBACK_S = 14;
 const BACK_LIMIT_MS = 45_000;
+/**
+ * Requests lost when it goes back. With NAT, packets both ways change to the other node at once: a connection that
+ * begins in that moment may reach it before it was told of the connection.
+ */
+const FAILED_MAX: Readonly<Record<string, number>> = { nat: 2 };
 
-for (const method of methods.filter(({ name }) => ["dr", "nat", "ipip"].includes(name))) {
+/** What makes d1 the holder that is preferred, by method. */
+const reasons: Readonly<Record<string, "the VIP's list" | "priority">> = {
+  dr: "the VIP's list",
+  nat: "priority",
+  ipip: "priority",
+};
+
+for (const method of methods) {
+  const reason = reasons[method.name];
+  if (reason === undefined) continue;
   scenario(
-    `${method.name}: the preferred holder is cut off and returns, open connections go on both times`,
+    `${method.name}: the holder by ${reason} is cut off and returns, open connections go on both times`,
     { slug: `failback-${method.name}`, hosts: hostsFor(method) },
-    (lab) => play(lab, method),
+    (lab) => play(lab, method, reason === "priority"),
   );
 }
 
-async function play(lab: Lab, method: Method): Promise<void> {
+async function play(lab: Lab, method: Method, byPriority: boolean): Promise<void> {
   const servers = [lab.host("s1"), lab.host("s2")];
   const families = ["ipv4"] as const;
   await Promise.all(servers.map((server) => startServer(lab, server, { method, families })));
-  const [d1, d2] = await startDirectors(lab);
+  const [d1, d2] = await startDirectors(lab, byPriority ? 110 : 100);
   const nodes = [d1, d2];
   await addService(d1, "ipv4", { method, servers });
-  await d1.troop("vip", "set", VIP, "--prefer", "d1,d2", "--failback", `${FAILBACK_S}s`);
+  await d1.troop("vip", "set", VIP, "--failback", `${FAILBACK_S}s`);
+  if (!byPriority) await d1.troop("vip", "set", VIP, "--prefer", "d1,d2");
   for (const node of nodes) await awaitServers(node, `${VIP}:80`, 2);
   await awaitOneHolder(VIP, [d1], BACK_LIMIT_MS);
   expect((await awaitOneHolder(VIP, nodes)).holder.name).toBe("d1");
@@ -61,5 +76,5 @@ async function play(lab: Lab, method: Method): Promise<void> {
   const counts = [...await connections.stop()];
   const half = CONNECTIONS / 2;
   expect(counts).toEqual(["s1", "s2"].map((name) => [name, { opened: half, alive: half }]));
-  requireFewFailures(load.lines, 0);
+  requireFewFailures(load.lines, FAILED_MAX[method.name] ?? 0);
 }
