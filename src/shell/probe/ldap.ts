@@ -103,6 +103,14 @@ async function refusable<T>(what: string, check: LdapCheck, answer: Promise<T>):
   try {
     return await answer;
   } catch (error) {
-    throw new ProbeFailure(`${what} refused: ${complaint(error as Error, check.password)}`);
+    throw new ProbeFailure(`${what} refused: ${complaint(named(error as Error), check.password)}`);
   }
+}
+
+/** Servers seldom say more than the number of a result; its name is in the name of the error. */
+function named(error: Error): Error {
+  const words = error.message.trim();
+  if (!words.startsWith("Code: ")) return error;
+  const name = error.name.replace(/Error$/, "").replace(/(?<=[a-z])(?=[A-Z])/g, " ");
+  return new Error(`${name.toLowerCase()}. ${words}`);
 }

@@ -68,7 +68,13 @@ const cases: [what: string, (Answer | null)[], object, boolean, RegExp][] = [
     /^found cn=x, want \/y\/$/,
   ],
   ["a refused bind", [REFUSED], {}, false, /^bind refused: (?!.*sesame)/],
-  ["a refused search", [BOUND, result(0x65, 32)], {}, false, /^search refused: .*0x20/],
+  [
+    "a refused search",
+    [BOUND, result(0x65, 32)],
+    {},
+    false,
+    /^search refused: no such object\. Code: 0x20$/,
+  ],
   ["a server that is busy", [BOUND, result(0x65, 51)], {}, false, /^search refused: .*0x33/],
   [
     "an expression that cannot be compiled",
