@@ -83,7 +83,7 @@ const cases: Record<string, Case> = {
   "an end far away": { check: { warnDays: 0 }, ok: true, reason: /handshake in \d+ ms$/ },
   "an end nine hours away": { ok: true, reason: /; certificate ends in less than a day$/ },
   "an end one and a half days away": {
-    nowMs: Date.now() - DAY_MS,
+    nowMs: Date.now() - DAY_MS / 2,
     ok: true,
     reason: /; certificate ends in 1 day$/,
   },
