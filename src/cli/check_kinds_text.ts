@@ -2,7 +2,7 @@
  * The kinds of health checks and their options as a person reads them. All of it comes from the tables that read
  * and write checks.
  */
-import { type CheckKind, checkKinds } from "../core/check.ts";
+import { type CheckKind, checkKinds, checkShape } from "../core/check.ts";
 import { checkText } from "../core/check/kinds.ts";
 import { type CheckOption, commonOptions, defaultOf, optionsOf } from "../core/check/options.ts";
 import { quoteWord } from "../core/check/shell_words.ts";
@@ -72,11 +72,19 @@ function optionsText(kind: CheckKind, options: readonly CheckOption[]): string {
   return tableText({
     heading: ["OPTION", "STANDARD", "MEANING"],
     rows: options.map((option) => [
-      `${option.name}=${option.codec.hint}`,
+      `${option.name}=${hintOf(kind, option)}`,
       standardText(kind, option),
       option.help,
     ]),
   }, PLAIN);
+}
+
+/** Of several words those this kind takes: not everybody speaks STARTTLS. */
+function hintOf(kind: CheckKind, { field, codec }: CheckOption): string {
+  const words = codec.hint.split("|").filter((word) =>
+    checkShape(kind)[field]?.safeParse(word).success
+  );
+  return words.length > 1 ? words.join("|") : codec.hint;
 }
 
 function standardText(kind: CheckKind, { field, codec }: CheckOption): string {

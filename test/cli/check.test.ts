@@ -73,6 +73,11 @@ describe("troop check kinds", () => {
   });
 });
 
+test.each([["redis", "security=none|tls "], ["smtp", "security=none|tls|starttls "]])(
+  "troop check kinds %s offers %j",
+  async (kind, words) => expect((await world.call("check", "kinds", kind)).out).toContain(words),
+);
+
 test("every field of every kind has an option: nothing of the schema cannot be told", () => {
   for (const kind of checkKinds) {
     const known = [...optionsOf(kind).map(({ field }) => field), "kind"];
