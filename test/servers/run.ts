@@ -28,7 +28,6 @@ mkdirSync(join(report, ".."), { recursive: true });
 rmSync(report, { force: true });
 // Whatever servers leave behind is in here.
 const folder = mkdtempSync(join(tmpdir(), "troop-servers-"));
-process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
 const namespaces = ["--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"];
 // The shell stays: as the first process it takes note of the end of processes that have lost their parent.
@@ -48,6 +47,11 @@ const runner = Bun.spawn([
   cwd: repository,
   env: { ...process.env, TMPDIR: folder, [ROWS_VARIABLE]: values.rows },
   stdio: ["ignore", "inherit", "inherit"],
+});
+// With it ends everything in its namespaces.
+process.on("exit", () => {
+  runner.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 const status = await runner.exited;
 const totals = readReport(report, status) ?? { passed: 0, failed: 1 };
