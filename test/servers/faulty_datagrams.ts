@@ -10,6 +10,8 @@ const DATAGRAM_BYTES_MAX = 65_507;
 /** Between two datagrams of an answer without end, ms, and how many at a time. */
 const FLOOD_MS = 5;
 const FLOOD_DATAGRAMS = 4;
+/** It ends all the same, for nothing holds back who sends datagrams: so many are more than any probe should look at. */
+const FLOOD_DATAGRAMS_MAX = 200;
 
 /** Starts a proxy in front of a UDP port of 127.0.0.1. */
 export async function startFaultyDatagrams(targetPort: number): Promise<FaultyProxy> {
@@ -65,8 +67,11 @@ class DatagramProxy implements FaultyProxy {
     if (fault.kind === "say") return answer(fault.bytes);
     if (fault.kind === "flood") {
       const bytes = Buffer.concat([fault.head, fault.block]).subarray(0, DATAGRAM_BYTES_MAX);
+      let sent = 0;
       this.#flood = setInterval(() => {
-        for (let sent = 0; sent < FLOOD_DATAGRAMS; sent++) answer(bytes);
+        for (let one = 0; one < FLOOD_DATAGRAMS; one++) answer(bytes);
+        sent += FLOOD_DATAGRAMS;
+        if (sent >= FLOOD_DATAGRAMS_MAX) clearInterval(this.#flood);
       }, FLOOD_MS);
       return;
     }

@@ -18,7 +18,10 @@ export const leafnode: Launcher = {
     const script = `hostname ${HOST_NAME}
 mount --bind ${folder}/config ${CONFIGURATION}
 mount --bind ${folder}/spool ${SPOOL}
-exec /usr/bin/ncat --listen 127.0.0.1 ${port("nntp")} --keep-open --sh-exec /usr/sbin/leafnode`;
-    return { command: ["unshare", "--uts", "--mount", "/bin/sh", "-c", script] };
+/usr/bin/ncat --listen 127.0.0.1 ${port("nntp")} --keep-open --sh-exec /usr/sbin/leafnode
+exit`;
+    // With processes of its own: ncat's grandchildren, which have the listening socket too, stay below it.
+    const own = ["--uts", "--mount", "--pid", "--fork", "--kill-child"];
+    return { command: ["unshare", ...own, "/bin/sh", "-c", script] };
   },
 };
