@@ -6,7 +6,7 @@ import { compilePattern } from "../regex.ts";
 import { escapeProblem } from "./escapes.ts";
 import { pageProblem } from "./impossible_page.ts";
 import { defaultOf, optionsOf } from "./options.ts";
-import type { Check, CheckKind } from "./schema.ts";
+import type { Check, CheckKind, CheckOf } from "./schema.ts";
 
 /** Why the check can never work, naming the option; null when nothing is known against it. */
 export function impossibleCheck(check: Check): string | null {
@@ -83,8 +83,32 @@ function nameProblem(check: Check): string | null {
 const USER_FIRST: readonly CheckKind[] = ["smtp", "imap", "pop3", "ftp", "nntp", "ldap"];
 
 function loginProblem(check: Check): string | null {
+  if (check.kind === "ldap") {
+    const problem = bindProblem(check) ?? filterProblem(check.filter);
+    if (problem !== null) return problem;
+  }
   if (!("password" in check) || check.password === null || check.user !== null) return null;
   return USER_FIRST.includes(check.kind) ? "option password: it needs a user" : null;
+}
+
+/** A name without a password binds as nobody, and many directories take that for a login (RFC 4513, 5.1.2). */
+function bindProblem({ user, password }: CheckOf<"ldap">): string | null {
+  return user !== null && (password === null || password === "")
+    ? "option user: it needs a password"
+    : null;
+}
+
+/** Whether the parentheses of a search filter fit (RFC 4515, 3); those in values are escaped. What is between them the directory judges. */
+function filterProblem(filter: string): string | null {
+  const problem = `option filter: "${filter}" is no search filter, such as (uid=probe)`;
+  if (!/^\(.+\)$/s.test(filter)) return problem;
+  let depth = 0;
+  for (const character of filter.slice(0, -1)) {
+    if (character === "(") depth++;
+    if (character === ")") depth--;
+    if (depth === 0) return problem;
+  }
+  return depth === 1 ? null : problem;
 }
 
 function trustProblem(check: Check): string | null {

@@ -56,6 +56,12 @@ test.each<[object, string]>([
     { kind: "http", headers: [{ name: "X-A", value: "日" }] },
     "option header: the value of X-A has characters that no header can have",
   ],
+  [{ kind: "ldap", user: "cn=probe" }, "option user: it needs a password"],
+  [{ kind: "ldap", user: "cn=probe", password: "" }, "option user: it needs a password"],
+  ...["uid=x", "(uid=x", "(uid=x))", "(a=1)(b=2)", "()", ""].map((filter): [object, string] => [
+    { kind: "ldap", filter },
+    `option filter: "${filter}" is no search filter, such as (uid=probe)`,
+  ]),
   [
     { kind: "dns", name: "www..org" },
     '"www..org" is not a domain name: it has parts of 1 to 63 bytes, 253 in all',
@@ -75,6 +81,7 @@ test.each<[object, string]>([
 test.each<object>([
   { kind: "http", method: "POST", body: "x", headers: [{ name: "X-A", value: "é 1" }] },
   { kind: "redis", password: "x" },
+  { kind: "ldap", user: "cn=probe", password: "x", filter: "(&(uid=probe)(!(ou=x)))" },
   { kind: "https", verify: false, certificate: "/c", key: "/k" },
   { kind: "external", command: ["exit 0"], shell: true },
   { kind: "imap", security: "starttls", verify: false },
