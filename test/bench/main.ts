@@ -8,6 +8,8 @@ import { writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { repository } from "../lab/boot.ts";
+import { measureCheckedTakeovers, measureCheckLoads } from "./check_load.ts";
+import { measureRemovals } from "./check_removal.ts";
 import { type BenchEvent, events, measure, measureConnections } from "./events.ts";
 import { keepalivedSubject } from "./keepalived.ts";
 import { ldirectordSubject } from "./ldirectord.ts";
@@ -41,6 +43,9 @@ const results = {
   tables: [],
   takeovers: [],
   weights: [],
+  removals: [],
+  checkLoads: [],
+  checkTakeovers: [],
 } as { -readonly [Key in keyof BenchResults]: BenchResults[Key] };
 
 for (const [event, subjects] of plan) {
@@ -72,6 +77,15 @@ for (const subject of [keepalived, keepalivedFast, troopSubject]) {
 }
 if (isWanted("weights")) {
   results.weights = await attempt("one weight in the large table", measureWeights) ?? [];
+}
+if (isWanted("checks", "check-removals")) results.removals = await measureRemovals(attempt);
+if (isWanted("checks", "check-load")) {
+  results.checkLoads = await attempt("1,000 checks per second", measureCheckLoads) ?? [];
+}
+for (const isLoaded of isWanted("checks", "check-takeovers") ? [false, true] : []) {
+  const what = `takeovers with${isLoaded ? "" : "out"} checks on both directors`;
+  const result = await attempt(what, () => measureCheckedTakeovers(isLoaded));
+  if (result) results.checkTakeovers = [...results.checkTakeovers, result];
 }
 writeFileSync(join(repository, ".cache/bench.json"), `${JSON.stringify(results, null, 2)}\n`);
 process.stdout.write(`\n${formatResults(results)}`);

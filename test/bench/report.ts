@@ -1,13 +1,15 @@
 /**
  * The bench's results: as a table for people, whose columns line up, and as JSON for machines.
  */
+import { checkBlocks, type CheckResults } from "./check_report.ts";
+import { table } from "./columns.ts";
 import type { ConnectionMeasurement, Measurement } from "./events.ts";
 import type { TableMeasurement } from "./table_load.ts";
 import type { TakeoverMeasurement } from "./takeover.ts";
 import type { WeightMeasurement } from "./weight_change.ts";
 
 /** Everything one run of the bench measured. */
-export interface BenchResults {
+export interface BenchResults extends CheckResults {
   /** Kernel and kind of lab: figures of two machines do not compare. */
   readonly machine: string;
   readonly events: readonly Measurement[];
@@ -76,6 +78,7 @@ export function formatResults(results: BenchResults): string {
         row.loopDelayMs === null ? "-" : `${Math.round(row.loopDelayMs)} ms`,
       ]),
     ),
+    ...checkBlocks(results),
   ];
   return `${blocks.join("\n\n")}\n`;
 }
@@ -85,18 +88,4 @@ function holders(row: Measurement): string {
   return row.reachableHolders === row.holdersAfter
     ? String(row.holdersAfter)
     : `${row.reachableHolders} (+${row.holdersAfter - row.reachableHolders} cut off)`;
-}
-
-/** Aligns columns: words to the left, figures to the right. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  const numeric = head.map((_, column) => rows.every((row) => /^\d/.test(row[column] ?? "")));
-  const lines = all.map((row) =>
-    row.map((cell, column) =>
-      numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)
-    ).join("  ").trimEnd()
-  );
-  return [lines[0], widths.map((width) => "-".repeat(width)).join("  "), ...lines.slice(1)]
-    .map((line) => `  ${line}`).join("\n");
 }

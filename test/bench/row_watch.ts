@@ -43,13 +43,21 @@ export class RowWatch {
     return watch;
   }
 
-  /** Resolves with the moment (wall clock, ms) from which the row is so; rejects after `limitMs`. */
+  /**
+   * Resolves with the moment (wall clock, ms) from which the row is so; rejects after `limitMs`. Changes before
+   * `afterMs` do not count.
+   */
   async since(
     isSo: (weights: Readonly<Record<string, number>>) => boolean,
-    options: { readonly what: string; readonly limitMs: number },
+    { afterMs = 0, ...options }: {
+      readonly what: string;
+      readonly limitMs: number;
+      readonly afterMs?: number;
+    },
   ): Promise<number> {
     const report = await waitFor(
-      () => this.reports.find(({ weights }) => weights !== null && isSo(weights)),
+      () =>
+        this.reports.find(({ at, weights }) => at >= afterMs && weights !== null && isSo(weights)),
       options,
     );
     return report.at;

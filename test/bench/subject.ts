@@ -3,7 +3,7 @@
  * peer. The events know nothing else of it.
  */
 import type { Host } from "../lab/host.ts";
-import { Lab } from "../lab/lab.ts";
+import { type HostPlan, Lab } from "../lab/lab.ts";
 import type { LabProcess } from "../lab/process.ts";
 import { waitFor } from "../lab/wait.ts";
 import { startWebServer } from "../lab/web_server.ts";
@@ -41,12 +41,16 @@ export interface TestBed extends AsyncDisposable {
   readonly webServers: ReadonlyMap<string, LabProcess>;
 }
 
-/** Builds the bed. */
-export async function makeTestBed(name: string): Promise<TestBed> {
+/** Builds the bed, with further machines if any are wanted. */
+export async function makeTestBed(
+  name: string,
+  further: readonly HostPlan[] = [],
+): Promise<TestBed> {
   const lab = await Lab.create(name, [
     { name: "client", number: 2 },
     { name: "n1", number: 4 },
     { name: "n2", number: 5 },
+    ...further,
   ]);
   const nodes = [lab.host("n1"), lab.host("n2")] as const;
   const dispose = () => lab[Symbol.asyncDispose]();

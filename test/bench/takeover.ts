@@ -16,12 +16,10 @@ const BEFORE_MS = 2_000;
 const AFTER_MS = 6_000;
 
 /** Takeovers of one subject with one size of table. */
-export interface TakeoverMeasurement extends LoadSummary {
+export interface TakeoverMeasurement extends TakeoverRounds {
   readonly subject: string;
   /** Virtual services in the table, the one that the client asks included. */
   readonly services: number;
-  /** The silence of each round, ms. */
-  readonly silencesMs: readonly number[];
 }
 
 /** Measures takeovers with the large table, or without; what is told is of the round in the middle by silence. */
@@ -33,11 +31,19 @@ export async function measureTakeovers(
   const slug = `bench-${subject.slug}-takeover-${isLarge ? "large" : "small"}`;
   await using bed = await makeTestBed(slug);
   await subject.start(bed, further);
+  return { subject: subject.name, services: 1 + further.length, ...await takeOverInRounds(bed) };
+}
+
+/** What the client saw in the round in the middle by silence, and the silence of each round, ms. */
+export interface TakeoverRounds extends LoadSummary {
+  readonly silencesMs: readonly number[];
+}
+
+/** Takes over again and again in a cluster that works. */
+export async function takeOverInRounds(bed: TestBed): Promise<TakeoverRounds> {
   const summaries: LoadSummary[] = [];
   for (let round = 0; round < ROUNDS; round += 1) summaries.push(await takeOver(bed));
   return {
-    subject: subject.name,
-    services: 1 + further.length,
     ...medianBy(summaries, ({ silenceMs }) => silenceMs),
     silencesMs: summaries.map(({ silenceMs }) => silenceMs),
   };

@@ -11,6 +11,7 @@ import type { Host } from "../lab/host.ts";
 import { Lab } from "../lab/lab.ts";
 import { run } from "../lab/process.ts";
 import { requireProgram, TroopNode } from "../lab/troop.ts";
+import { FORGET_MS, loopDelayMs } from "./agent_metrics.ts";
 import { startKeepalived } from "./keepalived.ts";
 import { writeDocument } from "../lab/large_document.ts";
 import {
@@ -32,8 +33,6 @@ const REST_MS = 2_000;
 /** How often the row is looked at, ms: the grain of the figures. */
 const LOOK_MS = 5;
 const CHANGE_LIMIT_MS = 30_000;
-/** The agent tells the longest delay of its present and its last minute (src/loop_delay.ts): by then it has forgotten its start, ms. */
-const FORGET_MS = 125_000;
 
 /** One way of changing a weight. */
 export interface WeightMeasurement {
@@ -138,9 +137,6 @@ async function fillForTroop(lab: Lab, host: Host): Promise<Filled> {
   const reference = { address: server, port: row.port };
   return {
     change: (weight) => client.setServer(name, reference, { weight }),
-    async loopDelayMs() {
-      const text = await host.run("curl", "--silent", "http://127.0.0.1:6941/metrics");
-      return Number(/^troop_loop_delay_max_seconds (\S+)/m.exec(text)?.[1]) * 1_000;
-    },
+    loopDelayMs: () => loopDelayMs(host),
   };
 }

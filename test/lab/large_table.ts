@@ -4,7 +4,7 @@
  * All its services are ports of the one VIP, so that a takeover concerns every row, and its real servers are
  * addresses where nobody answers: none is checked, and none is ever connected to.
  */
-import { NO_CHECK } from "../../src/core/check.ts";
+import { type Check, NO_CHECK } from "../../src/core/check.ts";
 import type { Edit } from "../../src/core/document.ts";
 import { serverEntrySchema } from "../../src/core/server.ts";
 import { serviceKey, serviceSchema } from "../../src/core/service.ts";
@@ -32,6 +32,8 @@ const ROWS_LOOK_MS = 2_000;
 export interface LargeTableRow {
   readonly port: number;
   readonly servers: readonly string[];
+  /** What troop asks of them; default: nothing. */
+  readonly check?: Check;
 }
 
 /** The large table, or one with fewer services: no two of them share a real server. */
@@ -139,7 +141,7 @@ export function asOperations(rows: readonly LargeTableRow[]): TableOperation[] {
 
 /** The table as edits of troop's cluster document. */
 export function asEdits(rows: readonly LargeTableRow[]): Edit[] {
-  return rows.flatMap(({ port, servers }): Edit[] => {
+  return rows.flatMap(({ port, servers, check = NO_CHECK }): Edit[] => {
     const service = serviceSchema.parse({
       address: VIP,
       port,
@@ -147,7 +149,7 @@ export function asEdits(rows: readonly LargeTableRow[]): Edit[] {
       scheduler: SCHEDULER,
       forwarding: "dr",
       members: false,
-      check: NO_CHECK,
+      check,
     });
     return [
       { kind: "putService", service },

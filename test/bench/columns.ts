@@ -1,0 +1,17 @@
+/**
+ * Tables for people.
+ */
+
+/** Aligns columns: words to the left, figures to the right. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const numeric = head.map((_, column) => rows.every((row) => /^\d/.test(row[column] ?? "")));
+  const lines = all.map((row) =>
+    row.map((cell, column) =>
+      numeric[column] ? cell.padStart(widths[column] ?? 0) : cell.padEnd(widths[column] ?? 0)
+    ).join("  ").trimEnd()
+  );
+  return [lines[0], widths.map((width) => "-".repeat(width)).join("  "), ...lines.slice(1)]
+    .map((line) => `  ${line}`).join("\n");
+}
