@@ -15,7 +15,7 @@ import { VIP } from "./subject.ts";
 
 /** Each fault so often; the median counts. */
 const ROUNDS = 3;
-/** Peace before a fault, ms, and how much more of it in each further round: faults come at all parts of the interval. */
+/** Peace before a fault and a repair, ms, and how much more of it in each further round: they come at all parts of the interval. */
 const REST_MS = 1_000;
 const PHASE_MS = 333;
 /** How often the row is looked at, ms: the grain of the figures. */
@@ -122,10 +122,12 @@ async function measureFault(site: Site, watch: RowWatch, fault: Fault) {
   const removalsMs: number[] = [];
   const returnsMs: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    await Bun.sleep(REST_MS + round * PHASE_MS);
+    const restMs = REST_MS + round * PHASE_MS;
+    await Bun.sleep(restMs);
     const failedAt = wallMs();
     await fault.cause(site);
     const removedAt = await moment(watch, site, { isIn: false, afterMs: failedAt });
+    await Bun.sleep(restMs);
     const repairedAt = wallMs();
     await fault.repair(site);
     if (removedAt === null && round > 0) throw new Error(`${fault.name}: noticed only sometimes`);
