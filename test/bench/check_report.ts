@@ -23,7 +23,8 @@ const REMOVAL_NOTES =
 const LOAD_NOTES =
   `  One processor for all machines, clients and servers of the lab; in User-Mode Linux a slow one, whose clock runs a quarter
   as fast while it works: rows compare with each other, and with nothing else. "carried" is counted at the servers.
-  In a takeover two agents are on that processor, and each is asked for half as much.`;
+  In a takeover two agents, a client and all servers share that processor: it has no room for 1,000 checks per second on
+  each, nor for 500.`;
 
 /** The blocks of all tables. */
 export function checkBlocks({ removals, checkLoads, checkTakeovers }: CheckResults): string[] {
