@@ -27,6 +27,8 @@ const CONSOLE_TAIL_LINES = 25;
 const POWER_OFF_LIMIT_MS = 20_000;
 /** What else this machine does must not be measured; where it is not allowed, `nice` only complains. */
 const PRIORITY = ["nice", "-n", "-10"];
+/** A guest is that much slower than a kernel of its own, about: see guest_clock.c. */
+const SLOWDOWN = 4;
 const UML_MODULES = "/usr/lib/uml/modules";
 
 /** One command to run. */
@@ -36,6 +38,8 @@ export interface LabJob {
   readonly command: readonly string[];
   /** Two guests at a time get different processors by different numbers here; default 0. */
   readonly processor?: number;
+  /** How much slower the clock of a guest runs while it works, default {@link SLOWDOWN}. */
+  readonly slowdown?: number;
   /** The run is ended, and has failed, after this time, ms. */
   readonly limitMs: number;
   /** Gets what the command prints, both streams, as it comes. */
@@ -157,6 +161,7 @@ function startGuest(job: LabJob, folder: string, console: string): Started {
     env: {
       ...process.env,
       TMPDIR: memoryFolder(),
+      GUEST_SLOWDOWN: String(job.slowdown ?? SLOWDOWN),
       LD_PRELOAD: buildGuestClock(join(labFolder, "guest_clock.so")),
     },
     detached: true,

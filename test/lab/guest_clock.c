@@ -8,7 +8,7 @@
  *
  * So the guest gets its time from here (the kernel's name for the idea is time-travel mode, which Debian's
  * build leaves out):
- *   - While it works, its clock runs SLOWDOWN times slower than the real one: its processor looks faster. A
+ *   - While it works, its clock runs some times slower than the real one: its processor looks faster. A
  *     page fault costs User-Mode Linux some 50 us, a hundred times what it costs a real kernel.
  *   - A gap between two looks at the clock counts as GAP_MAX at most: the guest was not running then.
  *   - When all of it waits for a timer, its clock jumps to that moment. Nothing outside can wake it: its
@@ -20,13 +20,15 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
 
 #define NS_PER_S 1000000000LL
-/* How much slower time passes for a guest that works. */
-#define SLOWDOWN 4
-/* A busy guest looks at its clock at each tick, HZ=100 of its own seconds: this and a little. Real ns. */
-#define GAP_MAX (15000000LL * SLOWDOWN)
+/* A busy guest looks at its clock at each tick, HZ=100 of its own seconds: this and a little. Its ns. */
+#define GAP_MAX 15000000LL
+
+/* How much slower time passes for a guest that works: GUEST_SLOWDOWN of the environment. */
+static int slowdown;
 
 static int (*real_gettime)(clockid_t, struct timespec *);
 static int (*real_settime)(timer_t, int, const struct itimerspec *, struct itimerspec *);
@@ -55,6 +57,9 @@ __attribute__((constructor)) static void start(void) {
   real_settime = dlsym(RTLD_NEXT, "timer_settime");
   real_suspend = dlsym(RTLD_NEXT, "sigsuspend");
   guest_ns = looked_ns = look();
+  const char *wanted = getenv("GUEST_SLOWDOWN");
+  slowdown = wanted == NULL ? 0 : atoi(wanted);
+  if (slowdown < 1) abort();
 }
 
 /* The guest's time now. A signal may come in the middle and ask too: it never goes back. */
@@ -62,8 +67,8 @@ static long long guest_now(void) {
   long long real = look();
   long long gap = real - __atomic_exchange_n(&looked_ns, real, __ATOMIC_SEQ_CST);
   if (gap < 0) gap = 0;
-  if (gap > GAP_MAX) gap = GAP_MAX;
-  return __atomic_add_fetch(&guest_ns, gap / SLOWDOWN, __ATOMIC_SEQ_CST);
+  if (gap > GAP_MAX * slowdown) gap = GAP_MAX * slowdown;
+  return __atomic_add_fetch(&guest_ns, gap / slowdown, __ATOMIC_SEQ_CST);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *at) {
@@ -75,7 +80,7 @@ int clock_gettime(clockid_t clock, struct timespec *at) {
 static int set_real(long long after_ns) {
   struct itimerspec real = {
       .it_value = as_timespec(after_ns),
-      .it_interval = as_timespec(every_ns * SLOWDOWN),
+      .it_interval = as_timespec(every_ns * slowdown),
   };
   return real_settime(timer, 0, &real, NULL);
 }
@@ -86,7 +91,7 @@ int timer_settime(timer_t id, int flags, const struct itimerspec *to, struct iti
   timer = id;
   every_ns = read_ns(&to->it_interval);
   due_ns = after_ns == 0 ? 0 : guest_now() + after_ns;
-  return set_real(after_ns * SLOWDOWN);
+  return set_real(after_ns * slowdown);
 }
 
 /* Only called while the timer runs and SIGALRM is blocked. */

@@ -1,6 +1,7 @@
 /**
  * Command line of the lab: `bun test/lab/run.ts NAME LIMIT_SECONDS COMMAND...` runs the command in the
  * lab, passes its output on, and ends with its exit status; a machine that failed ends with 70.
+ * LAB_SLOWDOWN in the environment lets a guest's clock run that much slower while it works.
  */
 import { join } from "node:path";
 import { labFolder, runInLab } from "./boot.ts";
@@ -15,11 +16,13 @@ if (name === undefined || !(Number(limitSeconds) > 0) || command.length === 0) {
   process.stderr.write("run lab: write run.ts NAME LIMIT_SECONDS COMMAND...\n");
   process.exit(2);
 }
+const slowdown = process.env["LAB_SLOWDOWN"];
 using _turn = await takeTurn(join(labFolder, "turn"));
 const { status, problem } = await runInLab({
   name,
   command,
   limitMs: Number(limitSeconds) * 1000,
+  ...(slowdown === undefined ? {} : { slowdown: Number(slowdown) }),
   output: (chunk) => process.stdout.write(chunk),
 });
 if (problem !== null) process.stderr.write(`${problem}\n`);
