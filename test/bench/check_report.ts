@@ -4,7 +4,7 @@
 import type { CheckedTakeovers, CheckLoadMeasurement } from "./check_load.ts";
 import { inSeconds, type RemovalMeasurement } from "./check_removal.ts";
 import { checkSubjects } from "./check_subjects.ts";
-import { table } from "./columns.ts";
+import { section } from "./columns.ts";
 
 /** What is measured about checks. */
 export interface CheckResults {
@@ -21,19 +21,16 @@ const REMOVAL_NOTES =
   checks. The servers have no agent of troop, except for "member": there the agent watches the listening sockets.
   A connect check sees nothing of a program that hangs: the kernel accepts for it.`;
 const LOAD_NOTES =
-  `  One processor for all machines, clients and servers of the lab; in User-Mode Linux a slow one, whose clock runs a quarter
-  as fast while it works: rows compare with each other, and with nothing else. "carried" is counted at the servers.
-  In a takeover two agents, a client and all servers share that processor: it has no room for 1,000 checks per second on
-  each, nor for 500.`;
+  `  One processor carries all machines, clients and servers of the lab, two agents at 1,000 checks per second each among
+  them. In User-Mode Linux it is a slow one: here the guest's clock runs a sixteenth as fast while it works, elsewhere a
+  quarter. Rows compare with each other, and with nothing else. "carried" is counted at the servers.`;
 
 /** The blocks of all tables. */
 export function checkBlocks({ removals, checkLoads, checkTakeovers }: CheckResults): string[] {
   return [
-    "A server fails and is repaired: s until it is out of the kernel's table, and s until it is back",
-    removalTable(removals),
-    REMOVAL_NOTES,
-    "Checks on one node: 200 servers, half of them tcp and half http, every 200 ms",
-    table(
+    ...removalSection(removals),
+    ...section(
+      "Checks on one node: 200 servers, half of them tcp and half http, every 200 ms",
       ["asked for", "carried", "processor share of the agent", "longest delay of its event loop"],
       checkLoads.map((row) => [
         `${row.wanted} /s`,
@@ -42,8 +39,8 @@ export function checkBlocks({ removals, checkLoads, checkTakeovers }: CheckResul
         `${Math.round(row.loopDelayMs)} ms`,
       ]),
     ),
-    "Holder cut off the network while both directors check the same 200 servers: median of all rounds",
-    table(
+    ...section(
+      "Holder cut off the network while both directors check the same 200 servers: median of all rounds",
       ["asked of each", "carried, both", "no reply", "failed", "of", "no reply in each round"],
       checkTakeovers.map((row) => [
         `${row.wanted} /s`,
@@ -53,13 +50,13 @@ export function checkBlocks({ removals, checkLoads, checkTakeovers }: CheckResul
         String(row.requests),
         row.silencesMs.map((ms) => (ms / 1_000).toFixed(2)).join(", "),
       ]),
+      LOAD_NOTES,
     ),
-    LOAD_NOTES,
   ];
 }
 
 /** One line for each fault of each kind, two columns for each subject. */
-function removalTable(removals: readonly RemovalMeasurement[]): string {
+function removalSection(removals: readonly RemovalMeasurement[]): string[] {
   const places = new Map(removals.map((row) => [`${row.kind} ${row.fault}`, row]));
   const rows = [...places.values()].map(({ kind, fault }) => [
     kind,
@@ -74,5 +71,10 @@ function removalTable(removals: readonly RemovalMeasurement[]): string {
     }),
   ]);
   const columns = checkSubjects.flatMap(({ name }) => [`${name}: out`, "back"]);
-  return table(["check", "fault", ...columns], rows);
+  return section(
+    "A server fails and is repaired: s until it is out of the kernel's table, and s until it is back",
+    ["check", "fault", ...columns],
+    rows,
+    REMOVAL_NOTES,
+  );
 }

@@ -2,8 +2,19 @@
  * Tables for people.
  */
 
+/** Heading, table and notes as blocks of text; none if nothing was measured. */
+export function section(
+  heading: string,
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  notes?: string,
+): string[] {
+  if (rows.length === 0) return [];
+  return [heading, table(head, rows), ...(notes === undefined ? [] : [notes])];
+}
+
 /** Aligns columns: words to the left, figures to the right. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   const numeric = head.map((_, column) => rows.every((row) => /^\d/.test(row[column] ?? "")));

@@ -1,10 +1,11 @@
 /**
  * The bench: runs in the lab, prints its progress and a table, and writes all figures as JSON into
- * `.cache/bench.json`. `main.ts PART...` measures only subjects and events whose slug is named.
+ * `.cache/bench.json`. `main.ts PART...` measures only subjects and events whose slug is named, and puts them beside
+ * what the file has of others. What needs a guest with a quick processor is measured only when it is named.
  *
  * Nothing here passes or fails by time: figures of one run in one machine compare, others do not.
  */
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { release } from "node:os";
 import { join } from "node:path";
 import { repository } from "../lab/boot.ts";
@@ -34,6 +35,7 @@ const plan: readonly (readonly [BenchEvent, readonly Subject[]])[] = [
 const wanted = process.argv.slice(2);
 const isWanted = (...slugs: string[]) =>
   wanted.length === 0 || slugs.some((slug) => wanted.includes(slug));
+const isNamed = (...slugs: string[]) => slugs.some((slug) => wanted.includes(slug));
 const startedMs = performance.now();
 const failures: string[] = [];
 const results = {
@@ -78,19 +80,32 @@ for (const subject of [keepalived, keepalivedFast, troopSubject]) {
 if (isWanted("weights")) {
   results.weights = await attempt("one weight in the large table", measureWeights) ?? [];
 }
-if (isWanted("checks", "check-removals")) results.removals = await measureRemovals(attempt);
-if (isWanted("checks", "check-load")) {
+if (isWanted("check-removals")) results.removals = await measureRemovals(attempt);
+if (isNamed("check-load")) {
   results.checkLoads = await attempt("1,000 checks per second", measureCheckLoads) ?? [];
 }
-for (const isLoaded of isWanted("checks", "check-takeovers") ? [false, true] : []) {
+for (const isLoaded of isNamed("check-takeovers") ? [false, true] : []) {
   const what = `takeovers with${isLoaded ? "" : "out"} checks on both directors`;
   const result = await attempt(what, () => measureCheckedTakeovers(isLoaded));
   if (result) results.checkTakeovers = [...results.checkTakeovers, result];
 }
-writeFileSync(join(repository, ".cache/bench.json"), `${JSON.stringify(results, null, 2)}\n`);
+keep();
 process.stdout.write(`\n${formatResults(results)}`);
 for (const failure of failures) process.stdout.write(`\nnot measured: ${failure}\n`);
 process.exit(failures.length > 0 ? 1 : 0);
+
+/** Writes what was measured into the file, beside what it has of other parts. */
+function keep(): void {
+  const file = join(repository, ".cache/bench.json");
+  const before = wanted.length > 0 && existsSync(file)
+    ? JSON.parse(readFileSync(file, "utf8"))
+    : {};
+  const measured = Object.entries(results).filter(([part, rows]) =>
+    rows.length > 0 || !(part in before)
+  );
+  const all = { ...before, ...Object.fromEntries(measured) };
+  writeFileSync(file, `${JSON.stringify(all, null, 2)}\n`);
+}
 
 /** One measurement. A subject that fails leaves a gap in the table, and the run fails at its end. */
 async function attempt<T>(what: string, work: () => Promise<T>): Promise<T | undefined> {

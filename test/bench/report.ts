@@ -2,7 +2,7 @@
  * The bench's results: as a table for people, whose columns line up, and as JSON for machines.
  */
 import { checkBlocks, type CheckResults } from "./check_report.ts";
-import { table } from "./columns.ts";
+import { section } from "./columns.ts";
 import type { ConnectionMeasurement, Measurement } from "./events.ts";
 import type { TableMeasurement } from "./table_load.ts";
 import type { TakeoverMeasurement } from "./takeover.ts";
@@ -28,8 +28,8 @@ const NOTES =
 /** All tables with their headings, ready to print. */
 export function formatResults(results: BenchResults): string {
   const blocks = [
-    `Requests through an event: one every 20 ms, each gives up after 1 s, scheduler rr (${results.machine})`,
-    table(
+    ...section(
+      `Requests through an event: one every 20 ms, each gives up after 1 s, scheduler rr (${results.machine})`,
       ["event", "subject", "no reply", "failed", "of", "slowest", "holders after"],
       results.events.map((row) => [
         row.event,
@@ -40,15 +40,15 @@ export function formatResults(results: BenchResults): string {
         `${Math.round(row.maxMs)} ms`,
         holders(row),
       ]),
+      NOTES,
     ),
-    NOTES,
-    "Open connections through a holder that is cut off, to the real server that survives",
-    table(
+    ...section(
+      "Open connections through a holder that is cut off, to the real server that survives",
       ["subject", "opened", "go on"],
       results.connections.map((row) => [row.subject, String(row.opened), String(row.alive)]),
     ),
-    "1,000 services with 10 real servers each, into the kernel",
-    table(
+    ...section(
+      "1,000 services with 10 real servers each, into the kernel",
       ["subject", "time", "rows in the kernel"],
       results.tables.map((row) => [
         row.subject,
@@ -56,8 +56,8 @@ export function formatResults(results: BenchResults): string {
         String(row.rows),
       ]),
     ),
-    "Holder cut off the network, with this many virtual services in the table: median of all rounds",
-    table(
+    ...section(
+      "Holder cut off the network, with this many virtual services in the table: median of all rounds",
       ["subject", "services", "no reply", "failed", "of", "no reply in each round"],
       results.takeovers.map((row) => [
         row.subject,
@@ -68,8 +68,8 @@ export function formatResults(results: BenchResults): string {
         row.silencesMs.map((ms) => (ms / 1000).toFixed(2)).join(", "),
       ]),
     ),
-    "One weight in a table of 1,000 services with 10 real servers each, until the kernel has it",
-    table(
+    ...section(
+      "One weight in a table of 1,000 services with 10 real servers each, until the kernel has it",
       ["subject", "median", "slowest", "longest delay of its event loop"],
       results.weights.map((row) => [
         row.subject,
