@@ -6,10 +6,10 @@
 import { createHash } from "node:crypto";
 import { decodeJournal, encodeJournal, encodeRecords } from "./document_journal.ts";
 import { createReplica, type Replica } from "./document_replica.ts";
-import { nextTurn } from "./document_slices.ts";
 import { joinBytes } from "./document_update.ts";
 import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { realTimers, type Timers } from "./timers.ts";
 
 const REPLICA_FILE = "document.bin";
 const JOURNAL_FILE = "document.journal";
@@ -25,6 +25,7 @@ const CHECKSUM_PIECE_BYTES = 1_048_576;
 /** The two files of one state folder. One call at a time, but for those that say otherwise. */
 export class DocumentFile {
   readonly #folder: StateFolder;
+  readonly #timers: Timers;
   /** What the journal has, in order: to be written anew when its end is in doubt, and to start from. */
   #updates: Uint8Array[];
   /** Whether the journal on disk is just that, so that more can be put behind it. */
@@ -33,8 +34,13 @@ export class DocumentFile {
   #journalBytes = 0;
 
   /** Reads the files. Throws a Refusal when they cannot be read; what cannot be understood is set aside. */
-  constructor(folder: StateFolder, notices: Notices = NO_NOTICES) {
+  constructor(
+    folder: StateFolder,
+    notices: Notices = NO_NOTICES,
+    timers: Timers = realTimers,
+  ) {
     this.#folder = folder;
+    this.#timers = timers;
     const journal = readJournal(folder, notices);
     this.#updates = [...journal.updates];
     this.#intact = journal.intact;
@@ -65,7 +71,7 @@ export class DocumentFile {
   load(more: readonly Uint8Array[] = []): Replica {
     const whole = this.#readReplica();
     try {
-      return createReplica([...whole, ...this.#updates, ...more]);
+      return createReplica([...whole, ...this.#updates, ...more], this.#timers);
     } catch (error) {
       // The checksums are right, so what was written was no update to begin with.
       const journalIsBad = mergeable(whole);
@@ -73,8 +79,8 @@ export class DocumentFile {
       if (journalIsBad) this.#updates = [];
       this.#intact = false;
       return journalIsBad || mergeable(this.#updates)
-        ? createReplica([...(journalIsBad ? whole : []), ...this.#updates])
-        : createReplica();
+        ? createReplica([...(journalIsBad ? whole : []), ...this.#updates], this.#timers)
+        : createReplica([], this.#timers);
     }
   }
 
@@ -95,7 +101,7 @@ export class DocumentFile {
     const hash = createHash("sha256");
     for (let at = 0; at < state.length; at += CHECKSUM_PIECE_BYTES) {
       hash.update(state.subarray(at, at + CHECKSUM_PIECE_BYTES));
-      await nextTurn();
+      await this.#timers.turn();
     }
     await this.#folder.write(REPLICA_FILE, joinBytes([MAGIC, hash.digest(), state]));
     this.#replicaBytes = state.length;

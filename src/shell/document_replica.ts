@@ -6,6 +6,7 @@ import * as Y from "yjs";
 import { ContentTracker } from "./document_content.ts";
 import { type DigestTracker, trackDigest } from "./document_digest.ts";
 import { partNames } from "./document_entry.ts";
+import { realTimers, type Timers } from "./timers.ts";
 
 /** Bytes of updates kept that wait for an earlier one: beyond, they are forgotten and synchronized again. */
 const PENDING_BYTES_MAX = 1_048_576;
@@ -18,8 +19,12 @@ export interface Replica {
 }
 
 /** Makes a replica of what these updates say together. Throws on bytes that are no update. */
-export function createReplica(updates: readonly Uint8Array[] = []): Replica {
+export function createReplica(
+  updates: readonly Uint8Array[] = [],
+  timers: Timers = realTimers,
+): Replica {
   const doc = new Y.Doc();
+  doc.clientID = timers.writer();
   // Named here so that no update can make them something other than maps.
   for (const part of partNames) doc.getMap(part);
   const replica = { doc, content: new ContentTracker(doc), digest: trackDigest(doc) };
@@ -42,7 +47,7 @@ export function applyOwnUpdate({ doc }: Replica, update: Uint8Array): void {
   // Yjs takes its own name on an update it did not make for a clash, and complains on the console. It was made
   // on paper under this name, so the name is put away meanwhile.
   const name = doc.clientID;
-  doc.clientID = new Y.Doc().clientID;
+  doc.clientID = (name ^ 1) >>> 0;
   Y.applyUpdate(doc, update);
   doc.clientID = name;
 }

@@ -3,6 +3,7 @@
  * peer that lacks much of it.
  */
 import * as Y from "yjs";
+import { realTimers, type Timers } from "./timers.ts";
 import {
   type Removed,
   type Run,
@@ -17,16 +18,14 @@ const SLICE_STRUCTS = 256;
 /** Bytes after which a peer gets the rest in the next round: to decode, merge and validate them takes it some ms. */
 const CHUNK_BYTES = 16_384;
 
-/** Lets everything else run that waits for the event loop. */
-export function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
 /**
  * The whole replica as an update, in pieces that follow each other. Edits may come while it works: what it has
  * already passed may then lack them, so they must be kept elsewhere.
  */
-export async function encodeInSlices(replica: Y.Doc): Promise<Uint8Array[]> {
+export async function encodeInSlices(
+  replica: Y.Doc,
+  timers: Timers = realTimers,
+): Promise<Uint8Array[]> {
   const { store } = replica;
   // What waits for an earlier edit lies in no map yet; only Yjs itself knows how to write it. It is rare, and short.
   if (store.pendingStructs !== null || store.pendingDs !== null) {
@@ -51,7 +50,7 @@ export async function encodeInSlices(replica: Y.Doc): Promise<Uint8Array[]> {
       bytes.push(structBytes(structs, clock));
       count += structs.length;
       clock = last.id.clock + last.length;
-      await nextTurn();
+      await timers.turn();
     }
     if (count > 0) runs.push({ client, clock: 0, count, bytes });
   }

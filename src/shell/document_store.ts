@@ -15,11 +15,12 @@ import {
   type Replica,
   stateVector,
 } from "./document_replica.ts";
-import { completes, encodeInSlices, missingChunk, nextTurn } from "./document_slices.ts";
+import { completes, encodeInSlices, missingChunk } from "./document_slices.ts";
 import { createDropCounter, type DropCounter } from "./drop_counter.ts";
 import type { Frames } from "./frames.ts";
 import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { realTimers, type Timers } from "./timers.ts";
 
 /** Time after which edits of peers are on disk, ms: a burst is one write. */
 const SAVE_DELAY_MS = 500;
@@ -41,6 +42,8 @@ export interface DocumentStoreOptions {
   /** The content has changed, by an edit here or by a peer's. */
   readonly onChange: () => void;
   readonly notices?: Notices;
+  /** Left out: the event loop's. */
+  readonly timers?: Timers;
 }
 
 /** The open store. */
@@ -52,6 +55,7 @@ export interface OpenDocumentStore extends DocumentStore {
 interface StoreState {
   readonly options: DocumentStoreOptions;
   readonly notices: Notices;
+  readonly timers: Timers;
   readonly drops: DropCounter<DocumentDrop>;
   readonly file: DocumentFile;
   readonly synchronizing: Map<string, Promise<void>>;
@@ -63,7 +67,8 @@ interface StoreState {
   shown: ClusterDocument | undefined;
   /** Entries left out that were told. */
   told: ReadonlySet<string>;
-  saveTimer: ReturnType<typeof setTimeout> | undefined;
+  /** Calls off the next saving, when one is to come. */
+  cancelSave: (() => void) | undefined;
   /** Writes and edits, one after the other. */
   queue: Promise<unknown>;
   /** The writing of the whole replica, while there is one. It goes on beside the queue. */
@@ -73,11 +78,12 @@ interface StoreState {
 
 /** Opens the store from the state folder. Throws a Refusal when the folder cannot be read. */
 export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentStore {
-  const notices = options.notices ?? NO_NOTICES;
-  const file = new DocumentFile(options.folder, notices);
+  const { notices = NO_NOTICES, timers = realTimers } = options;
+  const file = new DocumentFile(options.folder, notices, timers);
   const state: StoreState = {
     options,
     notices,
+    timers,
     drops: createDropCounter({ notices, what: "parts of the cluster document" }),
     file,
     synchronizing: new Map(),
@@ -86,7 +92,7 @@ export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentSt
     unsavedBytes: 0,
     shown: undefined,
     told: new Set(),
-    saveTimer: undefined,
+    cancelSave: undefined,
     queue: Promise.resolve(),
     compaction: undefined,
     closed: false,
@@ -153,7 +159,7 @@ async function edit(state: StoreState, edits: readonly Edit[]): Promise<EditRece
 async function merge(state: StoreState, pieces: readonly Uint8Array[]): Promise<void> {
   if (pieces.length > 1) state.shown = readContent(state);
   for (const [index, piece] of pieces.entries()) {
-    if (index > 0) await nextTurn();
+    if (index > 0) await state.timers.turn();
     applyOwnUpdate(state.replica, piece);
   }
   state.shown = undefined;
@@ -186,7 +192,7 @@ async function compactNow(state: StoreState): Promise<void> {
     return Promise.resolve({
       replica,
       saved: file.length,
-      encoded: encodeInSlices(replica.doc),
+      encoded: encodeInSlices(replica.doc, state.timers),
     });
   });
   const pieces = await encoded;
@@ -198,13 +204,13 @@ async function compactNow(state: StoreState): Promise<void> {
 
 function saveLater(state: StoreState, delayMs: number): void {
   if (state.closed) return;
-  state.saveTimer ??= setTimeout(() => {
-    state.saveTimer = undefined;
+  state.cancelSave ??= state.timers.after(delayMs, () => {
+    state.cancelSave = undefined;
     void enqueue(state, () => save(state)).catch((error) => {
       state.notices.warn({ problem: errorText(error) }, "cannot save the cluster document");
       saveLater(state, SAVE_RETRY_MS);
     });
-  }, delayMs);
+  });
 }
 
 async function save(state: StoreState): Promise<void> {
@@ -270,7 +276,7 @@ async function synchronize(state: StoreState, peer: NodeId): Promise<void> {
     const sending = !round.sentAll && !equal(before?.theirs, round.theirs);
     if (!receiving && !sending) return;
     before = round;
-    await nextTurn();
+    await state.timers.turn();
   }
 }
 
@@ -322,7 +328,7 @@ function equal(a: Uint8Array | undefined, b: Uint8Array): boolean {
 
 async function close(state: StoreState): Promise<void> {
   state.closed = true;
-  clearTimeout(state.saveTimer);
+  state.cancelSave?.();
   try {
     await enqueue(state, () => save(state));
   } catch (error) {
