@@ -14,6 +14,8 @@ import type { LabProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
 
 const BINARY = resolve(import.meta.dir, "../../dist/troop");
+/** The same program with another version, to upgrade to; `./task build` makes both. */
+export const NEXT_BINARY: string = resolve(import.meta.dir, "../../.cache/next/troop");
 const CLUSTER = "lab";
 /** Time for an agent to answer for the first time, and for a small cluster to agree, ms. */
 const START_LIMIT_MS = 30_000;
@@ -79,8 +81,8 @@ export class TroopNode {
   }
 
   /** Starts the agent; resolves when it answers. */
-  async run(): Promise<void> {
-    this.#agent = this.host.start([BINARY, "--home", this.home, "run"], { label: "troop" });
+  async run(binary = BINARY): Promise<void> {
+    this.#agent = this.host.start([binary, "--home", this.home, "run"], { label: "troop" });
     await waitFor(() => this.#answers(), {
       what: `the agent of ${this.name} answers`,
       limitMs: START_LIMIT_MS,
