@@ -167,9 +167,10 @@ async function merge(state: StoreState, pieces: readonly Uint8Array[]): Promise<
 
 /** Puts what peers have changed so far on disk, and these updates behind it: they may build on it. */
 async function append(state: StoreState, updates: readonly Uint8Array[]): Promise<void> {
-  const { unsaved } = state;
-  await state.file.append([...unsaved, ...updates]);
-  state.unsaved = state.unsaved.slice(unsaved.length);
+  // More may come while the disk works.
+  const saved = [...state.unsaved];
+  await state.file.append([...saved, ...updates]);
+  state.unsaved = state.unsaved.slice(saved.length);
   state.unsavedBytes = state.unsaved.reduce((sum, update) => sum + update.length, 0);
   if (state.file.isLong) void compact(state);
 }

@@ -128,6 +128,26 @@ describe("a disk that refuses", () => {
     expect(again.digest()).toBe(a.digest());
   });
 
+  test("does not take for saved what peers sent while it was writing", async () => {
+    const disk = createFlakyFolder();
+    const network = createMemoryNetwork();
+    const b = open(openStateFolder(tempFolder()), network, B);
+    let meanwhile: Promise<unknown> = Promise.resolve();
+    const { folder } = disk;
+    const a = open({
+      ...folder,
+      write: (name, bytes) => {
+        meanwhile = b.edit([putPort(81)]);
+        return meanwhile.then(() => folder.write(name, bytes));
+      },
+    }, network);
+    await a.edit([putPort(80)]);
+    await meanwhile;
+    // Builds on what the peer sent meanwhile.
+    await a.edit([putPort(81, "rr")]);
+    expect(ports(open(openStateFolder(disk.path)))).toEqual([80, 81]);
+  });
+
   test("while the whole document is written: the journal stays, and nothing is lost", async () => {
     const disk = createFlakyFolder();
     const { folder } = disk;
