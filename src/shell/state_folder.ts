@@ -62,6 +62,7 @@ export function openStateFolder(path: string, options: StateFolderOptions = {}):
     // The key lies here: a folder others can read is closed rather than trusted.
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
   });
+  flushNames(path, notices);
   return {
     path,
     read: (name) => readState(join(path, name)),
@@ -70,6 +71,27 @@ export function openStateFolder(path: string, options: StateFolderOptions = {}):
     append: (name, bytes) => append(path, name, bytes),
     setAside: (name, problem) => setAside(path, name, { problem, notices, wallMs }),
   };
+}
+
+/**
+ * What an earlier run renamed and had no time to flush stays from now on: else a power cut brings the old file back,
+ * without what was meanwhile appended to the new one.
+ */
+function flushNames(path: string, notices: Notices): void {
+  try {
+    flushFolder(path);
+  } catch (error) {
+    notices.warn({ folder: path, problem: errorText(error) }, "cannot flush the state folder");
+  }
+}
+
+function flushFolder(path: string): void {
+  const handle = openSync(path, "r");
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }
 
 function readState(file: string): Uint8Array | null {
@@ -94,12 +116,7 @@ function writeNow(folder: string, name: string, bytes: Uint8Array): void {
       closeSync(handle);
     }
     renameSync(`${file}.tmp`, file);
-    const folderHandle = openSync(folder, "r");
-    try {
-      fsyncSync(folderHandle);
-    } finally {
-      closeSync(folderHandle);
-    }
+    flushFolder(folder);
   });
 }
 
