@@ -6,7 +6,7 @@ import type { NodeId } from "../core/document.ts";
 import type { DrainKey } from "../core/drain.ts";
 import type { OpenCount } from "../core/drained_connections.ts";
 import { ownRecord } from "../core/own_record.ts";
-import { pulseFor, pulseIntervalMs } from "../core/pulse_schedule.ts";
+import { dueIntervalMs, pulseFor } from "../core/pulse_schedule.ts";
 import type { Peer, State } from "../core/state.ts";
 import { RECORD_MS } from "../core/timing.ts";
 import type { AgentMemory, Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
@@ -62,10 +62,13 @@ export class TalkLane {
     for (const [id, peer] of state.peers) {
       if (peer.life.state === "left") continue;
       const answer = state.unanswered.has(id);
-      const due = now - (this.#sentMs.get(id) ?? -Infinity) >= pulseIntervalMs(state, peer);
+      const intervalMs = dueIntervalMs(state, peer);
+      const dueMs = (this.#sentMs.get(id) ?? -Infinity) + intervalMs;
+      const due = now >= dueMs;
       if (!urgent && !answer && !due) continue;
       for (let copy = 0; copy < (urgent ? URGENT_PULSES : 1); copy++) this.#send(state, peer, now);
-      this.#sentMs.set(id, now);
+      // From when it was due: turns of the loop that come a little late would stretch every interval.
+      this.#sentMs.set(id, due && now - dueMs < intervalMs ? dueMs : now);
     }
     state.unanswered.clear();
   }

@@ -8,7 +8,7 @@
 import type { Ip } from "./address.ts";
 import type { Claim, Pulse } from "./pulse.ts";
 import type { Peer, State } from "./state.ts";
-import { FUNNEL_MS, SLOW_PULSE_MS } from "./timing.ts";
+import { FUNNEL_MS, PRESSING_TICK_MS, SLOW_PULSE_MS, SUSPECT_ASKS } from "./timing.ts";
 
 /** The time between two pulses to this peer, ms. */
 export function pulseIntervalMs(state: State, peer: Peer): number {
@@ -18,6 +18,16 @@ export function pulseIntervalMs(state: State, peer: Peer): number {
     (holds && (peer.record.director || peer.record.realServer)) ||
     (peerHolds && (state.self.realServer || state.self.director));
   return urgent ? state.self.pulseMs : Math.max(SLOW_PULSE_MS, state.self.pulseMs);
+}
+
+/**
+ * The time until the next pulse is due to this peer, ms. One that has fallen silent is asked again and again until it
+ * is heard or dead: lost datagrams look like a death, and questions in quick succession tell the two apart.
+ */
+export function dueIntervalMs(state: State, peer: Peer): number {
+  const intervalMs = pulseIntervalMs(state, peer);
+  const silent = peer.life.state === "suspect" && peer.life.heardMs > -Infinity;
+  return silent ? Math.max(PRESSING_TICK_MS, intervalMs / SUSPECT_ASKS) : intervalMs;
 }
 
 /** This node's claims at `now`, as pulses and records tell them. */

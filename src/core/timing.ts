@@ -13,6 +13,12 @@ export const SLOW_PULSE_MS = 1_000;
 export const MISSED_PULSES_MAX = 4;
 /** Share of the dead time after which a peer is suspect, and the LAN is asked in advance. */
 export const SUSPECT_SHARE = 0.5;
+/**
+ * Questions a suspect peer is asked for each pulse it would get otherwise. At the defaults that is one in every turn of
+ * the loop, some ten before it is dead: where a tenth of all datagrams is lost, a false death takes all of three pulses,
+ * ten questions or their answers, 0.1^3 * 0.19^10: once in fifty years of ten pulses a second.
+ */
+export const SUSPECT_ASKS = 5;
 /** Time a directly asked peer has to answer after its connection closed, ms: several round trips and a busy machine. */
 export const ASK_ANSWER_MS = 200;
 

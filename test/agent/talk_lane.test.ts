@@ -89,6 +89,24 @@ describe("pulses", () => {
     expect(bench.to(3)[0]?.intervalMs).toBe(SLOW_PULSE_MS);
   });
 
+  test("keep their number per second when turns of the loop come late", () => {
+    const bench = new Bench([HOLDER, modelNode(2)]);
+    bench.speak();
+    bench.pulses.length = 0;
+    for (let turn = 0; turn < 250; turn++) {
+      bench.now += 40;
+      bench.lane.speak(bench.state, bench.now);
+    }
+    expect(bench.to(2)).toHaveLength(10_000 / bench.state.self.pulseMs);
+  });
+
+  test("after a long pause make up for nothing", () => {
+    const bench = new Bench([HOLDER, modelNode(2)]);
+    bench.speak();
+    bench.now += 5_000;
+    expect(bench.speak(90).to(2)).toHaveLength(1);
+  });
+
   test("are numbered, and counted", () => {
     const bench = new Bench([HOLDER, modelNode(2), modelNode(3)]);
     bench.speak(1_000);

@@ -1,9 +1,14 @@
 import { describe, expect, test } from "bun:test";
 import { VIPS_MAX } from "../../src/core/limits.ts";
 import { decodePulse, encodePulse } from "../../src/core/pulse.ts";
-import { claimsOf, pulseFor, pulseIntervalMs } from "../../src/core/pulse_schedule.ts";
+import {
+  claimsOf,
+  dueIntervalMs,
+  pulseFor,
+  pulseIntervalMs,
+} from "../../src/core/pulse_schedule.ts";
 import type { Hold, Peer, State } from "../../src/core/state.ts";
-import { FUNNEL_MS, SLOW_PULSE_MS } from "../../src/core/timing.ts";
+import { FUNNEL_MS, PRESSING_TICK_MS, SLOW_PULSE_MS, SUSPECT_ASKS } from "../../src/core/timing.ts";
 import {
   hold,
   holding,
@@ -58,6 +63,27 @@ describe("pulseIntervalMs", () => {
     const { state, peer } = pair({}, {});
     const lazy = { ...state, self: { ...state.self, pulseMs: 5_000, deadMs: 20_000 } };
     expect(pulseIntervalMs(lazy, peer)).toBe(5_000);
+  });
+});
+
+describe("dueIntervalMs", () => {
+  test("a holder that fell silent is asked in every turn of the loop until it is heard or dead", () => {
+    const { state, peer } = pair({}, { holds: holding(1), life: "suspect" });
+    expect(dueIntervalMs(state, peer)).toBe(PRESSING_TICK_MS);
+    for (const life of ["alive", "dead"] as const) {
+      peer.life.state = life;
+      expect(dueIntervalMs(state, peer)).toBe(state.self.pulseMs);
+    }
+  });
+
+  test("a silent peer on the slow beat is asked as much more often", () => {
+    const { state, peer } = pair({}, { life: "suspect" });
+    expect(dueIntervalMs(state, peer)).toBe(SLOW_PULSE_MS / SUSPECT_ASKS);
+  });
+
+  test("one that was never heard keeps the beat: it may not even be there", () => {
+    const { state, peer } = pair({}, { life: "suspect", heard: false });
+    expect(dueIntervalMs(state, peer)).toBe(SLOW_PULSE_MS);
   });
 });
 

@@ -12,6 +12,7 @@ import {
   NETWORK_MS,
   PRESSING_TICK_MS,
   RENEW_MS,
+  SUSPECT_ASKS,
   SUSPECT_SHARE,
   TICK_MS,
   WITNESS_ASK_MS,
@@ -52,6 +53,10 @@ describe("timing", () => {
     ["a round that goes on is never stale", WITNESS_STALE_MS > WITNESS_ASK_MS + 2 * TICK_MS],
     ["a pause makes every round stale", CLOCK_GAP_MS > WITNESS_STALE_MS],
     ["a closed connection finds a dead node sooner than silence", ASK_ANSWER_MS < deadMs],
+    [
+      "a silent peer is asked at least eight times before it is dead",
+      deadMs * (1 - SUSPECT_SHARE) / (pulseMs / SUSPECT_ASKS) >= 8,
+    ],
     ["one lost pulse makes nobody suspect", 2 * pulseMs <= deadMs * SUSPECT_SHARE],
     ["several are lost before somebody is dead", MISSED_PULSES_MAX * pulseMs <= deadMs],
     ["who let go serves until its neighbours take the news", LINGER_MS > 2 * ARP_LOCKTIME_MS],
