@@ -15,6 +15,7 @@ import {
 } from "../support/cluster_views.ts";
 import { observedRow, ROW } from "../support/table_rows.ts";
 import { type Bench, bench, line } from "./operations_bench.ts";
+import type { SimStore } from "../sim/sim_store.ts";
 
 const KEY = "tcp/10.0.0.100:80";
 
@@ -353,7 +354,7 @@ test("removeService forgets what was said of its servers", async () => {
   await at.operations.removeService(service());
   await at.world.run(1_000);
   for (const { store } of at.cluster.nodes) {
-    const parts = [...store.entries].filter(([, { value }]) => value !== null);
+    const parts = [...(store as SimStore).entries].filter(([, { value }]) => value !== null);
     expect(parts.map(([key]) => key)).toEqual([]);
   }
 });

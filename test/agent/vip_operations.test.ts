@@ -103,7 +103,12 @@ describe("moveVip", () => {
     ],
   ];
   test.each(refusals)("refuses %s", async (_what, change, vip, node, words) => {
-    const at = await bench([{ priority: 110 }, {}, { director: false }], [service()]);
+    // On two networks: a node without the LAN is still heard.
+    const networks = 2;
+    const at = await bench(
+      [{ priority: 110, networks }, { networks }, { director: false, networks }],
+      [service()],
+    );
     await change(at);
     expect(await line(at, () => at.operations.moveVip(vip, node))).toBe(words);
   });

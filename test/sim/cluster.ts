@@ -1,8 +1,8 @@
 /**
- * A whole cluster in one process: real agents on simulated kernels, one LAN, virtual time.
+ * A whole cluster in one process: real agents on simulated kernels, their networks, virtual time.
  *
- * The LAN can be cut between any two machines; agents can be killed, paused and started again; machines can
- * lose power. The invariants are asked of the kernels, never of the agents.
+ * Agents can be killed, paused and started again; machines can lose power or stand still; what goes between them is
+ * the affair of {@link Lan}. The invariants are asked of the kernels, never of the agents.
  */
 import { Agent } from "../../src/agent/agent.ts";
 import type { Ip } from "../../src/core/address.ts";
@@ -11,32 +11,43 @@ import type { NodeRecord } from "../../src/core/record.ts";
 import { type Service, vipsOfService } from "../../src/core/service.ts";
 import type { Self } from "../../src/core/state.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
-import type { Gossip, ListenerWatch, Prober, ProbeTarget, PulseSocket } from "../../src/ports.ts";
 import { SimKernel } from "./kernel.ts";
-import { memoryOf, type NodeOptions, SimNode } from "./sim_node.ts";
+import { Lan, LATENCY_MS } from "./lan.ts";
+import { portsOf } from "./node_ports.ts";
+import { Killed } from "./port_hooks.ts";
+import { type NodeOptions, SimNode } from "./sim_node.ts";
+import { SimStore } from "./sim_store.ts";
 import type { World } from "./world.ts";
 
 export { type NodeOptions, SimNode } from "./sim_node.ts";
 
-/** One-way delay on the LAN, virtual ms. */
-const LATENCY_MS = 1;
+/** The network that carries VIPs. */
+const PUBLIC = "eth0";
 
 /** See the head of this file. */
 export class SimCluster {
   readonly world: World;
+  readonly lan: Lan;
   readonly nodes: SimNode[] = [];
   readonly log: string[] = [];
   /** Machines without an agent, by address, and whether their servers work. */
   readonly machines = new Map<Ip, boolean>();
-  /** Share of pulses that get lost. */
-  loss = 0;
-  /** Machines that are not plugged in: they reach nobody, and nobody reaches them. */
-  readonly #isolated = new Set<SimNode>();
+  /** Told of every change an agent tells people of. */
+  onChange: (node: SimNode, text: string) => void = () => {};
+  /** Machines that are not plugged in, and what plugs them in. */
+  readonly #isolated = new Map<string, (() => void)[]>();
+  readonly #records = new Map<NodeId, NodeRecord>();
 
   constructor(world: World, options: readonly NodeOptions[]) {
     this.world = world;
+    this.lan = new Lan(world);
     options.forEach((option, index) => this.nodes.push(new SimNode(world, index + 1, option)));
-    for (const node of this.nodes) this.#wireStore(node);
+    for (const node of this.nodes) this.wireStore(node);
+  }
+
+  /** Share of pulses that get lost. */
+  set loss(share: number) {
+    this.lan.loss = share;
   }
 
   /** A node by name. */
@@ -46,12 +57,12 @@ export class SimCluster {
     return found;
   }
 
-  /** Starts agents on every machine, or on one. */
+  /** Starts agents on every machine, or on some. */
   start(names: readonly string[] = this.nodes.map((node) => node.name)): void {
     for (const name of names) this.#startAgent(this.node(name));
   }
 
-  /** Ends the agent at once, as kill -9 does; the kernel keeps what it has. */
+  /** Ends the agent at once, as kill -9 does; the kernel keeps what it has, and closes its connections. */
   kill(name: string): void {
     const node = this.node(name);
     node.agent = null;
@@ -59,7 +70,8 @@ export class SimCluster {
     for (const other of this.#inReach(node)) {
       this.world.after(
         LATENCY_MS,
-        () => other.agent?.receive({ kind: "connectionClosed", id: node.id }),
+        () =>
+          other.whenAwake(() => other.agent?.receive({ kind: "connectionClosed", id: node.id })),
       );
     }
   }
@@ -70,52 +82,71 @@ export class SimCluster {
     node.agent = null;
     node.run++;
     node.powered = false;
+    node.resume();
   }
 
   /** Power is back: an empty kernel, the disk as it was. The agent has to be started. */
   boot(name: string): void {
     const node = this.node(name);
-    node.powered = true;
     const { tableMs } = node.kernel;
-    node.kernel = new SimKernel(this.world, node.address);
+    const dark = node.paths.filter((path) => !node.kernel.hasCarrier(path));
+    node.kernel = new SimKernel(this.world, node.clock, node.interfaces);
     node.kernel.tableMs = tableMs;
+    for (const path of dark) node.kernel.setCarrier(path, false);
+    node.powered = true;
+  }
+
+  /** Forgets all that a machine has on its disk, but not who it is. */
+  loseDisk(name: string): void {
+    const node = this.node(name);
+    node.claims.clear();
+    node.owned.clear();
+    node.saved.clear();
+    node.records = [];
+    node.vips = [];
+    node.store = new SimStore(node.id);
+    this.wireStore(node);
   }
 
   isolate(name: string): void {
-    this.#isolated.add(this.node(name));
+    const node = this.node(name);
+    if (this.#isolated.has(name)) return;
+    this.#isolated.set(name, node.paths.map((path) => this.lan.unplug(node, path)));
   }
 
   heal(name: string): void {
-    this.#isolated.delete(this.node(name));
+    for (const mend of this.#isolated.get(name) ?? []) mend();
+    this.#isolated.delete(name);
   }
 
   /** Machines that answer ARP for the VIP and are plugged into the LAN. */
   answering(vip: Ip): string[] {
-    return this.nodes.filter((node) =>
-      node.powered && !this.#isolated.has(node) && node.kernel.answers(vip)
-    )
-      .map((node) => node.name);
+    return this.nodes.filter((node) => this.answers(node, vip)).map((node) => node.name);
+  }
+
+  /** Whether a machine answers ARP for the VIP on the LAN. */
+  answers(node: SimNode, vip: Ip): boolean {
+    return !node.clock.stopped && this.lan.plugged(node, PUBLIC) && node.kernel.answers(vip);
   }
 
   /** Names of the nodes that think they hold the VIP. */
   holders(vip: Ip): string[] {
-    return this.nodes.filter((node) => node.agent?.state.holds.get(vip)?.phase === "holding").map((
-      node,
-    ) => node.name);
+    return this.nodes.filter((node) => node.agent?.state.holds.get(vip)?.phase === "holding")
+      .map((node) => node.name);
   }
 
   /** A circle that a new connection can run in between tables, or null. */
   forwardingLoop(service: Service): string | null {
     const visit = (node: SimNode, path: readonly SimNode[]): string | null => {
       if (path.includes(node)) return [...path, node].map((item) => item.name).join(" -> ");
-      const taken = vipsOfService(service).some((vip) => node.kernel.accepts(vip));
-      if (!node.powered || !taken || !node.kernel.balances()) return null;
+      if (!node.powered || !node.kernel.balances()) return null;
+      if (!vipsOfService(service).some((vip) => node.kernel.accepts(vip))) return null;
       for (const { address, forwarding } of node.kernel.choices(service)) {
         // With NAT the packet is for the server's own address, which no table looks at.
         if (forwarding === "nat") continue;
         // What goes to a machine without an agent has left the cluster.
         const next = this.nodes.find((item) => item.address === address);
-        if (next === undefined || next === node || !this.#connected(node, next)) continue;
+        if (next === undefined || next === node || !this.lan.reaches(node, next, PUBLIC)) continue;
         const loop = visit(next, [...path, node]);
         if (loop !== null) return loop;
       }
@@ -128,29 +159,32 @@ export class SimCluster {
     return null;
   }
 
-  #connected(a: SimNode, b: SimNode): boolean {
-    return a.powered && b.powered &&
-      (a === b || (!this.#isolated.has(a) && !this.#isolated.has(b)));
-  }
-
   #inReach(node: SimNode): SimNode[] {
-    return this.nodes.filter((other) => other !== node && this.#connected(node, other));
+    return this.nodes.filter((other) => other !== node && this.lan.connected(node, other));
   }
 
-  #wireStore(node: SimNode): void {
-    node.store.broadcast = () => {
-      const peers = this.#inReach(node).filter((other) => other.agent !== null);
-      const entries = new Map(node.store.entries);
-      for (const other of peers) this.world.after(LATENCY_MS, () => other.store.merge(entries));
-      return peers.length;
+  /** Lays the wires of a node's replica; to be called for one that takes the place of another, too. */
+  wireStore(node: SimNode): void {
+    const { store } = node;
+    store.broadcast = (update) => {
+      const audience = this.lan.audience(node, this.nodes);
+      for (const [other, hops] of audience) {
+        this.later(other, this.lan.streamMs(hops), () => other.store.merge(update));
+      }
+      return audience.size;
     };
-    node.store.fetch = (id) => {
+    store.fetch = (id) => {
       const other = this.nodes.find((item) => item.id === id);
-      if (other === undefined || !this.#connected(node, other)) return;
-      this.world.after(LATENCY_MS, () => node.store.merge(other.store.entries));
+      if (other === undefined || !other.awake || !this.lan.connected(node, other)) return;
+      this.later(node, this.lan.streamMs(2), () => node.store.merge(other.store.offer()));
     };
-    node.store.onChange = () =>
-      node.agent?.receive({ kind: "document", document: node.store.current() });
+    store.onChange = () => node.agent?.receive({ kind: "document", document: store.current() });
+  }
+
+  /** Puts a replica in the place of a node's; before its agent starts. */
+  replaceStore(node: SimNode, store: SimNode["store"]): void {
+    node.store = store;
+    this.wireStore(node);
   }
 
   #startAgent(node: SimNode): void {
@@ -159,46 +193,28 @@ export class SimCluster {
     node.paused = false;
     // Probes end with the agent that began them.
     node.targets = [];
-    const agent = new Agent(this.#self(node), {
-      clock: { now: () => this.world.nowMs, wallMs: () => this.world.wallMs() },
-      addresses: node.kernel.addressPort,
-      sysctl: node.kernel.sysctl,
-      tunnels: node.kernel.tunnels,
-      marks: node.kernel.marks,
-      modules: node.kernel.modules,
-      sorry: { set: () => {}, close: () => {} },
-      load: { free: () => node.free },
-      table: node.kernel.table,
-      neighbours: {
-        announce: (vip) => void node.announcements.push({ vip, atMs: this.world.nowMs }),
-        ask: (vip) => this.#ask(node, vip),
-        poll: () => {},
-        close: () => {},
-      },
-      pulses: this.#pulses(node),
-      gossip: this.#gossip(node),
-      store: node.store,
-      prober: this.#prober(node),
-      listeners: this.#listeners(node),
-      memory: memoryOf(node),
-      log: quietLog(),
-      pause: () => Promise.resolve(),
-      soon: (work) => this.#whileRunning(node, 0, work),
-    });
-    agent.onChange = (change) =>
+    const agent = new Agent(this.#self(node), portsOf(this, node));
+    agent.onChange = (change) => {
       this.log.push(`${Math.round(this.world.nowMs)} ${node.name}: ${change.text}`);
+      this.onChange(node, change.text);
+    };
     node.agent = agent;
-    agent.begin();
+    whatKilledLeaves(() => agent.begin());
     this.#beat(node);
     for (const other of this.#inReach(node)) {
-      const known = other.agent === null ? undefined : this.#lastRecords.get(other.id);
-      if (known !== undefined) {
-        this.world.after(LATENCY_MS, () => agent.receive({ kind: "record", record: known }));
-      }
+      const known = other.agent === null ? undefined : this.#records.get(other.id);
+      if (known === undefined) continue;
+      this.later(node, LATENCY_MS, () => node.agent?.receive({ kind: "record", record: known }));
     }
   }
 
   #self(node: SimNode): Self {
+    const { networks: _, ...options } = node.options;
+    const paths = [...node.interfaces].map(([name, address]) => ({
+      interface: name,
+      address,
+      prefixLength: 24,
+    }));
     return {
       cluster: "sim",
       id: node.id,
@@ -206,122 +222,55 @@ export class SimCluster {
       peer: node.id,
       version: "0",
       boot: node.boot,
-      paths: [{ interface: "eth0", address: node.address, prefixLength: 24 }],
+      paths: paths as [Self["paths"][0], ...Self["paths"]],
       port: 6940,
       director: true,
       realServer: true,
       priority: 100,
       pulseMs: 100,
       deadMs: 400,
-      syncInterface: "eth0",
-      ...node.options,
+      syncInterface: PUBLIC,
+      ...options,
     };
   }
 
-  /** Runs work on a node's agent unless that run has ended; a paused one does it when it wakes. */
-  #whileRunning(node: SimNode, delayMs: number, work: () => void): void {
+  /** Tells everybody whom gossip reaches. */
+  publish(node: SimNode, record: NodeRecord): void {
+    this.#records.set(node.id, record);
+    for (const [other, hops] of this.lan.audience(node, this.nodes)) {
+      this.later(
+        other,
+        this.lan.streamMs(hops),
+        () => other.agent?.receive({ kind: "record", record }),
+      );
+    }
+  }
+
+  /** Runs work on a node's agent unless that run has ended; one that stands still does it when it goes on. */
+  later(node: SimNode, delayMs: number, work: () => void): void {
     const { run } = node;
-    const attempt = () => {
+    this.world.after(delayMs, () => {
       if (node.run !== run || !node.powered) return;
-      if (node.paused) this.world.after(TICK_MS, attempt);
-      else work();
-    };
-    this.world.after(delayMs, attempt);
+      if (node.awake) return whatKilledLeaves(work);
+      node.whenAwake(() => {
+        if (node.run === run && node.powered) whatKilledLeaves(work);
+      });
+    });
   }
 
   #beat(node: SimNode): void {
-    this.#whileRunning(node, node.agent?.paceMs() ?? TICK_MS, () => {
+    this.later(node, node.agent?.paceMs() ?? TICK_MS, () => {
       node.agent?.tick();
       this.#beat(node);
     });
   }
-
-  #pulses(node: SimNode): PulseSocket {
-    return {
-      send: (pulse, peer) => {
-        const other = this.nodes.find((item) => item.address === peer.paths[0]?.address);
-        if (
-          other === undefined || !this.#connected(node, other) || this.world.random() < this.loss
-        ) return;
-        this.#whileRunning(other, LATENCY_MS, () => {
-          other.agent?.receive({ kind: "pulse", pulse, path: "eth0" });
-        });
-      },
-      close: () => {},
-    };
-  }
-
-  readonly #lastRecords = new Map<NodeId, NodeRecord>();
-
-  #gossip(node: SimNode): Gossip {
-    return {
-      publishRecord: (record) => {
-        this.#lastRecords.set(node.id, record);
-        for (const other of this.#inReach(node)) {
-          this.#whileRunning(
-            other,
-            LATENCY_MS,
-            () => other.agent?.receive({ kind: "record", record }),
-          );
-        }
-      },
-      connected: () =>
-        this.#inReach(node).filter((other) => other.agent !== null).map((other) => other.id),
-      wantPeers: () => {},
-      close: () => Promise.resolve(),
-    };
-  }
-
-  #ask(node: SimNode, vip: Ip): void {
-    for (const other of this.#inReach(node)) {
-      if (!other.kernel.answers(vip)) continue;
-      this.#whileRunning(node, 2 * LATENCY_MS, () => {
-        node.agent?.receive({ kind: "answer", vip, mac: `02:00:00:00:00:0${other.name.slice(1)}` });
-      });
-    }
-  }
-
-  #prober(node: SimNode): Prober {
-    const probe = (target: ProbeTarget): void => {
-      if (!node.targets.includes(target)) return;
-      const server = this.nodes.find((item) => item.address === target.address);
-      const ok = server === undefined
-        ? this.machines.get(target.address) === true && !this.#isolated.has(node)
-        : this.#connected(node, server) && server.serving;
-      node.agent?.probed(target.key, { ok, reason: ok ? "200" : "connection refused", tookMs: 1 });
-      this.#whileRunning(node, target.check.intervalMs, () => probe(target));
-    };
-    return {
-      setTargets: (targets) => {
-        const known = new Set(node.targets.map((target) => target.key));
-        node.targets = [
-          ...node.targets.filter((target) => targets.some((item) => item.key === target.key)),
-          ...targets.filter((target) => !known.has(target.key)),
-        ];
-        for (const target of node.targets) {
-          if (!known.has(target.key)) this.#whileRunning(node, LATENCY_MS, () => probe(target));
-        }
-      },
-      close: () => {},
-    };
-  }
-
-  #listeners(node: SimNode): ListenerWatch {
-    return {
-      list: () =>
-        node.serving
-          ? [80, 443, 8_080].map((port) => ({
-            protocol: "tcp" as const,
-            address: "0.0.0.0",
-            port,
-            v6only: false,
-          }))
-          : [],
-    };
-  }
 }
 
-function quietLog() {
-  const nothing = () => {};
-  return { debug: nothing, info: nothing, warn: nothing, error: nothing };
+/** An agent that was killed in the middle of its work did not finish it. */
+function whatKilledLeaves(work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    if (!(error instanceof Killed)) throw error;
+  }
 }

@@ -24,7 +24,11 @@ import type {
   TunnelDevices,
 } from "../../src/ports.ts";
 import { rowAfter } from "../support/row_after.ts";
+import type { MachineClock } from "./machine_clock.ts";
 import type { World } from "./world.ts";
+
+/** Where a kernel's interfaces are: own addresses by name, the LAN's first. */
+export type Interfaces = ReadonlyMap<string, Ip>;
 
 interface HeldAddress extends KernelAddress {
   readonly expiresMs: number;
@@ -40,7 +44,10 @@ export interface SimConnection {
 /** See the head of this file. */
 export class SimKernel {
   readonly world: World;
-  carrier = true;
+  readonly #clock: MachineClock;
+  readonly #interfaces: Interfaces;
+  /** Interfaces whose cable is out. */
+  readonly #dark = new Set<string>();
   addresses: HeldAddress[] = [];
   readonly rows = new Map<string, ObservedService>();
   readonly switches = new Map<string, string>([
@@ -67,20 +74,55 @@ export class SimKernel {
   /** Connections whose server was taken out of the table under them, in words. */
   readonly cut: string[] = [];
 
-  constructor(world: World, own: Ip) {
+  constructor(world: World, clock: MachineClock, interfaces: Interfaces) {
     this.world = world;
-    this.addresses.push({
-      address: own,
-      prefixLength: 24,
-      interface: "eth0",
-      validSeconds: null,
-      expiresMs: Infinity,
-    });
+    this.#clock = clock;
+    this.#interfaces = interfaces;
+    for (const [name, address] of interfaces) {
+      this.addresses.push({
+        address,
+        prefixLength: 24,
+        interface: name,
+        validSeconds: null,
+        expiresMs: Infinity,
+      });
+    }
+  }
+
+  /** Whether the LAN's interface has a carrier. */
+  get carrier(): boolean {
+    return this.hasCarrier("eth0");
+  }
+
+  set carrier(on: boolean) {
+    this.setCarrier("eth0", on);
+  }
+
+  /** Whether an interface has a carrier. */
+  hasCarrier(name: string): boolean {
+    return !this.#dark.has(name);
+  }
+
+  /** Plugs the cable of an interface in, or pulls it. */
+  setCarrier(name: string, on: boolean): void {
+    if (on) this.#dark.delete(name);
+    else this.#dark.add(name);
+    this.world.changes++;
+  }
+
+  /** When the next address runs out, as the world's time goes on; Infinity: never. */
+  nextExpiryMs(): number {
+    if (this.#clock.stopped) return Infinity;
+    const next = this.addresses.reduce((ms, item) => Math.min(ms, item.expiresMs), Infinity);
+    return this.world.nowMs + (next - this.#clock.now());
   }
 
   /** Addresses whose lifetime has not run out. */
   present(): HeldAddress[] {
-    this.addresses = this.addresses.filter((item) => item.expiresMs > this.world.nowMs);
+    const nowMs = this.#clock.now();
+    if (this.addresses.some((item) => item.expiresMs <= nowMs)) {
+      this.addresses = this.addresses.filter((item) => item.expiresMs > nowMs);
+    }
     return this.addresses;
   }
 
@@ -151,31 +193,47 @@ export class SimKernel {
         ...item,
         validSeconds: expiresMs === Infinity
           ? null
-          : Math.ceil((expiresMs - this.world.nowMs) / 1_000),
+          : Math.ceil((expiresMs - this.#clock.now()) / 1_000),
       })),
     listLinks: (): KernelLink[] => [
       { name: "lo", index: 1, up: true, carrier: true, mac: "" },
-      { name: "eth0", index: 2, up: true, carrier: this.carrier, mac: "02:00:00:00:00:01" },
+      ...[...this.#interfaces.keys()].map((name, index) => ({
+        name,
+        index: index + 2,
+        up: true,
+        carrier: this.hasCarrier(name),
+        mac: `02:00:00:00:0${index}:01`,
+      })),
     ],
     put: (made) => {
-      this.addressPort.remove(made);
+      if (!this.#drop(made)) this.world.changes++;
       const expiresMs = made.validSeconds === null
         ? Infinity
-        : this.world.nowMs + made.validSeconds * 1_000;
+        : this.#clock.now() + made.validSeconds * 1_000;
       this.addresses.push({ ...made, expiresMs });
     },
     remove: (gone) => {
-      this.addresses = this.addresses.filter((item) =>
-        item.address !== gone.address || item.interface !== gone.interface ||
-        item.prefixLength !== gone.prefixLength
-      );
+      if (this.#drop(gone)) this.world.changes++;
     },
   };
+
+  /** Whether the address was there; it is not any more. */
+  #drop(gone: Pick<KernelAddress, "address" | "interface" | "prefixLength">): boolean {
+    const before = this.addresses.length;
+    this.addresses = this.addresses.filter((item) =>
+      item.address !== gone.address || item.interface !== gone.interface ||
+      item.prefixLength !== gone.prefixLength
+    );
+    return this.addresses.length < before;
+  }
 
   /** The Sysctl port. */
   readonly sysctl: Sysctl = {
     read: (name) => this.switches.get(name) ?? null,
-    write: (name, value) => void this.switches.set(name, value),
+    write: (name, value) => {
+      this.switches.set(name, value);
+      this.world.changes++;
+    },
   };
 
   /** The Table port. */
@@ -193,9 +251,11 @@ export class SimKernel {
     daemons: () => this.daemons,
     startDaemon: (role, daemon) => {
       this.daemons = { ...this.daemons, [role]: daemon };
+      this.world.changes++;
     },
     stopDaemon: (role) => {
       this.daemons = { ...this.daemons, [role]: null };
+      this.world.changes++;
     },
     timeouts: () => this.timeouts,
     setTimeouts: (timeouts) => {
@@ -221,6 +281,7 @@ export class SimKernel {
 
   #apply(operation: TableOperation): KernelError | null {
     const key = serviceKey(operation.service);
+    this.world.changes++;
     const before = this.rows.get(key) ?? null;
     if (before === null && "server" in operation) return noSuchRow(key);
     if (operation.kind === "removeServer") this.#cut(key, formatEndpoint(operation.server));

@@ -7,12 +7,25 @@ import type { NodeId } from "../../src/core/document.ts";
 import type { NodeRecord } from "../../src/core/record.ts";
 import type { Self } from "../../src/core/state.ts";
 import type { AgentMemory, ProbeTarget } from "../../src/ports.ts";
-import { SimKernel } from "./kernel.ts";
+import { type Interfaces, SimKernel } from "./kernel.ts";
+import { MachineClock } from "./machine_clock.ts";
+import { NO_HOOKS, type PortHooks } from "./port_hooks.ts";
+import type { Replica } from "./replica.ts";
 import { SimStore } from "./sim_store.ts";
 import type { World } from "./world.ts";
 
 /** Options of one machine that differ from the default. */
-export type NodeOptions = Partial<Pick<Self, "director" | "realServer" | "priority">>;
+export type NodeOptions =
+  & Partial<Pick<Self, "director" | "realServer" | "priority" | "version" | "pulseMs" | "deadMs">>
+  & {
+    /** On how many networks the machine is: the LAN, and a private one for pulses. */
+    readonly networks?: 1 | 2;
+  };
+
+/** The networks, by the name of every machine's interface to it. */
+export const NETWORKS = ["eth0", "eth1"] as const;
+/** What a paused process finds waiting in its sockets at most, datagrams: a receive buffer of 208 KiB (net.core.rmem_default). */
+const BACKLOG_MAX = 500;
 
 /** One machine with its kernel, disk and agent. */
 export class SimNode {
@@ -20,15 +33,14 @@ export class SimNode {
   readonly id: NodeId;
   readonly address: Ip;
   readonly options: NodeOptions;
+  readonly clock: MachineClock;
+  readonly interfaces: Interfaces;
+  readonly paths: readonly string[];
+  readonly #world: World;
   kernel: SimKernel;
-  readonly store: SimStore;
-  agent: Agent | null = null;
-  powered = true;
-  paused = false;
-  /** Whether the web server on this machine runs. */
-  serving = true;
-  /** How much of its processors is free, percent. */
-  free: number | null = 100;
+  store: Replica;
+  /** What is asked before and after every call the agent makes; of this machine, whatever run of the agent. */
+  hooks: PortHooks = NO_HOOKS;
   announcements: { vip: Ip; atMs: number }[] = [];
   /** State on disk beside the document. */
   readonly claims = new Map<Ip, number>();
@@ -39,14 +51,98 @@ export class SimNode {
   vips: readonly Ip[] = [];
   targets: readonly ProbeTarget[] = [];
   run = 0;
+  /** How much of its processors is free, percent. */
+  free: number | null = 100;
+  #agent: Agent | null = null;
+  #powered = true;
+  #paused = false;
+  #serving = true;
+  /** What waits for a process that stands still. */
+  #backlog: (() => void)[] = [];
 
   constructor(world: World, index: number, options: NodeOptions) {
     this.name = `n${index}`;
     this.id = index.toString(16).padStart(16, "0");
     this.address = `10.0.0.${index}`;
     this.options = options;
-    this.kernel = new SimKernel(world, this.address);
+    this.clock = new MachineClock(world);
+    this.paths = NETWORKS.slice(0, options.networks ?? 1);
+    this.interfaces = new Map(
+      this.paths.map((name, network) => [name, `10.${network}.0.${index}`]),
+    );
+    this.#world = world;
+    this.kernel = new SimKernel(world, this.clock, this.interfaces);
     this.store = new SimStore(this.id);
+  }
+
+  get agent(): Agent | null {
+    return this.#agent;
+  }
+
+  set agent(agent: Agent | null) {
+    this.#agent = agent;
+    this.#world.changes++;
+  }
+
+  get powered(): boolean {
+    return this.#powered;
+  }
+
+  set powered(on: boolean) {
+    this.#powered = on;
+    this.#world.changes++;
+  }
+
+  /** Whether the agent's process stands still. */
+  get paused(): boolean {
+    return this.#paused;
+  }
+
+  set paused(on: boolean) {
+    this.#paused = on;
+    this.#world.changes++;
+    this.#wake();
+  }
+
+  /** Whether the web server on this machine runs. */
+  get serving(): boolean {
+    return this.#serving;
+  }
+
+  set serving(on: boolean) {
+    this.#serving = on;
+    this.#world.changes++;
+  }
+
+  /** Whether an agent runs here and gets processor time. */
+  get awake(): boolean {
+    return this.#agent !== null && this.#powered && !this.#paused && !this.clock.stopped;
+  }
+
+  /** The whole machine stands still: a virtual one that is suspended. */
+  suspend(): void {
+    this.clock.stop();
+    this.#world.changes++;
+  }
+
+  /** A machine that stood still goes on as if nothing had been. */
+  resume(): void {
+    this.clock.goOn();
+    this.#world.changes++;
+    this.#wake();
+  }
+
+  /** Does the work now, or when the process gets processor time again. */
+  whenAwake(work: () => void): void {
+    if (!this.#paused && !this.clock.stopped) return work();
+    if (this.#backlog.length < BACKLOG_MAX) this.#backlog.push(work);
+  }
+
+  #wake(): void {
+    if (this.#paused || this.clock.stopped) return;
+    const waiting = this.#backlog;
+    this.#backlog = [];
+    for (const work of waiting) this.#world.after(0, work);
   }
 }
 

@@ -15,7 +15,7 @@ import { type ServerEntry, type ServerKey, serverKey } from "../../src/core/serv
 import { type Service, type ServiceKey, serviceKey } from "../../src/core/service.ts";
 import { isSettingName } from "../../src/core/settings.ts";
 import type { VipEntry } from "../../src/core/vip.ts";
-import type { DocumentStore } from "../../src/ports.ts";
+import type { Replica } from "./replica.ts";
 
 interface Entry {
   readonly count: number;
@@ -24,15 +24,15 @@ interface Entry {
 }
 
 /** See the head of this file. */
-export class SimStore implements DocumentStore {
+export class SimStore implements Replica {
   readonly id: NodeId;
   readonly entries = new Map<string, Entry>();
-  /** Sends entries to every peer in reach; set by the cluster. */
-  broadcast: () => number = () => 0;
-  /** Asks a peer for its entries; set by the cluster. */
+  broadcast: (update: unknown) => number = () => 0;
   fetch: (peer: NodeId) => void = () => {};
   onChange: () => void = () => {};
   #current: ClusterDocument = EMPTY_DOCUMENT;
+  /** Kept until something changes: it is asked for in every tick. */
+  #digest: string | null = null;
 
   constructor(id: NodeId) {
     this.id = id;
@@ -43,8 +43,8 @@ export class SimStore implements DocumentStore {
   }
 
   digest(): string {
-    return [...this.entries].map(([key, entry]) => `${key}=${entry.count}${entry.writer}`).sort()
-      .join(";");
+    return this.#digest ??= [...this.entries]
+      .map(([key, entry]) => `${key}=${entry.count}${entry.writer}`).sort().join(";");
   }
 
   edit(edits: readonly Edit[]): Promise<{ sentTo: number }> {
@@ -57,7 +57,7 @@ export class SimStore implements DocumentStore {
       }
     }
     this.#changed();
-    return Promise.resolve({ sentTo: this.broadcast() });
+    return Promise.resolve({ sentTo: this.broadcast(this.offer()) });
   }
 
   #set(key: string, value: unknown): void {
@@ -65,10 +65,13 @@ export class SimStore implements DocumentStore {
     this.entries.set(key, { count, writer: this.id, value });
   }
 
-  /** Takes a peer's entries. */
-  merge(entries: ReadonlyMap<string, Entry>): void {
+  offer(): unknown {
+    return new Map(this.entries);
+  }
+
+  merge(update: unknown): void {
     let changed = false;
-    for (const [key, entry] of entries) {
+    for (const [key, entry] of update as ReadonlyMap<string, Entry>) {
       const mine = this.entries.get(key);
       const newer = mine === undefined || entry.count > mine.count ||
         (entry.count === mine.count && entry.writer > mine.writer);
@@ -89,6 +92,7 @@ export class SimStore implements DocumentStore {
   }
 
   #changed(): void {
+    this.#digest = null;
     const services = this.#part<Service>("services");
     const servers = new Map<ServiceKey, Map<ServerKey, ServerEntry>>();
     for (const [key, entry] of this.#part<ServerEntry>("servers")) {

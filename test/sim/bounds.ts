@@ -1,0 +1,34 @@
+/**
+ * The promises to users that the simulator holds every run to: README.md says them in words ("What it promises"). Every
+ * bound is made of the times on which the product rests.
+ */
+import { ANNOUNCE_MS, LEASE_S, PRESSING_TICK_MS, TICK_MS } from "../../src/core/timing.ts";
+
+/** Lifetime of a VIP on an interface that nobody renews, ms. */
+export const LEASE_MS = LEASE_S * 1_000;
+/** Time between the announcements of a new holder, while neighbours still learn of it, ms. */
+export const ANNOUNCE_INTERVAL_MS = (ANNOUNCE_MS[2] ?? 0) - (ANNOUNCE_MS[1] ?? 0);
+
+/**
+ * Longest time two machines that reach each other may both answer for a VIP, ms: one of them has no agent that runs, and
+ * answers until its lease ends; the other has been announced at least twice by then.
+ */
+export const TWO_ANSWERS_MS = LEASE_MS + ANNOUNCE_INTERVAL_MS;
+/**
+ * The same where both have agents that run and no datagram gets lost, ms: one beat until the claims meet, a second for
+ * a beat that had just gone, and the turns of the loops.
+ */
+export const TWO_AGENTS_MS = 2 * 100 + TICK_MS + PRESSING_TICK_MS;
+/** Longest time a machine answers for a VIP whose agent does not run, ms: its kernel does until the lease ends. */
+export const ALONE_MS = LEASE_MS;
+/**
+ * Time without anything new after which every connected part that has a fit director has exactly one machine that
+ * answers, ms.
+ */
+export const ONE_HOLDER_MS = 6_000;
+/** Time without anything new after which a server that works is in the pool of every holder that reaches it, ms. */
+export const IN_POOL_MS = 6_000;
+/** Time without anything new after which all replicas that reach each other are equal, ms. */
+export const CONVERGED_MS = 4_000;
+/** Most takeovers of one VIP for one thing that happens: it begins, and it ends. */
+export const TAKEOVERS_PER_FAULT = 3;

@@ -1,0 +1,94 @@
+/**
+ * Faults of agents: killed, at any step of what they do, and standing still.
+ */
+import { anyNode, faultKind } from "../fault_kind.ts";
+
+/** An agent is killed and started again later. */
+export const kill = faultKind<{ node: string }>({
+  name: "kill",
+  about: "agent",
+  weight: 3,
+  lasts: true,
+  plan: (draw, shape) => ({ node: anyNode(draw, shape) }),
+  apply: (play, { node }) => {
+    play.down(node, "killed", () => play.cluster.kill(node));
+    return () => play.up(node, "killed");
+  },
+  words: ({ node }) => `${node}'s agent is killed`,
+});
+
+/** Calls after which an agent that takes over or lets go can be killed. */
+const STEPS = [
+  "addresses.put",
+  "addresses.remove",
+  "sysctl.write",
+  "table.startDaemon",
+  "table.stopDaemon",
+  "table.apply",
+  "neighbours.announce",
+  "neighbours.ask",
+  "pulses.send",
+  "gossip.publishRecord",
+  "memory.saveClaims",
+  "memory.saveVips",
+  "owned.add",
+] as const;
+
+/** An agent is killed right after one of its next calls of a certain kind, wherever in its work that is. */
+export const killAtStep = faultKind<{ node: string; step: string; turn: number }>({
+  name: "killAtStep",
+  about: "agent",
+  weight: 4,
+  lasts: true,
+  plan: (draw, shape) => ({
+    node: anyNode(draw, shape),
+    step: draw.pick(STEPS),
+    turn: draw.pick([1, 1, 1, 2, 3, 5]),
+  }),
+  apply: (play, { node, step, turn }) => {
+    let left = turn;
+    const disarm = play.after(node, (call) => {
+      if (call !== step || --left > 0) return;
+      disarm();
+      play.note(node, `killed right after ${step}`);
+      play.down(node, `at ${step}`, () => play.cluster.kill(node));
+    });
+    return () => {
+      disarm();
+      play.up(node, `at ${step}`);
+    };
+  },
+  words: ({ node, step, turn }) => `${node}'s agent is killed after ${step} number ${turn}`,
+});
+
+/** An agent's process stands still (SIGSTOP, or no processor time), its kernel goes on. */
+export const pause = faultKind<{ node: string }>({
+  name: "pause",
+  about: "agent",
+  weight: 3,
+  lasts: true,
+  plan: (draw, shape) => ({ node: anyNode(draw, shape) }),
+  apply: ({ cluster, begin }, { node }) =>
+    begin(`pause ${node}`, {
+      start: () => void (cluster.node(node).paused = true),
+      end: () => void (cluster.node(node).paused = false),
+    }),
+  words: ({ node }) => `${node}'s agent stands still`,
+});
+
+/** An agent leaves as at a planned restart, and comes back. */
+export const restart = faultKind<{ node: string }>({
+  name: "restart",
+  about: "agent",
+  weight: 2,
+  lasts: true,
+  plan: (draw, shape) => ({ node: anyNode(draw, shape) }),
+  apply: (play, { node }) => {
+    play.cluster.node(node).agent?.receive({ kind: "leave" });
+    return () => {
+      play.down(node, "restart", () => play.cluster.kill(node));
+      play.up(node, "restart");
+    };
+  },
+  words: ({ node }) => `${node}'s agent is asked to end`,
+});

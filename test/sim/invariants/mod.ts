@@ -1,0 +1,22 @@
+/**
+ * Every invariant.
+ */
+import type { InvariantKind } from "../invariant.ts";
+import { noConnectionCut } from "./connections.ts";
+import { documentsConverge } from "./documents.ts";
+import { noLoop } from "./loops.ts";
+import { inPool } from "./pools.ts";
+import { fewTakeovers } from "./takeovers.ts";
+import { alone, oneHolder, twoAnswers } from "./vips.ts";
+
+/** See the head of this file. */
+export const invariantKinds: readonly InvariantKind[] = [
+  twoAnswers,
+  alone,
+  oneHolder,
+  noLoop,
+  inPool,
+  documentsConverge,
+  fewTakeovers,
+  noConnectionCut,
+];

@@ -1,0 +1,36 @@
+/**
+ * VIPs do not change hands more often than there is reason to.
+ */
+import type { Ip } from "../../../src/core/address.ts";
+import { TAKEOVERS_PER_FAULT } from "../bounds.ts";
+import type { InvariantKind } from "../invariant.ts";
+
+/** Takeovers of a VIP are bounded by what happens: nothing flaps. */
+export const fewTakeovers: InvariantKind = {
+  name: "takeovers are bounded by what happens",
+  watch: (play) => {
+    const answered = new Map<Ip, Set<string>>();
+    const takeovers = new Map<Ip, number>();
+    return {
+      dueMs: () => Infinity,
+      look: () => {
+        for (const vip of play.vips) {
+          const before = answered.get(vip) ?? new Set<string>();
+          const now = new Set(
+            play.cluster.nodes.filter((node) => node.powered && node.kernel.answers(vip))
+              .map(({ name }) => name),
+          );
+          const fresh = [...now].filter((name) => !before.has(name)).length;
+          answered.set(vip, now);
+          const count = (takeovers.get(vip) ?? 0) + fresh;
+          takeovers.set(vip, count);
+          const allowed = TAKEOVERS_PER_FAULT * (1 + play.disturbances);
+          if (count > allowed) {
+            return `${vip} was taken over ${count} times by ${play.disturbances} disturbances`;
+          }
+        }
+        return null;
+      },
+    };
+  },
+};

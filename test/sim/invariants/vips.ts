@@ -1,0 +1,140 @@
+/**
+ * Who answers for a VIP.
+ */
+import type { Ip } from "../../../src/core/address.ts";
+import { vipsOf } from "../../../src/core/document.ts";
+import { ALONE_MS, ONE_HOLDER_MS, TWO_AGENTS_MS, TWO_ANSWERS_MS } from "../bounds.ts";
+import type { InvariantKind } from "../invariant.ts";
+import type { Play } from "../play.ts";
+import type { SimNode } from "../sim_node.ts";
+
+const PUBLIC = "eth0";
+
+/** Two machines that reach each other do not both answer for a VIP for longer than a lease and an announcement. */
+export const twoAnswers: InvariantKind = {
+  name: "no two machines on one LAN answer for a VIP for long",
+  watch: (play) => {
+    const { cluster, world } = play;
+    /** Since when a pair answers, by VIP and names. */
+    let since = new Map<string, { fromMs: number; calmMs: number }>();
+    let dueMs = Infinity;
+    const lookAt = (vip: Ip, a: SimNode, b: SimNode, next: typeof since): string | null => {
+      if (!cluster.answers(b, vip) || !cluster.lan.joined(a, b, PUBLIC)) return null;
+      const key = `${vip} ${a.name} ${b.name}`;
+      const { nowMs } = world;
+      const calm = a.awake && b.awake && cluster.lan.calm;
+      const before = since.get(key);
+      const pair = {
+        fromMs: before?.fromMs ?? nowMs,
+        calmMs: calm ? before?.calmMs ?? nowMs : Infinity,
+      };
+      if (pair.calmMs === Infinity && calm) pair.calmMs = nowMs;
+      next.set(key, pair);
+      dueMs = Math.min(dueMs, pair.fromMs + TWO_ANSWERS_MS + 1, pair.calmMs + TWO_AGENTS_MS + 1);
+      const all = nowMs - pair.fromMs;
+      if (all > TWO_ANSWERS_MS) return `${a.name} and ${b.name} answer for ${vip} for ${all} ms`;
+      const both = nowMs - pair.calmMs;
+      if (both <= TWO_AGENTS_MS) return null;
+      return `${a.name} and ${b.name}, whose agents run, answer for ${vip} for ${both} ms`;
+    };
+    return {
+      dueMs: () => dueMs,
+      look: () => {
+        dueMs = Infinity;
+        const next: typeof since = new Map();
+        for (const vip of play.knownVips) {
+          const answering = cluster.nodes.filter((node) => cluster.answers(node, vip));
+          for (const [index, a] of answering.entries()) {
+            for (const b of answering.slice(index + 1)) {
+              const wrong = lookAt(vip, a, b, next);
+              if (wrong !== null) return wrong;
+            }
+          }
+        }
+        since = next;
+        return null;
+      },
+    };
+  },
+};
+
+/** A machine whose agent does not run stops answering when its lease ends. */
+export const alone: InvariantKind = {
+  name: "no machine answers for a VIP without its agent for longer than the lease",
+  watch: (play) => {
+    /** Since when an agent does not run, by the clock of its machine; null while it does. */
+    const stoppedMs = new Map<SimNode, number | null>();
+    return {
+      dueMs: () => Infinity,
+      look: () => {
+        for (const node of play.cluster.nodes) {
+          const nowMs = node.clock.now();
+          const fromMs = node.awake ? null : stoppedMs.get(node) ?? nowMs;
+          stoppedMs.set(node, fromMs);
+          if (fromMs === null || nowMs - fromMs <= ALONE_MS) continue;
+          const vip = play.knownVips.find((item) => play.cluster.answers(node, item));
+          if (vip === undefined) continue;
+          return `${node.name} answers for ${vip} ${nowMs - fromMs} ms after its agent last ran`;
+        }
+        return null;
+      },
+    };
+  },
+};
+
+/** Once nothing new has happened for long enough, each connected part that has a fit director has one holder. */
+export const oneHolder: InvariantKind = {
+  name: "every connected part with a fit director has exactly one holder",
+  watch: (play) => ({
+    dueMs: () => {
+      const dueMs = play.disturbedMs + ONE_HOLDER_MS + 1;
+      return dueMs > play.world.nowMs ? dueMs : Infinity;
+    },
+    look: () => {
+      const { cluster, world } = play;
+      if (world.nowMs - play.disturbedMs <= ONE_HOLDER_MS || !cluster.lan.calm) return null;
+      for (const part of partsOf(play)) {
+        for (const vip of play.vips) {
+          if (!part.some((node) => isFit(node, vip))) continue;
+          const names = part.filter((node) => cluster.answers(node, vip)).map(({ name }) => name);
+          if (names.length === 1) continue;
+          const where = part.map(({ name }) => name).join(", ");
+          const who = names.length === 0 ? "nobody answers" : `${names.join(" and ")} answer`;
+          return `in the part ${where} ${who} for ${vip}`;
+        }
+      }
+      return null;
+    },
+  }),
+};
+
+/** Whether the machine could hold the VIP, as far as the world goes. */
+function isFit(node: SimNode, vip: Ip): boolean {
+  return node.awake && node.options.director !== false && node.kernel.hasCarrier(PUBLIC) &&
+    node.agent?.state.phase === "running" && vipsOf(node.store.current()).includes(vip);
+}
+
+/** Parts of the cluster in which everybody reaches everybody by every path; others are not judged. */
+function partsOf(play: Play): SimNode[][] {
+  const { cluster } = play;
+  const left = new Set(cluster.nodes.filter((node) => node.powered && !node.clock.stopped));
+  const parts: SimNode[][] = [];
+  for (const first of left) {
+    const part = [first];
+    for (const node of part) {
+      left.delete(node);
+      for (const other of left) {
+        if (part.includes(other)) continue;
+        const touched = other.paths.some((path) =>
+          cluster.lan.reaches(node, other, path) || cluster.lan.reaches(other, node, path)
+        );
+        if (touched) part.push(other);
+      }
+    }
+    const whole = part.every((a) =>
+      part.every((b) => a === b || a.paths.every((path) => cluster.lan.joined(a, b, path)))
+    );
+    if (whole) parts.push(part);
+  }
+  return parts;
+}

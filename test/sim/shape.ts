@@ -1,0 +1,77 @@
+/**
+ * What cluster a run has: how many nodes, who directs and who serves, which services, VIPs and settings.
+ */
+import type { Ip } from "../../src/core/address.ts";
+import { serverEntrySchema } from "../../src/core/server.ts";
+import { type Service, serviceKey } from "../../src/core/service.ts";
+import type { VipEntry } from "../../src/core/vip.ts";
+import { idOf, service, vipEntry } from "../support/cluster_views.ts";
+import type { Draw } from "./draw.ts";
+import type { Shape } from "./plan.ts";
+import type { NodeOptions } from "./sim_node.ts";
+
+/** VIPs a cluster can have. */
+const VIPS: readonly Ip[] = ["10.0.0.100", "10.0.0.101", "10.0.0.102"];
+/** A machine without an agent. */
+const MACHINE = { address: "10.0.0.21", port: 80 };
+/** Sizes of clusters, the common ones more often. */
+const SIZES = [2, 2, 2, 3, 3, 3, 4, 5] as const;
+/** How far apart agents start, ms, where they do not start together. */
+const START_SPREAD_MS = 1_500;
+
+/** See the head of this file. */
+export function drawShape(draw: Draw): Shape {
+  const count = draw.pick(SIZES);
+  const networks = draw.chance(0.4) ? 2 : 1;
+  const nodes = drawNodes(draw, count).map((node) => ({ ...node, networks } as const));
+  const vips = VIPS.slice(0, draw.pick([1, 1, 2, 3]));
+  const services = vips.map((address) => drawService(draw, address));
+  const first = services[0] as Service;
+  const outside = draw.chance(0.3);
+  const apart = draw.chance(0.5);
+  return {
+    nodes,
+    services,
+    vips: drawEntries(draw, vips, count),
+    servers: outside
+      ? [serverEntrySchema.parse({ service: serviceKey(first), target: MACHINE, weight: 1 })]
+      : [],
+    // What is held down for going up and down is out of the pool on purpose.
+    settings: { "flap-damping": "off" },
+    machines: [MACHINE.address],
+    startsMs: nodes.map(() => apart ? draw.int(0, START_SPREAD_MS) : 0),
+    tableMs: draw.pick([0, 0, 30]),
+  };
+}
+
+function drawNodes(draw: Draw, count: number): NodeOptions[] {
+  // Two tiers, or every node both, or one node that only directs or only serves.
+  const mixed = draw.chance(0.3);
+  const prioritised = draw.chance(0.3);
+  return Array.from({ length: count }, (_, index) => {
+    const role = mixed && index > 0
+      ? draw.pick([{}, { director: false }, { realServer: false }])
+      : {};
+    const priority = prioritised ? { priority: draw.pick([90, 100, 110]) } : {};
+    return { ...role, ...priority };
+  });
+}
+
+function drawService(draw: Draw, address: Ip): Service {
+  const forwarding = draw.pick(["dr", "dr", "dr", "nat"] as const);
+  return service({ address, forwarding });
+}
+
+function drawEntries(draw: Draw, vips: readonly Ip[], count: number): VipEntry[] {
+  const group = vips.length > 1 && draw.chance(0.3) ? "web" : null;
+  const prefers = draw.chance(0.25);
+  const failbackS = draw.chance(0.5) ? draw.int(0, 4) : null;
+  if (group === null && !prefers) return [];
+  return vips.map((address) =>
+    vipEntry({
+      address,
+      group,
+      ...(prefers ? { prefer: [idOf(draw.int(1, count))], failbackS } : {}),
+    })
+  );
+}
