@@ -15,6 +15,8 @@
  *    40  8  echo: the receiver's boot as the sender knows it, 0 if unknown
  *    48 20n claims: VIP (16 bytes, IPv4 mapped) and epoch (4 bytes)
  *
+ * Flags not named here, and up to 48 bytes behind the claims, are a later version's: they are passed over.
+ *
  * A pulse proves life only when its echo is the receiver's present boot: a recording replayed to a node
  * that has just started cannot know that number.
  */
@@ -46,8 +48,10 @@ export interface Pulse {
 const MAGIC = 0x54525031;
 const HEADER_BYTES = 48;
 const CLAIM_BYTES = 20;
+/** Bytes a later version may put behind the claims: with seal and headers the pulse still fits 1,280 (RFC 8200, section 5). */
+const LATER_BYTES_MAX = 48;
 /** Largest pulse without its seal, bytes. */
-export const PULSE_BYTES_MAX = HEADER_BYTES + CLAIM_BYTES * PULSE_CLAIMS_MAX;
+export const PULSE_BYTES_MAX = HEADER_BYTES + CLAIM_BYTES * PULSE_CLAIMS_MAX + LATER_BYTES_MAX;
 const MAPPED_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
 
 /** Encodes a pulse. Claims beyond {@link PULSE_CLAIMS_MAX} are a programmer's error and throw. */
@@ -78,21 +82,21 @@ export function encodePulse(pulse: Pulse): Uint8Array {
   return bytes;
 }
 
-/** Decodes a pulse; undefined when the bytes are not exactly one well-formed pulse. Never throws. */
+/** Decodes a pulse; undefined when the bytes are not one well-formed pulse, of this version or a later one. Never throws. */
 export function decodePulse(bytes: Uint8Array): Pulse | undefined {
   if (bytes.length < HEADER_BYTES || bytes.length > PULSE_BYTES_MAX) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const count = view.getUint8(5);
   const flags = view.getUint8(4);
-  if (view.getUint32(0) !== MAGIC || bytes.length !== HEADER_BYTES + CLAIM_BYTES * count) {
-    return undefined;
-  }
+  const end = HEADER_BYTES + CLAIM_BYTES * count;
+  if (view.getUint32(0) !== MAGIC || count > PULSE_CLAIMS_MAX) return undefined;
+  if (bytes.length < end || bytes.length > end + LATER_BYTES_MAX) return undefined;
   const boot = safeInteger(view.getBigUint64(24));
   const sequence = safeInteger(view.getBigUint64(32));
   const echo = safeInteger(view.getBigUint64(40));
   if (boot === undefined || sequence === undefined || echo === undefined) return undefined;
   const claims = new Map<Ip, Claim>();
-  for (let offset = HEADER_BYTES; offset < bytes.length; offset += CLAIM_BYTES) {
+  for (let offset = HEADER_BYTES; offset < end; offset += CLAIM_BYTES) {
     const word = view.getUint32(offset + 16);
     claims.set(ipFromBytes(bytes.subarray(offset, offset + 16)), {
       epoch: word & EPOCH_MAX,

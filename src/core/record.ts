@@ -23,6 +23,8 @@ export const RECORD_VERSION = 1;
 /** Largest encoded record: SERVICES_MAX verdicts of about 120 bytes each. */
 export const RECORD_BYTES_MAX = 512 * 1024;
 
+/** Longest name of a phase, of whatever version. */
+const PHASE_LENGTH_MAX = 32;
 /** Largest percentage of its weight a server can ask for: what a weight of 1 can become. */
 const ADVICE_PERCENT_MAX = 100 * WEIGHT_MAX;
 
@@ -50,7 +52,8 @@ export const verdictSchema = z.object({
   advice: z.object({
     weightPercent: z.number().min(0).max(ADVICE_PERCENT_MAX).optional(),
     weight: z.int().min(0).max(WEIGHT_MAX).optional(),
-    state: z.enum(["up", "down", "drain", "maint"]).optional(),
+    // A state of a later version says nothing here.
+    state: z.enum(["up", "down", "drain", "maint"]).optional().catch(undefined),
     words: z.string().max(REASON_LENGTH_MAX),
   }).optional(),
 });
@@ -86,8 +89,11 @@ export const recordSchema = z.object({
     (vips) => Object.keys(vips).length <= VIPS_MAX,
     "has too many VIPs",
   ),
-  /** `leaving`: hands over and is going to stop; `left`: has stopped on purpose. */
-  phase: z.enum(["running", "leaving", "left"]),
+  /** `leaving`: hands over and is going to stop, or does what only a later version knows; `left`: has stopped on purpose. */
+  phase: z.union([
+    z.enum(["running", "leaving", "left"]),
+    z.string().max(PHASE_LENGTH_MAX).transform(() => "leaving" as const),
+  ]),
   /** VIPs held, with the epoch of the claim. */
   claims: z.record(vipSchema, z.int().min(0).max(EPOCH_MAX)).refine((claims) =>
     Object.keys(claims).length <= VIPS_MAX

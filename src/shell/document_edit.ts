@@ -10,7 +10,7 @@ import { Refusal } from "../core/refusal.ts";
 import { serverKey } from "../core/server.ts";
 import { serviceKey } from "../core/service.ts";
 import { type ContentTracker, vipsNeeded } from "./document_content.ts";
-import { canonicalSetting, NODE_ENTRIES_MAX, type Part } from "./document_entry.ts";
+import { canonicalSetting, NODE_ENTRIES_MAX, type Part, unknownOf } from "./document_entry.ts";
 import type { Replica } from "./document_replica.ts";
 import { addRange, type Range, structBytes, writeUpdate } from "./document_update.ts";
 
@@ -246,7 +246,8 @@ function writeChanges(replica: Y.Doc, changes: readonly EntryChange[]): Prepared
     const last = map._map.get(key);
     if (value !== undefined) {
       const id = Y.createID(client, first + items.length);
-      const content = new Y.ContentAny([value]);
+      // An edit here takes nothing away that a later version has said.
+      const content = new Y.ContentAny([{ ...unknownOf(part, map.get(key)), ...value }]);
       items.push(new Y.Item(id, null, last?.lastId ?? null, null, null, map, key, content));
     } else if (last !== undefined && !last.deleted) {
       removed.push({ client: last.id.client, clock: last.id.clock, len: last.length });

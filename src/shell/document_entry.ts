@@ -4,6 +4,7 @@
 import type { z } from "zod";
 import { documentParts, nodeIdSchema } from "../core/document.ts";
 import { drainKey } from "../core/drain.ts";
+import { readKnown } from "../core/known_fields.ts";
 import { NODES_MAX } from "../core/limits.ts";
 import { keyedService, serverKey } from "../core/server.ts";
 import { serviceKey } from "../core/service.ts";
@@ -42,18 +43,25 @@ const keyOf: {
 /** Judges what stands under a key. */
 export function judge<P extends Part>(part: P, key: string, value: unknown): Judgement<P> {
   if (typeof value !== "object" || value === null) return { problem: "is not an object" };
-  const parsed = documentParts[part].safeParse(value);
-  if (!parsed.success) {
-    return { problem: parsed.error.issues[0]?.message ?? "is not valid" };
-  }
-  if ((keyOf[part] as (entry: unknown, key: string) => unknown)(parsed.data, key) !== key) {
+  const read = readKnown<unknown>(documentParts[part], value);
+  if ("problem" in read) return read;
+  if ((keyOf[part] as (entry: unknown, key: string) => unknown)(read.value, key) !== key) {
     return { problem: "stands under a key that is not its own" };
   }
-  if (part !== "settings") return { entry: parsed.data as Entry<P> };
-  const text = canonicalSetting(key, (parsed.data as { value: string }).value);
+  if (part !== "settings") return { entry: read.value as Entry<P> };
+  const text = canonicalSetting(key, (read.value as { value: string }).value);
   return text === undefined
     ? { problem: "is not a value of this setting" }
     : { entry: text as Entry<P> };
+}
+
+/** What an entry has outermost that this version does not know: fields of a later one. */
+export function unknownOf(part: Part, value: unknown): Readonly<Record<string, unknown>> {
+  if (typeof value !== "object" || value === null) return {};
+  const read = readKnown<unknown>(documentParts[part], value);
+  if ("problem" in read) return {};
+  const names = read.unknown.filter((path) => path.length === 1).map(([name]) => name);
+  return Object.fromEntries(Object.entries(value).filter(([name]) => names.includes(name)));
 }
 
 /** The canonical text of a setting's value; undefined when there is no such setting or it does not take the value. */

@@ -120,17 +120,23 @@ describe("decodePulse", () => {
     }));
   });
 
-  test("refuses a pulse that is cut or has something behind it", () => {
+  test("passes over what a later version says", () => {
+    const own = decodePulse(unhex(GOLDEN));
+    expect(decodePulse(unhex(`${GOLDEN}${"5a".repeat(48)}`))).toEqual(own);
+    expect(decodePulse(unhex(GOLDEN.replace("0502", "fd02")))).toEqual(own);
+  });
+
+  test("refuses a pulse that is cut or has too much behind it", () => {
     const bytes = unhex(GOLDEN);
     for (let length = 0; length < bytes.length; length++) {
       expect(decodePulse(bytes.subarray(0, length))).toBeUndefined();
     }
-    expect(decodePulse(unhex(`${GOLDEN}00`))).toBeUndefined();
+    expect(decodePulse(unhex(`${GOLDEN}${"00".repeat(49)}`))).toBeUndefined();
   });
 
   const wrong: [what: string, text: string][] = [
     ["another magic", GOLDEN.replace("54525031", "54525032")],
-    ["a count that does not fit the length", GOLDEN.replace("0502", "0501")],
+    ["a count that does not fit the length", GOLDEN.replace("0502", "0503")],
     [
       "one VIP claimed twice",
       GOLDEN.replace("20010db8000000000000000000000240", "00000000000000000000ffffc00002f0"),

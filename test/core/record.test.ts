@@ -35,6 +35,17 @@ describe("recordSchema", () => {
     expect(recordSchema.parse(newer)).toEqual(sampleRecord({ format: 2 }));
   });
 
+  test("takes what only a later version knows for what does no harm", () => {
+    // A node that does something unknown gets no VIP and no new connections.
+    expect(recordSchema.parse({ ...sampleRecord(), phase: "asleep" }).phase).toBe("leaving");
+    const advice = { words: "resting", state: "resting", mood: 7 };
+    const told = { ...sampleRecord(), verdicts: { a: { ...VERDICT, advice, colour: 1 } } };
+    expect(recordSchema.parse(told).verdicts.a).toEqual({
+      ...VERDICT,
+      advice: { words: "resting" },
+    });
+  });
+
   const atTheLimit: [what: string, fields: Partial<NodeRecord>][] = [
     ["paths", { paths: Array.from({ length: NODE_PATHS_MAX }, () => PATH) }],
     ["VIPs", { vips: vips(VIPS_MAX, null) }],
@@ -75,7 +86,7 @@ describe("recordSchema", () => {
     ["a cluster without a name", { cluster: "" }],
     ["a priority above 255", { priority: 256 }],
     ["port 0", { port: 0 }],
-    ["an unknown phase", { phase: "asleep" }],
+    ["a phase that is no word", { phase: "x".repeat(33) }],
     ["a negative boot", { boot: -1 }],
     ["a boot that is no number", { boot: "1" }],
     ["a format of 0", { format: 0 }],

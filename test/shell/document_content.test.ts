@@ -49,10 +49,10 @@ describe("an entry that is not valid", () => {
     { name: "null", part: "services", key: service, value: null },
     { name: "a service without fields", part: "services", key: service, value: {} },
     {
-      name: "a service with a field too many",
+      name: "a service with a field that is wrong and one that is unknown",
       part: "services",
       key: service,
-      value: { ...sampleService({ port: 81 }), extra: 1 },
+      value: { ...sampleService({ port: 81 }), extra: 1, scheduler: "magic" },
     },
     {
       name: "a service under another's key",
@@ -100,6 +100,26 @@ describe("an entry that is not valid", () => {
       expect("polluted" in {}).toBe(false);
     });
   }
+
+  test("counts when all that is wrong are fields of a later version, which an edit here keeps", () => {
+    const known = sampleService({ port: 81 });
+    const value = { ...known, extra: { deep: 1 }, check: { ...known.check, mood: "good" } };
+    const replica = raw({
+      services: { [service]: value },
+      servers: {
+        [serverKey(server)]: { ...server, target: { ...server.target, rack: 3 }, colour: "red" },
+      },
+    });
+    expect(skipped(replica)).toEqual([]);
+    expect(document(replica).services.get(service)).toEqual(known);
+    expect([...document(replica).servers.get(server.service)?.values() ?? []]).toEqual([server]);
+    edit(replica, [{ kind: "putService", service: { ...known, scheduler: "rr" } }]);
+    expect(replica.doc.getMap("services").get(service)).toMatchObject({
+      extra: { deep: 1 },
+      scheduler: "rr",
+    });
+    expect(document(replica).services.get(service)).toMatchObject({ scheduler: "rr" });
+  });
 
   test("is told no more when it is replaced by a valid one, or removed", () => {
     const replica = raw({ settings: { "sync-ttl": { value: "0" }, colour: { value: "red" } } });
