@@ -61,6 +61,8 @@ const libcSymbols = {
   recvfrom: { args: ["i32", "ptr", "u64", "i32", "ptr", "ptr"], returns: "i64" },
   // int ioctl(int fd, unsigned long op, ...); here with one pointer, which is passed like any other argument.
   ioctl: { args: ["i32", "u64", "ptr"], returns: "i32" },
+  // int prctl(int op, ...); here with four numbers, which are passed like any other arguments.
+  prctl: { args: ["i32", "u64", "u64", "u64", "u64"], returns: "i32" },
   // int close(int fd);
   close: { args: ["i32"], returns: "i32" },
 } as const;

@@ -67,3 +67,4 @@ export {
   encodeUnsolicitedAdvertisement,
 } from "./neighbour_discovery_frame.ts";
 export { formatMac } from "./ethernet.ts";
+export { narrowBoundingSet } from "./process_capabilities.ts";

@@ -3,6 +3,7 @@
  *
  * Everything heavy (libp2p, the kernel) is loaded when a verb needs it, so that `troop status` answers at once.
  */
+import { readFileSync } from "node:fs";
 import { setPriority } from "node:os";
 import type { CliContext } from "./cli/context.ts";
 import { runCli } from "./cli/program.ts";
@@ -21,16 +22,30 @@ import { VERSION } from "./version.ts";
 /** Nice value of the agent: pulses must go out on time on a busy machine. Needs CAP_SYS_NICE; without it, all works. */
 const AGENT_NICE = -10;
 
+/**
+ * Gives up what root can do and the agent does not need; then the program begins again, under the same process number.
+ * Null when there is nothing to give up or it is to be kept, else why it cannot.
+ */
+async function giveUpPrivileges(config: Config): Promise<string | null> {
+  if (config.privileges === "keep") return null;
+  const { dropPrivileges, dropTools } = await import("./shell/privileges.ts");
+  return dropPrivileges(dropTools(readFileSync("/proc/self/status", "utf8")));
+}
+
 async function runAgent(home: Home, config: Config): Promise<number> {
   try {
     setPriority(AGENT_NICE);
   } catch {
     // Not allowed: the unit file sets it instead.
   }
+  const kept = await giveUpPrivileges(config);
   const { runNode } = await import("./node.ts");
   const log = openLog({ level: config.log, readable: process.stderr.isTTY === true });
   const faults = faultLog({ logger: log.logger, now: () => performance.now() });
   surviveFaults(faults);
+  if (kept !== null) {
+    log.logger.warn({ problem: kept }, "runs with more privileges than it needs");
+  }
   let stop: (() => Promise<void>) | null = null;
   let stopAsked = false;
   const onSignal = () => {

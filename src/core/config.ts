@@ -57,6 +57,11 @@ export const configSchema = z.strictObject({
     (hooks) => new Set(hooks.map(({ name }) => name)).size === hooks.length,
     "has two hooks of one name",
   ).default([]),
+  /**
+   * Whether an agent that is started as root gives up all it does not need: `drop`, or `keep` for external checks that
+   * are to run as another user or need more of root.
+   */
+  privileges: z.enum(["drop", "keep"]).default("drop"),
   /** Level of the log: trace, debug, info, warn, error. */
   log: z.enum(["trace", "debug", "info", "warn", "error"]).default("info"),
 }).refine((config) => config.deadMs >= 2 * config.pulseMs, {

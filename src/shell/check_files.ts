@@ -4,10 +4,14 @@
 import { accessSync, constants, statSync } from "node:fs";
 import type { Check } from "../core/check.ts";
 import { errorCode } from "./notices.ts";
+import { canChangeUser, userProblem } from "./privileges.ts";
 import { trustProblem } from "./probe/trust.ts";
 
 /** Why a check cannot work with the files of this machine, in words; null when it can. Takes a few ms at most. */
 export function checkFilesProblem(check: Check): string | null {
+  if (check.kind === "external" && check.user !== null && !canChangeUser()) {
+    return userProblem(check.user);
+  }
   if (check.kind === "external" && !check.shell) {
     return programProblem(check.command[0] ?? "");
   }

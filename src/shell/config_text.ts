@@ -80,6 +80,11 @@ const knobs: { readonly [Key in keyof Config]-?: Knob } = {
     comment: "Programs (JSON on standard input) and webhooks that are told what changes here.",
     sample: "[{ name: mail, events: [vip, service], command: [/etc/troop/mail, root] }]",
   },
+  privileges: {
+    comment:
+      "What an agent started as root keeps: `drop` (CAP_NET_ADMIN and CAP_NET_RAW alone) or `keep` (for checks with `user`).",
+    sample: "drop",
+  },
   log: { comment: "Log level: trace, debug, info, warn or error.", sample: "info" },
 };
 

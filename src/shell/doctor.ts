@@ -11,10 +11,12 @@ import type { Hook } from "../core/hook.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Finding, MarkBackend } from "../ports.ts";
 import type { ReadConfig } from "./config_file.ts";
+import { examineAgent } from "./doctor_agent.ts";
 import { examineHooks } from "./doctor_hooks.ts";
 import { examineModules, NEW_KERNEL } from "./doctor_modules.ts";
 import { expectedSwitches, findSwitches, switchPath } from "./doctor_switches.ts";
 import { findModules } from "./kernel_modules.ts";
+import { hasCapability, neededCapabilities, readCapabilities } from "./privileges.ts";
 
 /** How the doctor looks at a machine. None of these changes anything. */
 export interface DoctorTools {
@@ -39,6 +41,8 @@ export interface DoctorTools {
   portProblem(protocol: "tcp" | "udp", endpoint: Endpoint): Promise<string | null>;
   /** Whether an agent answers on the node's socket: then it is the one who has the ports. */
   agentRuns(home: Home): Promise<boolean>;
+  /** What proc(5) says in `status` of the node's agent, if one runs and may be looked at; else null. */
+  agentStatus(home: Home): string | null;
   /** What marks packets on this machine, or why nothing can. Tried on the kernel; nothing stays. */
   markBackend(): Promise<MarkBackend>;
   /** Why a hook cannot work on this machine; null when it can. */
@@ -47,11 +51,6 @@ export interface DoctorTools {
   wallMs(): number;
 }
 
-/** Capabilities the agent needs, with their bits (linux/capability.h) and what for. */
-const capabilities = [
-  { name: "CAP_NET_ADMIN", bit: 12, why: "to change addresses and the IPVS table" },
-  { name: "CAP_NET_RAW", bit: 13, why: "to announce VIPs on the LAN" },
-] as const;
 /** CAP_SYS_MODULE: with it the agent loads IPVS by itself. */
 const SYS_MODULE_BIT = 16;
 /** Administratively up (linux/if.h). */
@@ -70,6 +69,7 @@ export async function diagnose(home: Home, tools: DoctorTools): Promise<Finding[
   return [
     libraries,
     examinePrivileges(home, tools),
+    ...examineAgent(config, tools.agentStatus(home)),
     examineIpvs(home, ipvsProblem, tools),
     ...await examineModules(tools),
     examineSwitches(config, { home, facts, ipvsThere: ipvsProblem === null, tools }),
@@ -132,19 +132,14 @@ async function examineLibraries(tools: DoctorTools): Promise<Finding> {
 }
 
 function effectiveCapabilities(tools: DoctorTools): bigint {
-  const digits = /^CapEff:\s*([0-9a-f]+)$/m.exec(tools.readText("/proc/self/status") ?? "")?.[1];
-  return BigInt(`0x${digits ?? "0"}`);
-}
-
-function has(effective: bigint, bit: number): boolean {
-  return ((effective >> BigInt(bit)) & 1n) === 1n;
+  return readCapabilities(tools.readText("/proc/self/status") ?? "").effective;
 }
 
 function examinePrivileges(home: Home, tools: DoctorTools): Finding {
   const what = "privileges";
   const effective = effectiveCapabilities(tools);
-  const missing = capabilities.filter(({ bit }) => !has(effective, bit));
-  if (missing.length === 0) return ok(what, capabilities.map(({ name }) => name).join(", "));
+  const missing = neededCapabilities.filter(({ bit }) => !hasCapability(effective, bit));
+  if (missing.length === 0) return ok(what, neededCapabilities.map(({ name }) => name).join(", "));
   const detail = missing.map(({ name, why }) => `${name} is missing (${why})`).join(", ");
   return { what, state: "missing", detail, remedy: asRoot(home) };
 }
@@ -158,7 +153,7 @@ function examineIpvs(home: Home, problem: string | null, tools: DoctorTools): Fi
     return { what, state: "missing", detail, remedy: asRoot(home) };
   }
   if (modules.state("ip_vs") === "available") {
-    const canLoad = has(effectiveCapabilities(tools), SYS_MODULE_BIT);
+    const canLoad = hasCapability(effectiveCapabilities(tools), SYS_MODULE_BIT);
     return {
       what,
       state: canLoad ? "warning" : "missing",

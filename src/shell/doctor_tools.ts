@@ -14,6 +14,7 @@ import { readConfigFile } from "./config_file.ts";
 import type { DoctorTools } from "./doctor.ts";
 import { hostFactsOf, readTextOrNull } from "./host_facts.ts";
 import { readKernelConfig } from "./kernel_config.ts";
+import { statusOfListener } from "./listener_process.ts";
 import { createMarkRules } from "./mark_rules.ts";
 
 /** Longest wait for another agent to accept on its socket, ms. */
@@ -39,6 +40,7 @@ export function doctorTools(home: Home): DoctorTools {
     portProblem: (protocol, endpoint) =>
       protocol === "tcp" ? tcpProblem(endpoint) : udpProblem(endpoint),
     agentRuns: ({ socket }) => accepts(socket),
+    agentStatus: ({ socket }) => statusOfListener(socket),
     markBackend: () => createMarkRules().backend(),
     hookProblem,
     wallMs: Date.now,

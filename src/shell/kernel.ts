@@ -33,6 +33,7 @@ import { createListenerWatch } from "./listener_watch.ts";
 import { createNeighbours, neighbourTools } from "./neighbours.ts";
 import { createMarkRules } from "./mark_rules.ts";
 import { createModules, MODPROBE_MS_MAX } from "./modules.ts";
+import { hasCapability, neededCapabilities, readCapabilities } from "./privileges.ts";
 import { createSysctl } from "./sysctl.ts";
 import { openTunnelDevices } from "./tunnel_devices.ts";
 
@@ -143,19 +144,14 @@ function ipvsError(table: Pick<Ipvs, "info">): Error | null {
   }
 }
 
-/** Bits of capabilities (linux/capability.h). */
-const NEEDED = [["CAP_NET_ADMIN", 12], ["CAP_NET_RAW", 13]] as const;
-
 /** Throws a {@link Refusal} that names what is missing. `processStatus`: /proc/self/status (proc(5)). */
 export function refuseMissingPrivileges(processStatus: string): void {
-  const effective = /^CapEff:\s*([0-9a-f]+)$/m.exec(processStatus)?.[1] ?? "0";
-  const missing = NEEDED.filter(([, bit]) =>
-    ((BigInt(`0x${effective}`) >> BigInt(bit)) & 1n) === 0n
-  );
+  const { effective } = readCapabilities(processStatus);
+  const missing = neededCapabilities.filter(({ bit }) => !hasCapability(effective, bit));
   if (missing.length === 0) return;
   throw new Refusal({
     attempted: ATTEMPTED,
-    problem: `this process lacks ${missing.map(([name]) => name).join(" and ")}`,
+    problem: `this process lacks ${missing.map(({ name }) => name).join(" and ")}`,
     remedy: "run it as root, or with the capabilities of dist/troop.service",
   });
 }

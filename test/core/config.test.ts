@@ -28,6 +28,7 @@ describe("configSchema", () => {
       pulseMs: 100,
       deadMs: 400,
       hooks: [],
+      privileges: "drop",
       log: "info",
     });
   });

@@ -73,6 +73,7 @@ export function machine({ files: changed = {}, tools = {} }: Change = {}): Docto
     probeIpvs: async () => null,
     portProblem: async () => null,
     agentRuns: async () => false,
+    agentStatus: () => null,
     markBackend: async () => ({ tool: "nft" }),
     hookProblem: () => null,
     wallMs: () => Date.UTC(2026, 0, 2, 12, 0),

@@ -8,6 +8,7 @@
  */
 import type { CheckOf } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
+import { canChangeUser, userProblem } from "../privileges.ts";
 import { type ProgramEnd, runProgram } from "../run_program.ts";
 import { type Attempt, quote, runAttempt } from "./attempt.ts";
 import type { ProbeOf } from "./probe.ts";
@@ -33,6 +34,10 @@ export function probeExternal(
   const { timeoutMs } = target.check;
   return runAttempt(timeoutMs, context, (attempt) => {
     attempt.phase = "before the program ended";
+    if (target.check.user !== null && !canChangeUser()) {
+      attempt.fail(userProblem(target.check.user));
+      return () => {};
+    }
     const running = runProgram({
       command: commandOf(target),
       environment: environmentOf(target),
