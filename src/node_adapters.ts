@@ -40,6 +40,7 @@ export interface NodeAdapters {
   readonly kernel: KernelPorts;
   readonly store: ReturnType<typeof openDocumentStore>;
   readonly pulses: Awaited<ReturnType<typeof openPulseSocket>>;
+  readonly gossip: Awaited<ReturnType<typeof openGossip>>;
   readonly folder: StateFolder;
   readonly now: () => number;
 }
@@ -93,7 +94,7 @@ export async function openAdapters(options: AdapterOptions): Promise<NodeAdapter
     pause: () => new Promise((resolve) => setImmediate(resolve)),
   });
   reports.attach(agent);
-  return { agent, kernel, store, pulses: network.pulses, folder, now: clock.now };
+  return { agent, kernel, store, ...network, folder, now: clock.now };
 }
 
 /** The way from adapters to an agent that comes later. */

@@ -18,10 +18,12 @@ export interface CounterSources {
       readonly dropped: ReadonlyMap<string, number>;
     };
   };
+  readonly gossip: { dropped(): ReadonlyMap<string, number> };
+  readonly store: { dropped(): ReadonlyMap<string, number> };
 }
 
 /** Gathers the numbers. */
-export function nodeCounters({ agent, delay, pulses }: CounterSources): Counters {
+export function nodeCounters({ agent, delay, pulses, gossip, store }: CounterSources): Counters {
   const { state } = agent;
   const { sent, received, dropped } = pulses.counts();
   return {
@@ -35,6 +37,8 @@ export function nodeCounters({ agent, delay, pulses }: CounterSources): Counters
     pulsesSent: sent,
     pulsesReceived: received,
     pulsesDropped: dropped,
+    gossipDropped: gossip.dropped(),
+    documentDropped: store.dropped(),
     tableChanges: agent.table.changes,
     kernelErrors: agent.troubles.counts,
     checks: checksOf(agent),

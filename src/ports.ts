@@ -272,6 +272,10 @@ export interface Counters {
   readonly pulsesReceived: number;
   /** Datagrams dropped, by reason (`seal`, `malformed`, `replay`, `stranger`). */
   readonly pulsesDropped: ReadonlyMap<string, number>;
+  /** What came by gossip and was dropped, by reason; connections that failed, too. */
+  readonly gossipDropped: ReadonlyMap<string, number>;
+  /** Parts of the cluster document that peers sent and this node left out, by reason. */
+  readonly documentDropped: ReadonlyMap<string, number>;
   /** Changes of the kernel's table this node has asked the kernel for. */
   readonly tableChanges: number;
   /** Kernel requests that failed, by operation kind. */

@@ -19,6 +19,11 @@ async function running(): Promise<Agent> {
   return agent;
 }
 
+const others = {
+  gossip: { dropped: () => new Map([["crowd", 1]]) },
+  store: { dropped: () => new Map([["entry", 7]]) },
+};
+
 describe("nodeCounters", () => {
   test("gathers what the agent, its sockets and the loop have counted", async () => {
     const agent = await running();
@@ -28,7 +33,7 @@ describe("nodeCounters", () => {
     const dropped = new Map([["seal", 2]]);
     const counts = () => ({ sent: 40, received: 30, dropped });
     agent.troubles.note("add address 10.0.0.100 to eth0", new Error("EPERM"));
-    const counters = nodeCounters({ agent, delay, pulses: { counts } });
+    const counters = nodeCounters({ agent, delay, pulses: { counts }, ...others });
     expect(counters).toMatchObject({
       takeovers: 1,
       releases: 0,
@@ -37,6 +42,8 @@ describe("nodeCounters", () => {
       pulsesSent: 40,
       pulsesReceived: 30,
       pulsesDropped: dropped,
+      gossipDropped: new Map([["crowd", 1]]),
+      documentDropped: new Map([["entry", 7]]),
       tableChanges: agent.table.changes,
       kernelErrors: new Map([["add address", 1]]),
     });
@@ -48,7 +55,7 @@ describe("nodeCounters", () => {
   test("has the last duration of every check, of this node and of the others", async () => {
     const agent = await running();
     const pulses = { counts: () => ({ sent: 0, received: 0, dropped: new Map() }) };
-    const { checks, table } = nodeCounters({ agent, delay: loopDelay(50, 0), pulses });
+    const { checks, table } = nodeCounters({ agent, delay: loopDelay(50, 0), pulses, ...others });
     const key = "tcp/10.0.0.100:80";
     expect(checks).toEqual([
       { service: key, server: "n1", up: true, tookMs: 1 },

@@ -156,28 +156,33 @@ function serverFamilies(): MetricFamily[] {
   ];
 }
 
-function counterFamilies(): MetricFamily[] {
-  const plain = (
-    name: string,
-    help: string,
-    value: (counters: Counters) => number,
-  ): MetricFamily => ({
+type Value = (counters: Counters) => number;
+type Values = (counters: Counters) => ReadonlyMap<string, number>;
+
+function plain(name: string, help: string, value: Value): MetricFamily {
+  return {
     name,
     help,
     type: name.endsWith("_total") ? "counter" : "gauge",
     labels: [],
     samples: ({ counters }) => [[[], value(counters)]],
-  });
-  const byKey = (
-    { name, help, label }: { name: string; help: string; label: string },
-    values: (counters: Counters) => ReadonlyMap<string, number>,
-  ): MetricFamily => ({
+  };
+}
+
+function byKey(
+  { name, help, label }: { name: string; help: string; label: string },
+  values: Values,
+): MetricFamily {
+  return {
     name,
     help,
     type: name.endsWith("_total") ? "counter" : "gauge",
     labels: [label],
     samples: ({ counters }) => [...values(counters)].map(([key, value]): Sample => [[key], value]),
-  });
+  };
+}
+
+function counterFamilies(): MetricFamily[] {
   return [
     plain("troop_takeovers_total", "VIPs this node took.", (all) => all.takeovers),
     plain("troop_releases_total", "VIPs this node let go of.", (all) => all.releases),
@@ -188,6 +193,16 @@ function counterFamilies(): MetricFamily[] {
       help: "Datagrams that were no pulse of this cluster, by reason.",
       label: "reason",
     }, (all) => all.pulsesDropped),
+    byKey({
+      name: "troop_gossip_dropped_total",
+      help: "Connections and messages of gossip that came to nothing, by reason.",
+      label: "reason",
+    }, (all) => all.gossipDropped),
+    byKey({
+      name: "troop_document_dropped_total",
+      help: "Parts of the cluster document from peers that were left out, by reason.",
+      label: "reason",
+    }, (all) => all.documentDropped),
     byKey({
       name: "troop_pulse_gap_max_seconds",
       help: "Longest gap between two pulses of a peer.",

@@ -26,5 +26,10 @@ export interface DocumentNetwork {
 export const UPDATE_BYTES_MAX = 1_048_576;
 /** Largest document, encoded, bytes: a full one (4,096 services with long checks) and the traces of its past edits. */
 export const DOCUMENT_BYTES_MAX = 16 * 1_048_576;
+/**
+ * Largest frame of a synchronization, bytes: a piece of 16 KiB with one entry over, or every range that was ever
+ * removed, or what a replica has seen of some 200,000 writers.
+ */
+export const SYNCHRONIZE_FRAME_BYTES_MAX = 2 * 1_048_576;
 /** Time one synchronization may take, ms. */
 export const SYNCHRONIZE_TIMEOUT_MS = 10_000;

@@ -17,6 +17,8 @@ import {
 const SLICE_STRUCTS = 256;
 /** Bytes after which a peer gets the rest in the next round: to decode, merge and validate them takes it some ms. */
 const CHUNK_BYTES = 16_384;
+/** Longest state vector of a peer, bytes: some 100,000 writers, each start of an agent that edits being one. */
+const VECTOR_BYTES_MAX = 1_048_576;
 
 /**
  * The whole replica as an update, in pieces that follow each other. Edits may come while it works: what it has
@@ -84,6 +86,7 @@ export interface Chunk {
  * when the bytes are no state vector.
  */
 export function missingChunk(replica: Y.Doc, vector: Uint8Array): Chunk {
+  if (vector.length > VECTOR_BYTES_MAX) throw new RangeError("the state vector is too long");
   const walk = new CausalWalk(replica, Y.decodeStateVector(vector));
   for (let bytes = 0; bytes < CHUNK_BYTES;) {
     const more = walk.next();

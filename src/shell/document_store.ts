@@ -6,6 +6,7 @@ import type { ClusterDocument, Edit, NodeId } from "../core/document.ts";
 import type { DocumentStore, EditReceipt } from "../ports.ts";
 import type { SkippedEntry } from "./document_content.ts";
 import { prepareEdit, refuse } from "./document_edit.ts";
+import { updateProblem } from "./document_gate.ts";
 import { DocumentFile } from "./document_file.ts";
 import { DOCUMENT_BYTES_MAX, type DocumentNetwork } from "./document_network.ts";
 import {
@@ -225,6 +226,8 @@ function takeUpdate(state: StoreState, update: Uint8Array): boolean {
     return false;
   }
   try {
+    const problem = updateProblem(update);
+    if (problem !== null) throw new BadUpdate(problem, false);
     const changes = applyPeerUpdate(state.replica, update);
     if (changes.length === 0) return false;
     for (const change of changes) {

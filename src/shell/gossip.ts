@@ -10,22 +10,27 @@ import {
 } from "@chainsafe/libp2p-gossipsub";
 import type { Identify } from "@libp2p/identify";
 import type { Libp2p, PeerId } from "@libp2p/interface";
+import { getNetConfig } from "@libp2p/utils";
 import { createLibp2p } from "libp2p";
 import type { Endpoint, Ip } from "../core/address.ts";
+import type { BudgetLimits } from "../core/budget.ts";
 import type { NodeId } from "../core/document.ts";
+import { NODES_MAX } from "../core/limits.ts";
 import type { NodeRecord } from "../core/record.ts";
 import type { Gossip, GossipListener } from "../ports.ts";
 import { startDialler } from "./dialler.ts";
 import type { Dialler } from "./dialler.ts";
+import { updateProblem } from "./document_gate.ts";
 import {
-  DOCUMENT_BYTES_MAX,
   type DocumentHandlers,
   type DocumentNetwork,
+  SYNCHRONIZE_FRAME_BYTES_MAX,
   SYNCHRONIZE_TIMEOUT_MS,
   UPDATE_BYTES_MAX,
 } from "./document_network.ts";
 import { createDropCounter, type DropCounter } from "./drop_counter.ts";
 import { createFrames } from "./frames.ts";
+import { createQuarantine, guardGossip, type Quarantine } from "./gossip_guard.ts";
 import { type Links, type OutgoingStreams, watchLinks } from "./gossip_links.ts";
 import {
   clusterTopics,
@@ -34,26 +39,31 @@ import {
   HELLO_PROTOCOL,
   type Topics,
 } from "./gossip_topics.ts";
+import type { InboundDrop } from "./handshake_gate.ts";
 import { encodeHello, HELLO_LIMITS, type HelloAnswer } from "./hello_answer.ts";
 import { type Identity, nodeIdOf } from "./identity.ts";
 import { DIAL_TIMEOUT_MS, nodeOptions, toMultiaddr } from "./libp2p_node.ts";
 import { listenableEndpoints } from "./listen_probe.ts";
 import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
+import { type BudgetKind, createPeerBudgets, type PeerBudgets } from "./peer_budgets.ts";
 import { bindRefusal } from "./port_refusal.ts";
 import { decodeRecord, encodeRecord, type RecordProblem } from "./record_codec.ts";
 
 /** Why a message is dropped. `forged`: its signer is not who the record says; `cluster`: of another cluster. */
-export type GossipDrop = RecordProblem | "forged" | "cluster" | "unattended";
+export type GossipDrop = RecordProblem | "forged" | "cluster" | "unattended" | InboundDrop;
 
 /** Pause before a record is published again for peers that have just come, ms: several come together at a start. */
 const WELCOME_DELAY_MS = 50;
 /** Streams one peer may have open at once for one protocol: one synchronization at a time, and one to spare. */
 const STREAMS_PER_PEER_MAX = 4;
-/** Largest frame of a synchronization: the whole document and its state vector. */
+/** Largest frame of a synchronization. */
 const DOCUMENT_LIMITS = {
-  bytesMax: DOCUMENT_BYTES_MAX,
+  bytesMax: SYNCHRONIZE_FRAME_BYTES_MAX,
   timeoutMs: SYNCHRONIZE_TIMEOUT_MS,
 } as const;
+
+/** Something that a peer sent too much of. */
+export type OverBudget = `over budget: ${BudgetKind}`;
 
 /** How to open gossip. */
 export interface GossipOptions {
@@ -72,14 +82,16 @@ export interface GossipOptions {
   /** What to answer to `troop join`. */
   readonly hello: () => HelloAnswer;
   readonly notices?: Notices;
+  /** Other budgets of a peer, for tests. */
+  readonly limits?: Partial<Record<BudgetKind, BudgetLimits>>;
 }
 
 /** Open gossip. */
 export interface OpenGossip extends Gossip {
   /** The way of the cluster document. */
   readonly documents: DocumentNetwork;
-  /** Messages dropped, by reason. */
-  dropped(): ReadonlyMap<GossipDrop, number>;
+  /** What was dropped, by reason; `over budget: …` is what peers sent too much of. */
+  dropped(): ReadonlyMap<GossipDrop | OverBudget, number>;
 }
 
 /** The interface hides the streams of the class behind it; see gossip_links.ts for what they are needed for. */
@@ -92,6 +104,12 @@ interface GossipState {
   readonly node: Node;
   readonly topics: Topics;
   readonly drops: DropCounter<GossipDrop>;
+  readonly budgets: PeerBudgets;
+  /** Names of nodes by peer id text, for people. */
+  readonly names: Map<string, string>;
+  /** Addresses of members. */
+  readonly members: Set<string>;
+  readonly quarantine: Quarantine;
   readonly publishing: Set<Promise<unknown>>;
   lastRecord: Uint8Array | undefined;
   welcome: ReturnType<typeof setTimeout> | undefined;
@@ -104,7 +122,17 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
   const notices = options.notices ?? NO_NOTICES;
   const listen = await listenableEndpoints(options.listen, options.port, notices);
   const topics = clusterTopics(options.cluster);
-  const base = nodeOptions({ ...options, privateKey: options.identity.privateKey, listen });
+  const drops = createDropCounter<GossipDrop>({ notices, what: "gossip" });
+  const names = new Map<string, string>();
+  const members = new Set(options.seeds.map((seed) => seed.address));
+  const quarantine = createQuarantine();
+  const base = nodeOptions({
+    ...options,
+    privateKey: options.identity.privateKey,
+    listen,
+    inbound: { drop: drops.drop, isMember: (address) => members.has(address) },
+    isUnwelcome: (peer) => quarantine.has(peer.toString()),
+  });
   const node = await createLibp2p({
     ...base,
     services: { ...base.services, pubsub: gossipsub(gossipsubOptions(topics)) },
@@ -114,7 +142,15 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
     notices,
     node,
     topics,
-    drops: createDropCounter<GossipDrop>({ notices, what: "gossip" }),
+    drops,
+    names,
+    members,
+    quarantine,
+    budgets: createPeerBudgets({
+      notices,
+      nameOf: (peer) => names.get(peer) ?? peer,
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    }),
     publishing: new Set(),
     lastRecord: undefined,
     welcome: undefined,
@@ -137,23 +173,29 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
 
 /** Handlers are there before the first peer can ask. */
 async function serve(state: GossipState): Promise<void> {
-  const { node, topics } = state;
+  const { node, topics, budgets } = state;
   const { pubsub } = node.services;
+  guardGossip(pubsub, { budgets, onExcess: (peer) => cutOff(state, peer) });
   pubsub.topicValidators.set(topics.records, (_from, message) => takeRecord(state, message));
   pubsub.topicValidators.set(topics.updates, (_from, message) => takeUpdate(state, message));
   pubsub.addEventListener("subscription-change", () => welcome(state));
-  await node.handle(HELLO_PROTOCOL, async (stream) => {
+  await node.handle(HELLO_PROTOCOL, async (stream, { remoteAddr }) => {
     const frames = createFrames(stream, HELLO_LIMITS);
     try {
+      // By address: who asks has a new key each time.
+      if (!budgets.take(getNetConfig(remoteAddr).host, "hellos")) throw new Error("asks too often");
       await frames.write(encodeHello(state.options.hello()));
       await frames.close();
     } catch (error) {
       frames.abort(errorText(error));
     }
   }, { maxInboundStreams: STREAMS_PER_PEER_MAX });
-  await node.handle(DOCUMENT_PROTOCOL, async (stream) => {
+  await node.handle(DOCUMENT_PROTOCOL, async (stream, { remotePeer }) => {
     const frames = createFrames(stream, DOCUMENT_LIMITS);
     try {
+      if (!budgets.take(remotePeer.toString(), "synchronizations")) {
+        throw new Error("synchronizes too often");
+      }
       if (state.documents === undefined) throw new Error("the document is not open yet");
       await state.documents.serve(frames);
     } catch (error) {
@@ -192,11 +234,33 @@ function run(state: GossipState): OpenGossip {
   return {
     publishRecord: (record) => publishRecord(state, record),
     connected: () => links.members(),
-    wantPeers: (peers) => dialler.wantPeers(peers),
+    wantPeers(peers) {
+      state.members.clear();
+      for (const { address } of options.seeds) state.members.add(address);
+      for (const { addresses } of peers) for (const one of addresses) state.members.add(one);
+      dialler.wantPeers(peers);
+    },
     documents: documentNetwork(state),
-    dropped: () => state.drops.counts(),
+    dropped: () => allDrops(state),
     close: () => close(state, dialler),
   };
+}
+
+function allDrops({ drops, budgets }: GossipState): ReadonlyMap<GossipDrop | OverBudget, number> {
+  const over = [...budgets.counts()].map(([kind, count]) =>
+    [`over budget: ${kind}`, count] as const
+  );
+  return new Map<GossipDrop | OverBudget, number>([...drops.counts(), ...over]);
+}
+
+/** A peer that goes on and on loses its connection for a while: even to drop what it sends takes time. */
+function cutOff(state: GossipState, peer: PeerId): void {
+  const key = peer.toString();
+  if (state.budgets.take(key, "patience")) return;
+  state.quarantine.add(key);
+  for (const connection of state.node.getConnections(peer)) {
+    connection.abort(new Error("sends too much"));
+  }
 }
 
 function isOwnEndpoint(options: GossipOptions, { address, port }: Endpoint): boolean {
@@ -254,14 +318,21 @@ async function publish(
  * peer that passed it on may be newer than this one.
  */
 function takeRecord(state: GossipState, message: Message): TopicValidatorResult {
+  const from = senderText(message);
+  const { budgets, names } = state;
+  const bytes = message.data.length;
+  if (!budgets.take(from, "records") || !budgets.take(from, "record bytes", bytes)) {
+    return TopicValidatorResult.Ignore;
+  }
   const record = decodeRecord(message.data);
   const problem = typeof record === "string"
     ? record
     : recordProblem(state.options, message, record);
   if (problem !== undefined || typeof record === "string") {
-    state.drops.drop(problem ?? "malformed", { from: senderText(message) });
+    state.drops.drop(problem ?? "malformed", { from: names.get(from) ?? from });
     return TopicValidatorResult.Ignore;
   }
+  if (names.size < 2 * NODES_MAX || names.has(from)) names.set(from, record.name);
   state.options.listener.record(record);
   return TopicValidatorResult.Accept;
 }
@@ -288,16 +359,23 @@ function senderText(message: Message): string {
 }
 
 function takeUpdate(state: GossipState, message: Message): TopicValidatorResult {
-  const drop = message.data.length > UPDATE_BYTES_MAX
-    ? "size"
-    : state.documents === undefined
-    ? "unattended"
-    : undefined;
-  if (drop !== undefined) {
-    state.drops.drop(drop, { from: senderText(message) });
+  const from = senderText(message);
+  const { data } = message;
+  const { budgets, documents, drops, names } = state;
+  if (!budgets.take(from, "updates") || !budgets.take(from, "update bytes", data.length)) {
     return TopicValidatorResult.Ignore;
   }
-  state.documents?.update(message.data);
+  const problem = data.length > UPDATE_BYTES_MAX ? "is too long" : updateProblem(data);
+  if (documents === undefined || problem !== null) {
+    const reason = documents === undefined
+      ? "unattended"
+      : data.length > UPDATE_BYTES_MAX
+      ? "size"
+      : "malformed";
+    drops.drop(reason, { from: names.get(from) ?? from, problem });
+    return TopicValidatorResult.Ignore;
+  }
+  documents.update(data);
   return TopicValidatorResult.Accept;
 }
 

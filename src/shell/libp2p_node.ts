@@ -3,7 +3,7 @@
  * Noise, yamux, with the settings this runtime and small clusters need.
  */
 import { identify } from "@libp2p/identify";
-import type { PrivateKey } from "@libp2p/interface";
+import type { PeerId, PrivateKey } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { asCrypto, defaultCrypto } from "@libp2p/noise/crypto";
 import { preSharedKey } from "@libp2p/pnet";
@@ -12,6 +12,11 @@ import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import type { Libp2pOptions } from "libp2p";
 import { type Endpoint, ipFamily } from "../core/address.ts";
 import { NODES_MAX } from "../core/limits.ts";
+import {
+  type HandshakeGateOptions,
+  MEMBERS_HANDSHAKES_MAX,
+  STRANGERS_HANDSHAKES_MAX,
+} from "./handshake_gate.ts";
 import { tcpTransport } from "./tcp_transport.ts";
 import { privateNetworkKey } from "./token.ts";
 
@@ -19,8 +24,8 @@ import { privateNetworkKey } from "./token.ts";
 const CONNECTIONS_MAX = 2 * NODES_MAX;
 /** New inbound connections per second from one address: a whole cluster may sit behind one (containers, NAT). */
 const INBOUND_PER_SECOND_MAX = 64;
-/** Inbound connections in the middle of their handshake: the rest of a cluster may arrive at once after a power cut. */
-const INBOUND_PENDING_MAX = 64;
+/** Inbound connections in the middle of their handshake; who may have how many of them is the gate's business. */
+const INBOUND_PENDING_MAX = STRANGERS_HANDSHAKES_MAX + MEMBERS_HANDSHAKES_MAX;
 /** A handshake takes a few round trips; who needs longer has the wrong token or no business here. */
 const HANDSHAKE_TIMEOUT_MS = 5_000;
 /**
@@ -48,16 +53,26 @@ export interface NodeOptions {
   readonly listen: readonly Endpoint[];
   /** Version of the program, told to peers. */
   readonly version: string;
+  /** Who may shake hands; left out: nobody listens. */
+  readonly inbound?: HandshakeGateOptions;
+  /** Peers that are to have no connection now. */
+  readonly isUnwelcome?: (peer: PeerId) => boolean;
 }
 
 /** Options for `createLibp2p`, without services other than identify. The node is not started. */
 export function nodeOptions(options: NodeOptions): Libp2pOptions & { start: false } {
+  const { isUnwelcome = () => false } = options;
   return {
     start: false,
     privateKey: options.privateKey,
     nodeInfo: { name: "troop", version: options.version, userAgent: `troop/${options.version}` },
     addresses: { listen: options.listen.map((endpoint) => toMultiaddr(endpoint).toString()) },
-    transports: [tcpTransport()],
+    transports: [tcpTransport(options.inbound)],
+    connectionGater: {
+      denyDialPeer: isUnwelcome,
+      denyInboundEncryptedConnection: isUnwelcome,
+      denyOutboundEncryptedConnection: isUnwelcome,
+    },
     connectionProtector: preSharedKey({
       psk: privateNetworkKey(options.token),
       timeout: HANDSHAKE_TIMEOUT_MS,

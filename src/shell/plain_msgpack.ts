@@ -3,9 +3,15 @@
  * keys. Looked at before a general decoder sees what a peer sent: such decoders also make dates, sets,
  * regular expressions, errors and compiled record classes when the bytes ask for them.
  */
+import { SERVICES_MAX } from "../core/limits.ts";
 
 /** How deep plain data may nest. A record needs four levels; recursion beyond is an attack on the stack. */
 const DEPTH_MAX = 8;
+
+/** Values in one message, keys counted: a record with every verdict at its longest has some 120,000. */
+const VALUES_MAX = 131_072;
+/** Entries of one container: nothing in a record has more than the cluster has services. */
+const ITEMS_MAX = 2 * SERVICES_MAX;
 
 /** What one value is made of (MessagePack specification, "Formats"). */
 interface Shape {
@@ -21,9 +27,11 @@ export function isPlainMsgpack(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const open: { left: number; readonly map: boolean }[] = [];
   let offset = 0;
+  let values = 0;
   do {
     const shape = readShape(view, offset);
     if (shape === undefined || offset + shape.size > bytes.length) return false;
+    if (shape.items > ITEMS_MAX || ++values > VALUES_MAX) return false;
     const parent = open.at(-1);
     if (parent !== undefined) {
       const isKey = parent.map && parent.left % 2 === 0;

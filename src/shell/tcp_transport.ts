@@ -10,14 +10,17 @@ import { AbortError, type AbortOptions, type Transport } from "@libp2p/interface
 import { tcp, type TCPComponents } from "@libp2p/tcp";
 import { getNetConfig } from "@libp2p/utils";
 import type { Multiaddr } from "@multiformats/multiaddr";
+import { handshakeGate, type HandshakeGateOptions } from "./handshake_gate.ts";
 
 /** The method of the library's class (11.0.28) that is replaced. */
 interface Connecting {
   _connect(address: Multiaddr, options: AbortOptions): Promise<Socket>;
 }
 
-/** The transport, for `createLibp2p`. */
-export function tcpTransport(): (components: TCPComponents) => Transport {
+/** The transport, for `createLibp2p`; `inbound` says who may shake hands. */
+export function tcpTransport(
+  inbound?: HandshakeGateOptions,
+): (components: TCPComponents) => Transport {
   const create = tcp();
   return (components) => {
     const transport = create(components) as Transport & Partial<Connecting>;
@@ -25,7 +28,7 @@ export function tcpTransport(): (components: TCPComponents) => Transport {
       throw new TypeError("make a TCP transport: the library connects in another way now");
     }
     transport._connect = connectSocket;
-    return transport;
+    return inbound === undefined ? transport : handshakeGate(transport, inbound);
   };
 }
 

@@ -108,6 +108,8 @@ export class FakeOperations implements FakeCluster, Operations {
       pulsesSent: 1_000,
       pulsesReceived: 999,
       pulsesDropped: new Map([["seal", 4], ["replay", 1]]),
+      gossipDropped: new Map([["handshake", 3], ["over budget: records", 5]]),
+      documentDropped: new Map([["malformed", 2]]),
       tableChanges: 7,
       kernelErrors: new Map([["add address", 2]]),
       checks: [{ service: "192.0.2.100:80", server: "192.0.2.11:80", up: true, tookMs: 3 }],
