@@ -92,6 +92,8 @@ export class Agent {
   #aimedVersion = -1;
   #remembered = "[]";
   #rememberedVersion = -1;
+  /** Versions of the state as of which changes were told and claims saved: between them nothing can have changed. */
+  #told = "";
   /** Told of every change a person would want to read. */
   onChange: (change: Change) => void = () => {};
 
@@ -203,6 +205,9 @@ export class Agent {
       this.#health.aim(state);
       this.#ports.sorry.set(sorryWish(state));
     }
+    const told = `${state.tableVersion} ${state.pulseVersion} ${state.recordVersion}`;
+    if (told === this.#told) return;
+    this.#told = told;
     this.#saveClaims();
     this.#saveVips();
     this.#saveRecords();

@@ -49,6 +49,8 @@ export class NetworkLane {
   #lookedMs = -Infinity;
   #switches = "";
   #switchesMs = -Infinity;
+  /** Of the table: whatever switches follow from is part of it. */
+  #switchesVersion = -1;
   /** ARP for addresses on `lo` could not be silenced. */
   #loud = false;
   #tunnels = "";
@@ -129,9 +131,12 @@ export class NetworkLane {
 
   #applySwitches(state: State, now: number): void {
     const { sysctl, troubles, savedSwitches } = this.#options;
+    const isFresh = now - this.#switchesMs < SWITCHES_MS;
+    if (this.#switchesVersion === state.tableVersion && isFresh) return;
+    this.#switchesVersion = state.tableVersion;
     const wanted = desiredSwitches(state);
     const fingerprint = JSON.stringify(wanted);
-    if (fingerprint === this.#switches && now - this.#switchesMs < SWITCHES_MS) return;
+    if (fingerprint === this.#switches && isFresh) return;
     this.#switches = fingerprint;
     this.#switchesMs = now;
     this.#loud = false;

@@ -42,6 +42,8 @@ export class TalkLane {
   #recordVersion = -1;
   #recordMs = -Infinity;
   #wanted = "";
+  /** Of the table, as of which the peers were told: who they are and where is part of it. */
+  #wantedVersion = -1;
   pulsesSent = 0;
 
   constructor(options: TalkLaneOptions) {
@@ -103,6 +105,8 @@ export class TalkLane {
   }
 
   #wantPeers(state: State): void {
+    if (this.#wantedVersion === state.tableVersion) return;
+    this.#wantedVersion = state.tableVersion;
     const { gossip, memory } = this.#options;
     const present = [...state.peers.values()].filter((peer) => peer.life.state !== "left").map((
       peer,

@@ -34,8 +34,8 @@ export type SoleServers = ReadonlyMap<Ip, NodeId | null>;
  * - Not the holder, but IPVS works here (another VIP is held, or no backup daemon runs): this node, for what
  *   a holder forwards here.
  * - Bypassed (`backup_only`), and the next holder of the VIP: everybody, so that the table is ready for a
- *   takeover. But this node for all VIPs while several nodes hold some, or one is handed over to this node:
- *   taking one VIP ends the bypass for all of them.
+ *   takeover. But this node for all VIPs while several nodes hold some, or one is handed over to this node, or
+ *   nobody holds one that this node would take: taking one VIP ends the bypass for all of them.
  */
 export function soleServers(state: State): SoleServers {
   const selfId = state.self.id;
@@ -48,7 +48,8 @@ export function soleServers(state: State): SoleServers {
   }
   const prospects = state.vips.map((vip) => prospectOf(state, vip));
   const holders = new Set(prospects.flatMap(({ holder }) => holder ?? []));
-  const local = holders.size > 1 || prospects.some(({ handedOver }) => handedOver);
+  const local = holders.size > 1 || prospects.some(({ handedOver }) => handedOver) ||
+    (holders.size > 0 && prospects.some(({ next, holder }) => next && holder === undefined));
   return new Map(state.vips.map((vip, index) => {
     return [vip, !local && prospects[index]?.next ? null : selfId];
   }));

@@ -126,6 +126,8 @@ function dropUnwanted(state: State): void {
  */
 function noteFailback(state: State, vip: Ip, now: number): void {
   const before = state.failbacks.get(vip);
+  // Most VIPs never go back: nothing need be looked at.
+  if (before === undefined && state.document.vips.size === 0) return;
   const to = leaderOf(vip, state.document.vips) === vip
     ? failbackTarget(state, vip, presentMembers(state, vip))
     : null;

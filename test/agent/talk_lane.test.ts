@@ -208,6 +208,7 @@ describe("connections", () => {
     expect(bench.wanted).toHaveLength(1);
     const peer = bench.state.peers.get(idOf(2));
     if (peer !== undefined) peer.record = { ...peer.record, port: 7_000 };
+    bench.state.tableVersion++;
     bench.speak(1_000);
     expect(bench.wanted).toHaveLength(2);
   });

@@ -202,9 +202,17 @@ describe("soleServer", () => {
       modelNode(1, { holds: holding(1, "lingering"), bypassed: false }),
       modelNode(2, { holds: holding(2) }),
     ], 1],
-    ["a standby that is bypassed keeps the whole table warm", [
+    [
+      "a standby that would take a VIP nobody holds is local first: the holder of this one goes on",
+      [
+        modelNode(1, { priority: 200 }),
+        modelNode(2, { holds: holding(1) }),
+      ],
+      1,
+    ],
+    ["a standby that would not be the one to take it stays warm", [
       modelNode(1),
-      modelNode(2, { holds: holding(1) }),
+      modelNode(2, { holds: holding(1), priority: 200 }),
     ], null],
     ["a standby whose IPVS works serves alone", [
       modelNode(1, { bypassed: false }),

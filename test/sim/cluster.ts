@@ -139,7 +139,7 @@ export class SimCluster {
   forwardingLoop(service: Service): string | null {
     const visit = (node: SimNode, path: readonly SimNode[]): string | null => {
       if (path.includes(node)) return [...path, node].map((item) => item.name).join(" -> ");
-      if (!node.powered || !node.kernel.balances()) return null;
+      if (!node.powered || node.clock.stopped || !node.kernel.balances()) return null;
       if (!vipsOfService(service).some((vip) => node.kernel.accepts(vip))) return null;
       for (const { address, forwarding } of node.kernel.choices(service)) {
         // With NAT the packet is for the server's own address, which no table looks at.

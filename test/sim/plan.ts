@@ -54,9 +54,9 @@ export interface Plan {
 /** Most faults of one run. */
 const FAULTS_MAX = 6;
 /** Time over which faults begin, ms. */
-const STORM_MS = 12_000;
+const STORM_MS = 10_000;
 /** Shortest and longest time a fault lasts, ms. */
-const LASTS_MS = [30, 8_000] as const;
+const LASTS_MS = [30, 7_000] as const;
 
 /** The plan of a seed. */
 export function planOf(seed: number): Plan {

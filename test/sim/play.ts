@@ -17,11 +17,11 @@ import type { TraceLine } from "./trace.ts";
 import { World } from "./world.ts";
 
 /** Time until the operator enters what there is to do, ms: the agents run by then, and have met. */
-const ENTER_MS = 3_000;
+const ENTER_MS = 2_000;
 /** Time until the faults begin, ms: everything serves by then. */
-const SERVES_MS = 9_000;
+const SERVES_MS = 5_000;
 /** Time for which all must stay as it is when everything has become well again, ms. */
-const CALM_MS = 5_000;
+const CALM_MS = 3_000;
 
 /** An invariant that did not hold. */
 export interface Failure {

@@ -60,5 +60,6 @@ export class NetworkBench {
       VIP,
       hold({ announced: 0, announceFromMs: this.kernel.nowMs, renewedMs: this.kernel.nowMs }),
     );
+    this.state.tableVersion++;
   }
 }
