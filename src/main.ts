@@ -11,11 +11,13 @@ import type { Config } from "./core/config.ts";
 import type { Home } from "./core/home.ts";
 import { faultLog, surviveFaults } from "./fault_log.ts";
 import { adminClient } from "./http/admin_client.ts";
+import { askAtTerminal } from "./shell/ask.ts";
 import { createConfigFile, readConfigFile, refuseExisting } from "./shell/config_file.ts";
 import { findHome } from "./shell/home.ts";
 import { openLog } from "./shell/log.ts";
 import { readFirstLine } from "./shell/first_line.ts";
 import { openOutput } from "./shell/output.ts";
+import { readText, writeText } from "./shell/text_file.ts";
 import { newToken } from "./shell/token.ts";
 import { VERSION } from "./version.ts";
 
@@ -99,6 +101,9 @@ const context: CliContext = {
   wallMs: () => Date.now(),
   sleep: (ms) => Bun.sleep(ms),
   readStdin: () => Bun.stdin.text(),
+  readText,
+  writeText,
+  ask: askAtTerminal,
 };
 
 process.exit(await runCli(process.argv.slice(2), context));

@@ -2,10 +2,12 @@
  * The outside world as the agent sees it: small interfaces, declared above their adapters. Each has a
  * real implementation in `shell/` and one for the simulator in `test/sim/`, which holds state too.
  */
+import type { Snapshot } from "./core/document_wire.ts";
 import type { Family, Ip } from "./core/address.ts";
 import type { Advice } from "./core/advice.ts";
 import type { Check } from "./core/check.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
+import type { ApplyAnswer, ApplyOrder, EditOptions, EditReceipt } from "./core/document_orders.ts";
 import type { EventQuery, TroopEvent } from "./core/event.ts";
 import type { Pulse } from "./core/pulse.ts";
 import type { NodeRecord } from "./core/record.ts";
@@ -182,18 +184,13 @@ export interface GossipListener {
   disconnected(id: NodeId): void;
 }
 
-/** How far an edit has come when it is acknowledged: it is on this node's disk, and was sent to so many peers. */
-export interface EditReceipt {
-  readonly sentTo: number;
-}
-
 /** The replicated cluster document. */
 export interface DocumentStore {
   current(): ClusterDocument;
   /** Digest of the content, equal exactly when two replicas have merged the same edits. */
   digest(): string;
   /** Applies edits in one transaction; resolves when they are on disk, rejects with a Refusal when the disk refuses. */
-  edit(edits: readonly Edit[]): Promise<EditReceipt>;
+  edit(edits: readonly Edit[], options?: EditOptions): Promise<EditReceipt>;
   /** Exchanges missing edits with a connected peer whose digest differs. */
   synchronize(peer: NodeId): Promise<void>;
   close(): Promise<void>;
@@ -370,6 +367,10 @@ export interface Operations {
   undrain(server: ServerRef, service: ServiceName | null): Promise<string>;
   /** `value` null: back to the standard. */
   setSetting(name: SettingName, value: string | null): Promise<string>;
+  /** The document as files describe it. */
+  document(): Snapshot;
+  /** Applies what a file changes, all or nothing. */
+  apply(order: ApplyOrder): Promise<ApplyAnswer>;
   /** Hands everything over, leaves the cluster for good, cleans the kernel; the agent ends after answering. */
   leave(): Promise<string>;
 }

@@ -7,14 +7,8 @@ import type { NodeId } from "../core/document.ts";
 import type { ServerEntry } from "../core/server.ts";
 import { Refusal } from "../core/refusal.ts";
 import { type Service, serviceKey, type ServiceName } from "../core/service.ts";
-import type {
-  Connections,
-  Counters,
-  DocumentStore,
-  EditReceipt,
-  MarkRules,
-  Table,
-} from "../ports.ts";
+import type { EditReceipt } from "../core/document_orders.ts";
+import type { Connections, Counters, DocumentStore, MarkRules, Table } from "../ports.ts";
 import type { Agent } from "./agent.ts";
 
 /** What operations work on. */

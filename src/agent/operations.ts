@@ -7,6 +7,7 @@ import { formatServiceName } from "../core/service.ts";
 import { isSettingName, settingSpecs } from "../core/settings.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Operations } from "../ports.ts";
+import { applyEdits, documentSnapshot } from "./document_operations.ts";
 import { drain, undrain } from "./drain_operations.ts";
 import { type OperationsOptions, sentTo, serviceNamed } from "./operation_tools.ts";
 import { addServer, removeServer, setServer } from "./server_operations.ts";
@@ -37,6 +38,8 @@ export function agentOperations(options: OperationsOptions): Operations {
     drain: (server, order) => drain(options, server, order),
     undrain: (server, service) => undrain(options, server, service),
     setSetting: (name, value) => setSetting(options, name, value),
+    document: () => documentSnapshot(options),
+    apply: (order) => applyEdits(options, order),
     leave: async () => {
       await options.leave();
       return `${agent.state.self.name} left cluster ${agent.state.self.cluster}`;

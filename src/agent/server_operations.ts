@@ -180,7 +180,7 @@ function targetOf(
  * A member serves already, under its own verdict. Entered as a machine it would be known as nobody's server: its
  * packets could run between its table and the holder's, unless NAT gives them another destination.
  */
-function refuseMember(
+export function refuseMember(
   { agent }: OperationsOptions,
   attempted: string,
   { service, entry }: { service: Service; entry: ServerEntry },

@@ -155,7 +155,7 @@ function bareRow(service: Service): TableService {
 const LACKING = "`troop doctor` shows what this machine lacks";
 
 /** The kernel knows best what it takes, and which schedulers it has: the row is tried before anybody is told of it. */
-async function tryNewRow(
+export async function tryNewRow(
   { agent, table }: OperationsOptions,
   service: Service,
   attempted: string,
@@ -177,6 +177,21 @@ async function tryNewRow(
     if (present === null) await agent.rows.delete([key]);
     throw new Refusal({ ...lacking, problem: error.message }, { cause: error });
   }
+}
+
+/** Tells of new services whether the kernel has a row of that name that is not troop's; asked once for all of them. */
+export async function rowOfOthers(
+  { agent, table }: OperationsOptions,
+  services: ReadonlyMap<string, Service>,
+): Promise<(key: string) => string | null> {
+  if (services.size === 0 || !agent.state.self.director) return () => null;
+  const present = new Set((await table.list()).map(serviceKey));
+  return (key) => {
+    const service = services.get(key);
+    if (service === undefined || !present.has(key) || agent.rows.has(key)) return null;
+    return `the kernel of ${agent.state.self.name} has it already, and not from troop; ` +
+      `take it out first with \`ipvsadm -D ${ipvsadmName(service)}\``;
+  };
 }
 
 /** A change the kernel refuses leaves its row as it was (ip_vs_edit_service in ip_vs_ctl.c). */

@@ -2,19 +2,16 @@
  * The words about a service's health check: `--check`, `--check-set`, `--expect`, `--interval`, `--timeout`.
  */
 import {
-  type Check,
   CHECK_INTERVAL_MS_MAX,
   CHECK_INTERVAL_MS_MIN,
   type CheckKind,
   EXPECT_LENGTH_MAX,
-  NO_CHECK,
   readCheckText,
   regexProblem,
-  TCP_CHECK,
 } from "../core/check.ts";
 import { checkOptions, optionsOf } from "../core/check/options.ts";
 import { formatDuration, parseDuration } from "../core/duration.ts";
-import type { PortRange, ServiceChange, ServiceName } from "../core/service.ts";
+import type { ServiceChange } from "../core/service.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { usage } from "./session.ts";
 
@@ -28,15 +25,6 @@ export interface CheckOptions {
 }
 
 type CheckChange = NonNullable<ServiceChange["check"]>;
-
-/** The check of a service that names none: silence of UDP proves nothing, and only a port of its own can be connected to. */
-export function defaultCheck(name: ServiceName, ports: readonly PortRange[]): Check {
-  if (name.protocol !== "fwm") {
-    return name.protocol === "tcp" && name.port > 0 ? TCP_CHECK : NO_CHECK;
-  }
-  const [range] = ports;
-  return range?.protocol === "tcp" ? { ...TCP_CHECK, port: range.first } : NO_CHECK;
-}
 
 /** What is named of a check, and nothing else. Another page begins without an expected text. */
 export function readCheckChange(attempted: string, options: CheckOptions): CheckChange {

@@ -5,6 +5,7 @@
 import type { Endpoint } from "../core/address.ts";
 import type { Ip } from "../core/address.ts";
 import type { Config } from "../core/config.ts";
+import type { Snapshot } from "../core/document_wire.ts";
 import type { Home } from "../core/home.ts";
 import type { HostFacts } from "../core/host.ts";
 import type { Status } from "../core/status.ts";
@@ -32,8 +33,9 @@ export interface HelloMember {
 }
 
 /** A running agent. Every call rejects with a Refusal when it cannot be reached or refuses. */
-export interface RunningAgent extends Omit<Operations, "status" | "counters"> {
+export interface RunningAgent extends Omit<Operations, "status" | "counters" | "document"> {
   status(): Promise<Status>;
+  document(): Promise<Snapshot>;
 }
 
 /** What `init` and `join` write: everything that has a default may be missing. */
@@ -73,6 +75,12 @@ export interface CliContext {
   wallMs(): number;
   /** Lets time pass, ms. */
   sleep(ms: number): Promise<void>;
-  /** All of standard input, for `--token -`. */
+  /** All of standard input, for `--token -` and `apply -f -`. */
   readStdin(): Promise<string>;
+  /** A whole file. Throws what the system says. */
+  readText(path: string): string;
+  /** Replaces a file, whole or not at all; a secret one is for its owner alone. Throws what the system says. */
+  writeText(path: string, text: string, secret: boolean): void;
+  /** What a person at a terminal answers to a question; null where nobody sits there. */
+  ask(question: string): Promise<string | null>;
 }

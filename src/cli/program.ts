@@ -4,11 +4,13 @@
 import { Command, CommanderError } from "commander";
 import { Refusal } from "../core/refusal.ts";
 import type { CliContext } from "./context.ts";
+import { addApply } from "./apply.ts";
 import { addCheck } from "./check.ts";
 import { addConnections } from "./connections.ts";
 import { addDoctor } from "./doctor.ts";
 import { addDrain } from "./drain.ts";
 import { addEvents } from "./events.ts";
+import { addExport } from "./export.ts";
 import { addInit } from "./init.ts";
 import { addJoin } from "./join.ts";
 import { addLeave } from "./leave.ts";
@@ -36,6 +38,8 @@ const verbs: readonly AddVerb[] = [
   addDrain,
   addVip,
   addSettings,
+  addExport,
+  addApply,
   addTable,
   addConnections,
   addEvents,

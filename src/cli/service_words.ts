@@ -4,6 +4,7 @@
  */
 import { type Ip, ipFamily, PORT_MAX } from "../core/address.ts";
 import { type Check, completeCheck } from "../core/check.ts";
+import { defaultCheck } from "../core/default_check.ts";
 import { IPIP } from "../core/forwarding.ts";
 import {
   flagNamesOf,
@@ -27,7 +28,7 @@ import {
   type ServiceName,
   serviceSchema,
 } from "../core/service.ts";
-import { type CheckOptions, defaultCheck, readCheckChange } from "./check_words.ts";
+import { type CheckOptions, readCheckChange } from "./check_words.ts";
 import { type FallbackOptions, readFallback } from "./fallback_words.ts";
 import { readTransition, type TransitionOptions } from "./transition_words.ts";
 import { usage } from "./session.ts";

@@ -17,6 +17,7 @@ export {
   type CheckFields,
   checkTexts,
   formatCheck,
+  HIDDEN,
   hideSecrets,
   parseCheck,
   readCheckText,

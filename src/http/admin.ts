@@ -1,16 +1,21 @@
 /**
  * The admin API: everything operators ask and order. It is served on the Unix socket only, whose file mode is its guard.
  */
-import { type Context, Hono } from "hono";
+import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
 import type { ConnectionQuery } from "../core/connection.ts";
+import type { Edit } from "../core/document.ts";
+import { editSchema } from "../core/document_wire.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Operations } from "../ports.ts";
 import {
   addServiceSchema,
   ADMIN_BODY_BYTES_MAX,
   ADMIN_PREFIX,
+  APPLY_BODY_BYTES_MAX,
+  APPLY_EDITS_MAX,
+  applyHeadSchema,
   connectionsSchema,
   drainServerSchema,
   eventsSchema,
@@ -25,8 +30,13 @@ import {
   vipOrderSchema,
   wireRefusal,
 } from "./admin_wire.ts";
-import { answerLines } from "./event_stream.ts";
+import { answerLines, readLines } from "./event_stream.ts";
 import { answerJson } from "./json_pieces.ts";
+
+/** The one route whose body may be long. */
+const APPLY_PATH = `${ADMIN_PREFIX}/document/apply`;
+/** Edits validated in one go: some ms. */
+const TURN_LINES = 16;
 
 /** What the API works on. */
 export interface AdminOptions {
@@ -38,16 +48,15 @@ export interface AdminOptions {
 /** Makes the API. It never listens; see serve.ts. */
 export function adminApp({ operations, onFault }: AdminOptions): Hono {
   const app = new Hono().basePath(ADMIN_PREFIX);
-  app.use(bodyLimit({
-    maxSize: ADMIN_BODY_BYTES_MAX,
-    onError: (context) =>
-      refuse(context, usage(context, `the body has more than ${ADMIN_BODY_BYTES_MAX} bytes`), 413),
-  }));
+  const short = limitedTo(ADMIN_BODY_BYTES_MAX);
+  const long = limitedTo(APPLY_BODY_BYTES_MAX);
+  app.use((context, next) => (context.req.path === APPLY_PATH ? long : short)(context, next));
   addQuestions(app, operations);
   addServiceOrders(app, operations);
   addServerOrders(app, operations);
   addVipOrders(app, operations);
   addDrainOrders(app, operations);
+  addDocumentOrders(app, operations);
   order(app, "/settings", settingSchema, ({ name, value }) => operations.setSetting(name, value));
   app.post("/leave", async (context) => done(context, await operations.leave()));
   app.notFound((context) => refuse(context, usage(context, "there is no such route"), 404));
@@ -138,6 +147,48 @@ function addDrainOrders(app: Hono, operations: Operations): void {
     undrainServerSchema,
     ({ server, service }) => operations.undrain(server, service),
   );
+}
+
+function addDocumentOrders(app: Hono, operations: Operations): void {
+  app.get("/document", (context) => answerJson(context, operations.document()));
+  app.post("/document/apply", async (context) => {
+    const { head, edits } = await applyOrder(context);
+    return answerJson(context, await operations.apply({ ...head, edits }));
+  });
+}
+
+/** Reads the lines of an order piece by piece, so that a long one holds up nothing else. */
+async function applyOrder(
+  context: Context,
+): Promise<{ readonly head: z.infer<typeof applyHeadSchema>; readonly edits: Edit[] }> {
+  let head: z.infer<typeof applyHeadSchema> | undefined;
+  const edits: Edit[] = [];
+  for await (const raw of jsonLines(context)) {
+    if (head === undefined) head = valid(context, applyHeadSchema, raw);
+    else edits.push(valid(context, editSchema, raw));
+    if (edits.length > APPLY_EDITS_MAX) {
+      throw usage(context, `the order has more than ${APPLY_EDITS_MAX} edits`);
+    }
+    if (edits.length % TURN_LINES === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  if (head === undefined) throw usage(context, "the body is empty");
+  return { head, edits };
+}
+
+async function* jsonLines(context: Context): AsyncGenerator<unknown> {
+  try {
+    if (context.req.raw.body !== null) yield* readLines(context.req.raw.body);
+  } catch (error) {
+    throw error instanceof Refusal ? error : usage(context, "the body is not lines of JSON");
+  }
+}
+
+function limitedTo(maxSize: number): MiddlewareHandler {
+  return bodyLimit({
+    maxSize,
+    onError: (context) =>
+      refuse(context, usage(context, `the body has more than ${maxSize} bytes`), 413),
+  });
 }
 
 /** A route that changes something and answers with a line for the person who asked. */

@@ -5,15 +5,18 @@ import { z } from "zod";
 import { callOf, type Home, SOCKET_PATH_BYTES_MAX } from "../core/home.ts";
 import { type EventQuery, eventSchema, type TroopEvent } from "../core/event.ts";
 import type { ConnectionListing } from "../core/connection.ts";
+import { type Snapshot, snapshotSchema } from "../core/document_wire.ts";
 import { formatServerRef } from "../core/order.ts";
 import { Refusal } from "../core/refusal.ts";
 import { formatServiceName, nameOf } from "../core/service.ts";
 import { type Status, statusSchema } from "../core/status.ts";
 import type { ObservedService } from "../core/table.ts";
+import type { ApplyAnswer } from "../core/document_orders.ts";
 import type { Operations } from "../ports.ts";
 import { readLines } from "./event_stream.ts";
 import {
   ADMIN_PREFIX,
+  applyAnswerSchema,
   connectionListingSchema,
   doneSchema,
   refusedSchema,
@@ -24,8 +27,9 @@ import {
 const ANSWER_MS_MAX = 60_000;
 
 /** A running agent as the command line sees it. Every call rejects with a {@link Refusal}. */
-export interface AdminClient extends Omit<Operations, "status" | "counters"> {
+export interface AdminClient extends Omit<Operations, "status" | "counters" | "document"> {
   status(): Promise<Status>;
+  document(): Promise<Snapshot>;
 }
 
 /** Sends an order and returns the line that answers it. */
@@ -73,7 +77,24 @@ export function adminClient(home: Home): AdminClient {
         name,
         value,
       }),
+    ...documentOrders(home),
     leave: () => order("leave", "/leave", {}),
+  };
+}
+
+function documentOrders(home: Home): Pick<AdminClient, "document" | "apply"> {
+  return {
+    document: async () => {
+      const attempted = "read the cluster document";
+      const raw = await request(home, { attempted, path: "/document" });
+      return read(home, { attempted, schema: snapshotSchema, raw });
+    },
+    apply: async ({ edits, ...head }) => {
+      const attempted = "apply the file";
+      const lines = [head, ...edits].map((line) => `${JSON.stringify(line)}\n`).join("");
+      const raw = await request(home, { attempted, path: "/document/apply", lines });
+      return read(home, { attempted, schema: applyAnswerSchema, raw }) as ApplyAnswer;
+    },
   };
 }
 
@@ -145,20 +166,19 @@ interface Question {
   readonly path: string;
   /** Present for orders, absent for questions. */
   readonly body?: unknown;
+  /** The body of a long order: lines of JSON. */
+  readonly lines?: string;
 }
 
-async function request(home: Home, { attempted, path, body }: Question): Promise<unknown> {
+async function request(home: Home, { attempted, path, body, lines }: Question): Promise<unknown> {
   refuseLongPath(home, attempted);
   let response: Response;
   let raw: unknown;
   try {
     response = await contact(home, path, {
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
-      ...(body === undefined ? {} : {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify(body),
-      }),
+      ...(body === undefined ? {} : posted("json", JSON.stringify(body))),
+      ...(lines === undefined ? {} : posted("x-ndjson", lines)),
     });
     raw = await response.json();
   } catch (error) {
@@ -166,6 +186,10 @@ async function request(home: Home, { attempted, path, body }: Question): Promise
   }
   if (response.ok) return raw;
   throw refusalOf(home, { attempted, response, raw });
+}
+
+function posted(type: string, body: string): RequestInit {
+  return { method: "POST", headers: { "content-type": `application/${type}` }, body };
 }
 
 function contact(home: Home, path: string, init: RequestInit): Promise<Response> {

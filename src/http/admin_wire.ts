@@ -32,6 +32,13 @@ export const ADMIN_PREFIX = "/admin/v1";
  */
 export const ADMIN_BODY_BYTES_MAX = 65_536;
 
+/**
+ * Largest body of `POST /document/apply`: every entry of a full document removed and put, in JSON, and some.
+ */
+export const APPLY_BODY_BYTES_MAX = 64 * 1_048_576;
+/** Edits of one order: every entry that the limits allow, removed and put. */
+export const APPLY_EDITS_MAX = 65_536;
+
 const addressSchema: z.ZodType<Ip> = z.string().refine((text) => parseIp(text) === text, {
   message: "is not a canonical address",
 });
@@ -89,6 +96,21 @@ export const eventsSchema = z.strictObject({
   limit: z.coerce.number().int().min(0).max(EVENTS_LIMIT_MAX).optional(),
   since: z.coerce.number().int().min(0).optional(),
   follow: z.literal("true").optional(),
+});
+
+/** First line of the body of `POST /document/apply`; the edits follow, one per line, so that none is read in one go. */
+export const applyHeadSchema = z.strictObject({
+  base: z.string().max(64),
+  dryRun: z.boolean(),
+});
+/** Answer of `POST /document/apply`. */
+export const applyAnswerSchema = z.object({
+  message: z.string(),
+  problems: z.array(z.object({
+    part: z.string(),
+    key: z.string().nullable(),
+    problem: z.string(),
+  })),
 });
 
 const count = z.number();

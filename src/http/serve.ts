@@ -6,7 +6,7 @@ import { chmodSync, lstatSync, unlinkSync } from "node:fs";
 import { type Endpoint, formatEndpoint, parseEndpoint } from "../core/address.ts";
 import { callOf, type Home, SOCKET_PATH_BYTES_MAX } from "../core/home.ts";
 import { Refusal, type RefusalText } from "../core/refusal.ts";
-import { ADMIN_BODY_BYTES_MAX } from "./admin_wire.ts";
+import { APPLY_BODY_BYTES_MAX } from "./admin_wire.ts";
 
 /** Answers one request: the `fetch` of a Hono app. */
 export type Answerer = (request: Request) => Response | Promise<Response>;
@@ -44,7 +44,7 @@ export async function serveSocket(
     const server = Bun.serve({
       unix: home.socket,
       fetch: answer,
-      maxRequestBodySize: 2 * ADMIN_BODY_BYTES_MAX,
+      maxRequestBodySize: 2 * APPLY_BODY_BYTES_MAX,
       development: false,
       ...idle,
     });

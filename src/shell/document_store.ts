@@ -3,7 +3,8 @@
  * every peer; what a peer missed is exchanged when the two meet (anti-entropy).
  */
 import type { ClusterDocument, Edit, NodeId } from "../core/document.ts";
-import type { DocumentStore, EditReceipt } from "../ports.ts";
+import type { EditOptions, EditReceipt } from "../core/document_orders.ts";
+import type { DocumentStore } from "../ports.ts";
 import type { SkippedEntry } from "./document_content.ts";
 import { prepareEdit, refuse } from "./document_edit.ts";
 import { updateProblem } from "./document_gate.ts";
@@ -106,7 +107,7 @@ export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentSt
   return {
     current: () => state.shown ?? readContent(state),
     digest: () => state.replica.digest.value(),
-    edit: (edits) => enqueue(state, () => edit(state, edits)),
+    edit: (edits, options = {}) => enqueue(state, () => edit(state, edits, options)),
     synchronize: (peer) => synchronizeOnce(state, peer),
     dropped: () => state.drops.counts(),
     close: () => close(state),
@@ -138,7 +139,14 @@ function enqueue<Result>(state: StoreState, job: () => Promise<Result>): Promise
 }
 
 /** On disk first, then merged here, then told: what the disk refuses is nowhere else. */
-async function edit(state: StoreState, edits: readonly Edit[]): Promise<EditReceipt> {
+async function edit(
+  state: StoreState,
+  edits: readonly Edit[],
+  { base }: EditOptions,
+): Promise<EditReceipt> {
+  if (base !== undefined && base !== state.replica.digest.value()) {
+    throw refuse("it has changed meanwhile", "look at it once more, and try again");
+  }
   const { whole, pieces } = prepareEdit(state.replica, edits);
   if (whole === null) return { sentTo: await state.options.network.publish(NO_UPDATE) };
   if (!fits(state, whole)) {

@@ -63,6 +63,12 @@ export class FakeWorld {
   readonly ran: { readonly home: Home; readonly config: Config }[] = [];
   runResult: number | Error = 0;
   stdin = "";
+  /** Files that a person names, by path, and which of them are for their owner alone. */
+  readonly texts = new Map<string, string>();
+  readonly secretTexts = new Set<string>();
+  /** What was asked at the terminal, and what the person answers; null: nobody sits there. */
+  readonly questions: string[] = [];
+  reply: string | null = null;
   /** First lines of files, by path. */
   readonly secrets = new Map<string, string>();
   /** 2 January 2026, 12:00:01 UTC. */
@@ -116,7 +122,11 @@ export class FakeWorld {
       },
       connect: (home) => {
         this.contacted.push(home.socket);
-        return { ...bind(this.operations), status: async () => this.operations.status() };
+        return {
+          ...bind(this.operations),
+          status: async () => this.operations.status(),
+          document: async () => this.operations.document(),
+        };
       },
       runAgent: async (home, config) => {
         this.ran.push({ home, config });
@@ -136,6 +146,25 @@ export class FakeWorld {
         this.onSleep();
       },
       readStdin: async () => this.stdin,
+      ...this.#namedFiles(),
+      ask: async (question) => {
+        this.questions.push(question);
+        return this.reply;
+      },
+    };
+  }
+
+  #namedFiles(): Pick<CliContext, "readText" | "writeText"> {
+    return {
+      readText: (path) => {
+        const text = this.texts.get(path);
+        if (text !== undefined) return text;
+        throw new Error(`ENOENT: no such file or directory, open '${path}'`);
+      },
+      writeText: (path, text, secret) => {
+        this.texts.set(path, text);
+        if (secret) this.secretTexts.add(path);
+      },
     };
   }
 
@@ -146,8 +175,9 @@ export class FakeWorld {
 }
 
 /** The calls of a running agent, which may be taken from it one by one. */
-function bind(operations: FakeOperations): Omit<RunningAgent, "status"> {
+function bind(operations: FakeOperations): Omit<RunningAgent, "status" | "document"> {
   return {
+    apply: (order) => operations.apply(order),
     table: () => operations.table(),
     connections: (filter) => operations.connections(filter),
     events: (query) => operations.events(query),

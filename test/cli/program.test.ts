@@ -65,6 +65,7 @@ describe("help", () => {
         const fresh = new FakeWorld();
         fresh.files.set("/etc/troop/troop.yaml", await configOf());
         fresh.secrets.set("/etc/troop/redis", "secret");
+        fresh.texts.set("cluster.yaml", "troop: 1\n");
         fresh.files.set("/srv/n1/troop.yaml", await configOf());
         if (["init", "join"].includes(verb[0]!)) fresh.files.clear();
         fresh.facts = {

@@ -24,7 +24,10 @@ import { changeService } from "../../src/core/service_change.ts";
 import type { SettingName } from "../../src/core/settings.ts";
 import type { Status, StatusDrain, StatusNode, StatusServer } from "../../src/core/status.ts";
 import type { ObservedService } from "../../src/core/table.ts";
+import type { Snapshot } from "../../src/core/document_wire.ts";
+import type { ApplyAnswer, ApplyOrder } from "../../src/core/document_orders.ts";
 import type { Counters, Operations } from "../../src/ports.ts";
+import { FakeDocument } from "./fake_document.ts";
 import {
   clusterStatus,
   type FakeCluster,
@@ -42,6 +45,8 @@ export class FakeOperations implements FakeCluster, Operations {
     fakeNode("n1", "192.0.2.11", { lastHeardMs: null, reason: "this node" }),
     fakeNode("n2", "192.0.2.12"),
   ];
+  /** What `document` and `apply` are about; the other orders do not touch it. */
+  readonly file = new FakeDocument();
   readonly services = new Map<string, Service>();
   /** What was said of servers, by service and name. */
   readonly servers = new Map<string, Map<string, FakeServer>>();
@@ -320,6 +325,14 @@ export class FakeOperations implements FakeCluster, Operations {
     this.holders.set(vip, nodeName);
     this.epoch++;
     return `${vip} moved to ${nodeName}`;
+  }
+
+  document(): Snapshot {
+    return this.file.snapshot();
+  }
+
+  async apply(order: ApplyOrder): Promise<ApplyAnswer> {
+    return this.file.apply(order);
   }
 
   async leave(): Promise<string> {

@@ -9,6 +9,7 @@ import type { CliContext, Output } from "../../src/cli/context.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
 import { readConfigFile } from "../../src/shell/config_file.ts";
+import { readText, writeText } from "../../src/shell/text_file.ts";
 import { findHome } from "../../src/shell/home.ts";
 import { VERSION } from "../../src/version.ts";
 
@@ -55,5 +56,8 @@ function contextOf(stdout: Output, stderr: Output): CliContext {
     wallMs: () => Date.now(),
     sleep: (ms) => Bun.sleep(ms),
     readStdin: elsewhere,
+    readText,
+    writeText,
+    ask: () => Promise.resolve(null),
   };
 }

@@ -13,6 +13,11 @@ export const HIDDEN = "***";
 /** Names of headers whose values let somebody in. */
 const SECRET_HEADER = /auth|cookie|token|secret|key|password/i;
 
+/** Whether the value of a header of this name is a secret. */
+export function isSecretHeader(name: string): boolean {
+  return SECRET_HEADER.test(name);
+}
+
 /** What is named of a check, by field. */
 export type CheckFields = Readonly<Record<string, unknown>>;
 
@@ -80,7 +85,7 @@ export function hideSecrets<Some extends Check>(check: Some): Some {
   }
   if ("headers" in check) {
     hidden["headers"] = check.headers.map(({ name, value }) => (
-      { name, value: SECRET_HEADER.test(name) ? HIDDEN : value }
+      { name, value: isSecretHeader(name) ? HIDDEN : value }
     ));
   }
   return hidden as Some;

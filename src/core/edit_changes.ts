@@ -1,0 +1,95 @@
+/**
+ * What edits change in a document, entry by entry; what goes with a service that is removed included.
+ */
+import { canonicalJson } from "./canonical.ts";
+import type { ChangedPart, Described, EntryChange } from "./difference.ts";
+import type { ClusterDocument, Edit } from "./document.ts";
+import { drainKey } from "./drain.ts";
+import { keyedService, type ServerEntry, serverKey } from "./server.ts";
+import { serviceKey } from "./service.ts";
+
+/** The changes that these edits make; those that make no difference are left out. */
+export function changesOf(document: ClusterDocument, edits: readonly Edit[]): EntryChange[] {
+  const changes = new Map<string, EntryChange>();
+  const put = (part: ChangedPart, key: string, after: unknown) => {
+    const before = entryOf(document, part, key);
+    changes.set(`${part} ${key}`, { part, key, before, after } as EntryChange);
+  };
+  for (const edit of edits) {
+    if (edit.kind === "removeService") {
+      for (const key of document.servers.get(edit.key)?.keys() ?? []) {
+        put("servers", key, undefined);
+      }
+      for (const [key, { service }] of document.drains) {
+        if (service === edit.key) put("drains", key, undefined);
+      }
+    }
+    const [part, key, after] = entryEdit(edit);
+    put(part, key, after);
+  }
+  return [...changes.values()].filter(({ before, after }) =>
+    canonicalJson(before ?? null) !== canonicalJson(after ?? null)
+  );
+}
+
+/** The entry of a document under a key; a setting is its text. */
+export function entryOf(document: ClusterDocument, part: ChangedPart, key: string): unknown {
+  if (part === "servers") return document.servers.get(keyedService(key))?.get(key);
+  return (document[part] as ReadonlyMap<string, unknown>).get(key);
+}
+
+/** What becomes of which entry. */
+function entryEdit(edit: Edit): [part: ChangedPart, key: string, after: unknown] {
+  switch (edit.kind) {
+    case "putService":
+      return ["services", serviceKey(edit.service), edit.service];
+    case "removeService":
+      return ["services", edit.key, undefined];
+    case "putServer":
+      return ["servers", serverKey(edit.server), edit.server];
+    case "removeServer":
+      return ["servers", edit.key, undefined];
+    case "putVip":
+      return ["vips", edit.vip.address, edit.vip];
+    case "removeVip":
+      return ["vips", edit.address, undefined];
+    case "putSetting":
+      return ["settings", edit.name, edit.value];
+    case "removeSetting":
+      return ["settings", edit.name, undefined];
+    case "putMove":
+      return ["moves", edit.move.vip, edit.move];
+    case "putNode":
+      return ["nodes", edit.id, edit.entry];
+    case "putDrain":
+      return ["drains", drainKey(edit.drain), edit.drain];
+    case "removeDrain":
+      return ["drains", edit.key, undefined];
+  }
+}
+
+/** The document after changes, as far as files describe it. */
+export function applied(document: Described, changes: readonly EntryChange[]): Described {
+  const maps = {
+    settings: new Map<string, unknown>(document.settings),
+    vips: new Map<string, unknown>(document.vips),
+    services: new Map<string, unknown>(document.services),
+    drains: new Map<string, unknown>(document.drains),
+  };
+  const servers = new Map(
+    [...document.servers].map(([key, entries]) => [key, new Map(entries)] as const),
+  );
+  for (const { part, key, after } of changes) {
+    if (part === "moves" || part === "nodes") continue;
+    if (part !== "servers") {
+      if (after === undefined) maps[part].delete(key);
+      else maps[part].set(key, after);
+      continue;
+    }
+    const service = keyedService(key);
+    const known = servers.get(service) ?? new Map<string, ServerEntry>();
+    if (after === undefined) known.delete(key);
+    else servers.set(service, known.set(key, after));
+  }
+  return { ...maps, servers } as Described;
+}
