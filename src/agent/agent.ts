@@ -113,6 +113,7 @@ export class Agent {
     this.#table = new TableLane({
       ...common,
       table: ports.table,
+      sysctl: ports.sysctl,
       owned: ports.memory.owned,
       pause: ports.pause,
       log: ports.log,

@@ -30,8 +30,9 @@ import {
   type TableTimeouts,
 } from "../core/table.ts";
 import { isActive } from "../core/desired.ts";
+import { BYPASS_SWITCH } from "../core/desired_switches.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
-import type { Clock, OwnedRows, Table } from "../ports.ts";
+import type { Clock, OwnedRows, Sysctl, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
 import type { Logger } from "./logger.ts";
 import { takeOver } from "./taken_rows.ts";
@@ -50,6 +51,7 @@ const LOOK_TIME_RATIO = 50;
 /** What the lane needs. */
 export interface TableLaneOptions {
   readonly table: Table;
+  readonly sysctl: Pick<Sysctl, "read">;
   readonly clock: Clock;
   readonly troubles: KernelTroubles;
   readonly tell: (fact: Fact) => void;
@@ -246,7 +248,7 @@ export class TableLane {
 
   /** Makes the sync daemons run as wanted: at once when that changed, else looked at every {@link DAEMONS_MS}. */
   applyDaemons(state: State, now: number): void {
-    const { table, troubles, tell } = this.#options;
+    const { table, sysctl, troubles, tell } = this.#options;
     const wanted = desiredDaemons(state);
     const bypassWanted = !isActive(state);
     const fingerprint = JSON.stringify([wanted, bypassWanted]);
@@ -256,7 +258,10 @@ export class TableLane {
     this.#daemons = fingerprint;
     this.#daemonsMs = now;
     let present: SyncDaemons = { master: null, backup: null };
-    if (!troubles.attempt("list sync daemons", () => present = table.daemons())) return;
+    if (!troubles.attempt("list sync daemons", () => present = table.daemons())) {
+      if (!bypassWanted) tell({ kind: "bypass", on: false });
+      return;
+    }
     let backup = present.backup !== null;
     for (const role of ["master", "backup"] as const) {
       const has = present[role];
@@ -274,7 +279,10 @@ export class TableLane {
       }
       if (role === "backup") backup = runs;
     }
-    tell({ kind: "bypass", on: backup && bypassWanted });
+    // The kernel may have refused the switch.
+    let on = false;
+    troubles.attempt("read switch", () => on = sysctl.read(BYPASS_SWITCH) === "1");
+    tell({ kind: "bypass", on: on && backup && bypassWanted });
     this.#applyTimeouts(state);
   }
 

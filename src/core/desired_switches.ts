@@ -12,6 +12,9 @@ import { memberPort, type Service, serviceFamily, serviceKey } from "./service.t
 import { settingText } from "./settings.ts";
 import type { State } from "./state.ts";
 
+/** Passes packets by IPVS while a backup daemon runs (ip_vs_in() in ip_vs_core.c). */
+export const BYPASS_SWITCH = "net.ipv4.vs.backup_only";
+
 /** A kernel switch this node wants. */
 export interface DesiredSwitch {
   readonly name: string;
@@ -93,7 +96,7 @@ function directorSwitches(state: State): DesiredSwitch[] {
     settingText(settings, name) === "on" ? "1" : "0";
   return [
     exact(
-      "net.ipv4.vs.backup_only",
+      BYPASS_SWITCH,
       isActive(state) ? "0" : "1",
       "a node that holds no VIP passes every packet untouched, or two tables would send it in circles",
     ),

@@ -104,6 +104,20 @@ describe("sync daemons", () => {
     expect(desiredDaemons(bench.state).backup).toEqual(own);
   });
 
+  test("bypass nothing while the kernel does not have the switch on", () => {
+    const bench = new TableBench();
+    const bypass = (value: string | null) => {
+      bench.bypassSwitch = value;
+      bench.kernel.pass(1_000);
+      bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+      return bench.facts.at(-1);
+    };
+    expect(bypass("1")).toEqual({ kind: "bypass", on: true });
+    // It was refused, or somebody else has switched it off.
+    expect(bypass("0")).toEqual({ kind: "bypass", on: false });
+    expect(bypass(null)).toEqual({ kind: "bypass", on: false });
+  });
+
   test("start anew when a setting of theirs changes", () => {
     const bench = new TableBench();
     bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);

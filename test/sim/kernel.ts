@@ -70,6 +70,8 @@ export class SimKernel {
   timeouts: TableTimeouts = { tcpS: 900, tcpFinS: 120, udpS: 300 };
   /** Time a change of the table takes, ms: until then packets meet the old one. */
   tableMs = 0;
+  /** What a change of the table fails with; null: none does. */
+  refuse: ((operation: TableOperation) => KernelError | null) | null = null;
   readonly connections = new Set<SimConnection>();
   /** Connections whose server was taken out of the table under them, in words. */
   readonly cut: string[] = [];
@@ -281,6 +283,8 @@ export class SimKernel {
 
   #apply(operation: TableOperation): KernelError | null {
     const key = serviceKey(operation.service);
+    const refusal = this.refuse?.(operation) ?? null;
+    if (refusal !== null) return refusal;
     this.world.changes++;
     const before = this.rows.get(key) ?? null;
     if (before === null && "server" in operation) return noSuchRow(key);

@@ -51,6 +51,8 @@ export class SimNode {
   vips: readonly Ip[] = [];
   targets: readonly ProbeTarget[] = [];
   run = 0;
+  /** Faults of the kernel or the disk that last now: meanwhile the node is not held to what needs them. */
+  troubles = 0;
   /** How much of its processors is free, percent. */
   free: number | null = 100;
   #agent: Agent | null = null;

@@ -34,6 +34,8 @@ export class TableBench {
   readonly owned = memoryRows();
   readonly state: State;
   readonly lane: TableLane;
+  /** What the kernel's switch `backup_only` is. */
+  bypassSwitch: string | null = "1";
   /** Runs whenever the lane lets others work. */
   onPause: () => void = () => {};
 
@@ -45,6 +47,7 @@ export class TableBench {
     this.state = viewOf([modelNode(1, fields), modelNode(2)], 1, { ...shared, services });
     this.lane = new TableLane({
       table: this.kernel.table,
+      sysctl: { read: () => this.bypassSwitch },
       clock: this.kernel.clock,
       troubles: kernelTroubles(this.log),
       tell: (fact) => {

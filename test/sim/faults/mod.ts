@@ -3,6 +3,16 @@
  */
 import type { FaultKind } from "../fault_kind.ts";
 import { kill, killAtStep, pause, restart } from "./agent.ts";
+import {
+  addressAdded,
+  addressDeleted,
+  daemonsEnded,
+  refused,
+  refusedOnce,
+  tableCleared,
+  tableShort,
+  weightsChanged,
+} from "./kernel.ts";
 import { crash, outsider, suspend, wallClock, webServer } from "./machine.ts";
 import { carrier, deafOrMute, oneWay, partition, split, unplug, weather } from "./network.ts";
 import { addServer, addService, changeService, drainNode, moveVip } from "./operator.ts";
@@ -30,6 +40,14 @@ export const faultKinds: readonly FaultKind[] = [
   addServer,
   drainNode,
   moveVip,
+  refusedOnce,
+  refused,
+  tableShort,
+  addressDeleted,
+  addressAdded,
+  tableCleared,
+  weightsChanged,
+  daemonsEnded,
 ];
 
 /** The kind of that name. */

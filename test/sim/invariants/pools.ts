@@ -21,7 +21,8 @@ export const inPool: InvariantKind = {
       for (const service of play.plan.shape.services) {
         if (service.protocol === "fwm") continue;
         for (const holder of cluster.nodes) {
-          if (!holder.awake || !cluster.answers(holder, service.address)) continue;
+          if (!holder.awake || holder.troubles > 0) continue;
+          if (!cluster.answers(holder, service.address)) continue;
           const missing = cluster.nodes.find((server) =>
             isHealthy(play, holder, server) &&
             !holder.kernel.choices(service).some(({ address }) => address === server.address)

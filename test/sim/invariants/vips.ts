@@ -22,7 +22,7 @@ export const twoAnswers: InvariantKind = {
       if (!cluster.answers(b, vip) || !cluster.lan.joined(a, b, PUBLIC)) return null;
       const key = `${vip} ${a.name} ${b.name}`;
       const { nowMs } = world;
-      const calm = a.awake && b.awake && cluster.lan.calm;
+      const calm = a.awake && b.awake && cluster.lan.calm && a.troubles + b.troubles === 0;
       const before = since.get(key);
       const pair = {
         fromMs: before?.fromMs ?? nowMs,
@@ -94,6 +94,7 @@ export const oneHolder: InvariantKind = {
       const { cluster, world } = play;
       if (world.nowMs - play.disturbedMs <= ONE_HOLDER_MS || !cluster.lan.calm) return null;
       for (const part of partsOf(play)) {
+        if (part.some(({ troubles }) => troubles > 0)) continue;
         for (const vip of play.vips) {
           if (!part.some((node) => isFit(node, vip))) continue;
           const names = part.filter((node) => cluster.answers(node, vip)).map(({ name }) => name);
