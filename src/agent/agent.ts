@@ -14,7 +14,8 @@ import { initialState, type Self, type State } from "../core/state.ts";
 import { sorryWish } from "../core/sorry_page.ts";
 import { statusOf } from "../core/status_view.ts";
 import type { Status } from "../core/status.ts";
-import { type Fact, isNews, step } from "../core/step.ts";
+import { isNews } from "../core/news.ts";
+import { type Fact, step } from "../core/step.ts";
 import { paceMs } from "../core/tick.ts";
 import { LEASE_S, LOAD_MS } from "../core/timing.ts";
 import type {

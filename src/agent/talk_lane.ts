@@ -7,17 +7,14 @@ import type { DrainKey } from "../core/drain.ts";
 import type { OpenCount } from "../core/drained_connections.ts";
 import { ownRecord } from "../core/own_record.ts";
 import { dueIntervalMs, pulseFor } from "../core/pulse_schedule.ts";
+import { allowanceAt, FULL_ALLOWANCE, recordPeriodMs } from "../core/record_pace.ts";
 import type { Peer, State } from "../core/state.ts";
-import { RECORD_MS } from "../core/timing.ts";
 import type { AgentMemory, Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
+import { DocumentExchanges } from "./document_exchanges.ts";
 import type { Logger } from "./logger.ts";
 
-/** Nodes up to which a record goes out every {@link RECORD_MS}; above, the period grows with the cluster. */
-const RECORD_NODES = 10;
 /** Pulses sent at once when something changed: one may be lost. The beat repeats it anyway. */
 const URGENT_PULSES = 2;
-/** Time between two exchanges of the document with one peer, ms. */
-const SYNCHRONIZE_MS = 500;
 
 /** What the lane needs. */
 export interface TalkLaneOptions {
@@ -35,12 +32,13 @@ export interface TalkLaneOptions {
 export class TalkLane {
   readonly #options: TalkLaneOptions;
   readonly #sentMs = new Map<NodeId, number>();
-  readonly #synchronizedMs = new Map<NodeId, number>();
+  readonly #exchanges: DocumentExchanges;
   #sequence = 0;
   #recordSequence = 0;
   #pulseVersion = -1;
   #recordVersion = -1;
   #recordMs = -Infinity;
+  #allowance = FULL_ALLOWANCE;
   #wanted = "";
   /** Of the table, as of which the peers were told: who they are and where is part of it. */
   #wantedVersion = -1;
@@ -48,6 +46,7 @@ export class TalkLane {
 
   constructor(options: TalkLaneOptions) {
     this.#options = options;
+    this.#exchanges = new DocumentExchanges(options);
   }
 
   /** Says what is due. */
@@ -55,12 +54,18 @@ export class TalkLane {
     this.#pulse(state, now);
     this.#publish(state, now);
     this.#wantPeers(state);
-    this.#exchange(state, now);
+    this.#exchanges.poke(state, now);
+  }
+
+  /** Entries of what is kept for peers, by what it is. */
+  sizes(): Readonly<Record<string, number>> {
+    return { pulsed: this.#sentMs.size, ...this.#exchanges.sizes() };
   }
 
   #pulse(state: State, now: number): void {
     const urgent = state.pulseVersion !== this.#pulseVersion;
     this.#pulseVersion = state.pulseVersion;
+    for (const id of this.#sentMs.keys()) if (!state.peers.has(id)) this.#sentMs.delete(id);
     for (const [id, peer] of state.peers) {
       if (peer.life.state === "left") continue;
       const answer = state.unanswered.has(id);
@@ -87,9 +92,14 @@ export class TalkLane {
   }
 
   #publish(state: State, now: number): void {
-    const periodMs = RECORD_MS * Math.max(1, (state.peers.size + 1) / RECORD_NODES);
+    const nodes = state.peers.size + 1;
     const changed = state.recordVersion !== this.#recordVersion;
-    if (!changed && now - this.#recordMs < periodMs) return;
+    const due = now - this.#recordMs >= recordPeriodMs(nodes);
+    if (!changed && !due) return;
+    this.#allowance = allowanceAt(this.#allowance, nodes, now);
+    // Last words do not wait: soon there is nobody to say them.
+    if (!due && this.#allowance.left < 1 && state.phase === "running") return;
+    this.#allowance = { left: Math.max(0, this.#allowance.left - 1), atMs: now };
     this.#recordVersion = state.recordVersion;
     this.#recordMs = now;
     const { clock, gossip, store } = this.#options;
@@ -124,22 +134,5 @@ export class TalkLane {
     this.#wanted = fingerprint;
     gossip.wantPeers(wanted);
     if (present.length > 0) memory.rememberPeers(wanted);
-  }
-
-  #exchange(state: State, now: number): void {
-    const { gossip, store, log } = this.#options;
-    const digest = store.digest();
-    for (const id of gossip.connected()) {
-      const peer = state.peers.get(id);
-      if (peer === undefined || peer.record.document === digest) continue;
-      if (now - (this.#synchronizedMs.get(id) ?? -Infinity) < SYNCHRONIZE_MS) continue;
-      this.#synchronizedMs.set(id, now);
-      store.synchronize(id).catch((error) =>
-        log.debug(
-          { peer: peer.record.name, error: String(error) },
-          "document exchange failed, will be tried again",
-        )
-      );
-    }
   }
 }

@@ -125,3 +125,15 @@ function hexId(value: bigint): NodeId {
 function safeInteger(value: bigint): number | undefined {
   return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined;
 }
+
+/** Whether two pulses claim the same VIPs in the same way. */
+export function sameClaims(a: Pulse["claims"], b: Pulse["claims"]): boolean {
+  if (a.size !== b.size) return false;
+  for (const [vip, claim] of a) {
+    const other = b.get(vip);
+    if (other === undefined || other.epoch !== claim.epoch || other.yielding !== claim.yielding) {
+      return false;
+    }
+  }
+  return true;
+}

@@ -5,7 +5,7 @@ import type { Ip } from "./address.ts";
 import { type ClusterDocument, type NodeId, vipsOf } from "./document.ts";
 import { goneHistory, type History, judge, type Outcome, startHistory } from "./health.ts";
 import { noteLoad } from "./load_weight.ts";
-import type { Pulse } from "./pulse.ts";
+import { type Pulse, sameClaims } from "./pulse.ts";
 import { isNewer, type NodeRecord, type Verdict } from "./record.ts";
 import { keyedService, type ServerKey } from "./server.ts";
 import { flapKey, forgetFlaps, noteFlap } from "./server_verdict.ts";
@@ -172,17 +172,6 @@ function meetNewRun(state: State, peer: Peer, run: { boot: number; now: number }
   state.tableVersion++;
 }
 
-function sameClaims(a: Pulse["claims"], b: Pulse["claims"]): boolean {
-  if (a.size !== b.size) return false;
-  for (const [vip, claim] of a) {
-    const other = b.get(vip);
-    if (other === undefined || other.epoch !== claim.epoch || other.yielding !== claim.yielding) {
-      return false;
-    }
-  }
-  return true;
-}
-
 function noteEpoch(state: State, vip: Ip, epoch: number): void {
   if (epoch > (state.epochs.get(vip) ?? 0)) state.epochs.set(vip, epoch);
 }
@@ -221,18 +210,6 @@ function samePool(a: NodeRecord, b: NodeRecord): boolean {
 function sameVerdict(a: Verdict | undefined, b: Verdict | undefined): boolean {
   return a?.up === b?.up && a?.held === b?.held &&
     JSON.stringify(a?.advice) === JSON.stringify(b?.advice);
-}
-
-/** Whether a fact should be acted on at once; others wait for the next tick of the clock. */
-export function isNews(state: State, fact: Fact): boolean {
-  if (fact.kind === "answer") return false;
-  if (fact.kind !== "pulse") return true;
-  const { pulse } = fact;
-  const life = state.peers.get(pulse.from)?.life;
-  return life === undefined || pulse.ask || pulse.boot !== life.boot ||
-    pulse.echo !== state.self.boot ||
-    pulse.leaving !== life.leaving || pulse.starting !== life.starting || life.state !== "alive" ||
-    !sameClaims(life.claims, pulse.claims);
 }
 
 function onDocument(state: State, document: ClusterDocument, now: number): void {

@@ -17,6 +17,7 @@ import type { BudgetLimits } from "../core/budget.ts";
 import type { NodeId } from "../core/document.ts";
 import { NODES_MAX } from "../core/limits.ts";
 import type { NodeRecord } from "../core/record.ts";
+import { welcomeDelayMs } from "../core/record_pace.ts";
 import type { Gossip, GossipListener } from "../ports.ts";
 import { startDialler } from "./dialler.ts";
 import type { Dialler } from "./dialler.ts";
@@ -52,8 +53,6 @@ import { decodeRecord, encodeRecord, type RecordProblem } from "./record_codec.t
 /** Why a message is dropped. `forged`: its signer is not who the record says; `cluster`: of another cluster. */
 export type GossipDrop = RecordProblem | "forged" | "cluster" | "unattended" | InboundDrop;
 
-/** Pause before a record is published again for peers that have just come, ms: several come together at a start. */
-const WELCOME_DELAY_MS = 50;
 /** Streams one peer may have open at once for one protocol: one synchronization at a time, and one to spare. */
 const STREAMS_PER_PEER_MAX = 4;
 /** Largest frame of a synchronization. */
@@ -292,7 +291,7 @@ function welcome(state: GossipState): void {
   state.welcome ??= setTimeout(() => {
     state.welcome = undefined;
     if (state.lastRecord !== undefined) void publish(state, state.topics.records, state.lastRecord);
-  }, WELCOME_DELAY_MS);
+  }, welcomeDelayMs(state.links.members().length));
 }
 
 /** Publishes; resolves with the peers it went to, or undefined when it failed. Never rejects. */

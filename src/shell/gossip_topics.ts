@@ -45,6 +45,8 @@ export function gossipsubOptions(topics: Topics): Partial<GossipsubOpts> {
     Dscore: 2,
     Dout: 1,
     Dlazy: 4,
+    // Offers of past messages go to that many peers, never to a share of all: with flood publishing, few need one.
+    gossipFactor: 0,
     // Own messages go to every peer directly: one hop, whatever the mesh looks like.
     floodPublish: true,
     // A cluster of one must be able to publish.

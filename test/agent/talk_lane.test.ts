@@ -175,6 +175,21 @@ describe("records", () => {
     expect(bench.speak(100).records).toHaveLength(1);
   });
 
+  test("of a node that changes without end do not crowd out the others'", () => {
+    const model = Array.from({ length: 40 }, (_, index) => modelNode(index + 1));
+    const bench = new Bench(model);
+    for (let round = 0; round < 1_000; round++) {
+      bench.state.recordVersion++;
+      bench.now += 10;
+      bench.lane.speak(bench.state, bench.now);
+    }
+    // Three at once, and then one every 400 ms: 10 ms for each node of the cluster.
+    expect(bench.records.length).toBeWithin(26, 30);
+    // The last change is told, too.
+    bench.speak(400);
+    expect(bench.records.length).toBeGreaterThan(0);
+  });
+
   test("go out less often in a large cluster", () => {
     const model = Array.from({ length: 20 }, (_, index) => modelNode(index + 1));
     const bench = new Bench(model);
@@ -228,6 +243,8 @@ describe("the document", () => {
     bench.connected = [idOf(2), idOf(3), idOf(9)];
     const peer = bench.state.peers.get(idOf(3));
     if (peer !== undefined) peer.record = { ...peer.record, document: "other" };
+    bench.speak(200);
+    expect(bench.exchanges).toEqual([]);
     bench.speak(990);
     expect(bench.exchanges).toEqual([idOf(3), idOf(3)]);
     if (peer !== undefined) peer.record = { ...peer.record, document: "" };
@@ -235,14 +252,40 @@ describe("the document", () => {
     expect(bench.exchanges).toHaveLength(2);
   });
 
+  test("is not exchanged with peers that soon tell the same digest", () => {
+    const bench = new Bench(Array.from({ length: 10 }, (_, index) => modelNode(index + 1)));
+    bench.connected = [2, 3, 4, 5, 6, 7, 8, 9, 10].map(idOf);
+    for (let edit = 1; edit <= 20; edit++) {
+      bench.digest = `d${edit}`;
+      bench.speak(150);
+      for (const peer of bench.state.peers.values()) {
+        peer.record = { ...peer.record, document: bench.digest };
+      }
+      bench.speak(50);
+    }
+    expect(bench.exchanges).toEqual([]);
+  });
+
+  test("is exchanged with a few at a time, and not with the same first everywhere", () => {
+    const bench = new Bench(Array.from({ length: 10 }, (_, index) => modelNode(index + 1)));
+    bench.connected = [10, 9, 8, 7, 6, 5, 4, 3, 2].map(idOf);
+    bench.digest = "mine";
+    bench.exchange = () => new Promise(() => {});
+    bench.speak(5_000);
+    expect(bench.exchanges).toEqual([2, 3, 4].map(idOf));
+  });
+
   test("that cannot be exchanged is tried again, quietly", async () => {
     const bench = new Bench([modelNode(1), modelNode(2)]);
     bench.connected = [idOf(2)];
     bench.digest = "mine";
     bench.exchange = () => Promise.reject(new Error("stream reset"));
-    bench.speak(600);
-    await Promise.resolve();
-    await Promise.resolve();
+    for (let round = 0; round < 90; round++) {
+      bench.now += 10;
+      bench.lane.speak(bench.state, bench.now);
+      await Promise.resolve();
+      await Promise.resolve();
+    }
     expect(bench.exchanges).toHaveLength(2);
     expect(bench.log.lines())
       .toEqual(Array(2).fill("debug: document exchange failed, will be tried again"));

@@ -6,7 +6,8 @@ import type { Pulse } from "../../src/core/pulse.ts";
 import type { NodeRecord } from "../../src/core/record.ts";
 import { serviceKey } from "../../src/core/service.ts";
 import type { Peer, State } from "../../src/core/state.ts";
-import { type Fact, isNews, step } from "../../src/core/step.ts";
+import { isNews } from "../../src/core/news.ts";
+import { type Fact, step } from "../../src/core/step.ts";
 import { sampleRecord } from "../shell/sample_record.ts";
 import { idOf, LAN, modelNode, NOW, service, viewOf, VIP } from "../support/cluster_views.ts";
 import { touched } from "../support/touched.ts";
@@ -183,6 +184,14 @@ describe("isNews", () => {
     expect(isNews(state, { kind: "leave" })).toBe(true);
     expect(isNews(state, { kind: "connectionClosed", id: idOf(2) })).toBe(true);
     expect(isNews(state, { kind: "answer", vip: VIP, mac: "" })).toBe(false);
+  });
+
+  test("a record is in a small cluster; in a large one many tell the same", () => {
+    const record = sampleRecord({ id: idOf(2) });
+    for (const [nodes, news] of [[2, true], [10, true], [11, false], [40, false]] as const) {
+      const model = Array.from({ length: nodes }, (_, index) => modelNode(index + 1));
+      expect(isNews(viewOf(model, 1, { services: [] }), { kind: "record", record })).toBe(news);
+    }
   });
 });
 

@@ -1,7 +1,7 @@
 /** Gossip between real libp2p nodes on loopback. */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:net";
-import { RECORD_BYTES_MAX } from "../../src/core/record.ts";
+import { type NodeRecord, RECORD_BYTES_MAX } from "../../src/core/record.ts";
 import { PING_INTERVAL_MS } from "../../src/shell/libp2p_node.ts";
 import { newToken } from "../../src/shell/token.ts";
 import { eventually } from "./eventually.ts";
@@ -36,9 +36,13 @@ async function startMesh(count: number): Promise<TestNode[]> {
 }
 
 /** Publishes on a node until the others have heard what it says. */
-async function expectHeard(from: TestNode, others: readonly TestNode[]): Promise<void> {
-  let record = from.publish();
-  const again = setInterval(() => record = from.publish(), 300);
+async function expectHeard(
+  from: TestNode,
+  others: readonly TestNode[],
+  fields: Partial<NodeRecord> = {},
+): Promise<void> {
+  let record = from.publish(fields);
+  const again = setInterval(() => record = from.publish(fields), 300);
   try {
     await eventually("the record at every node", () =>
       others.every((node) => {
@@ -59,15 +63,12 @@ describe("records", () => {
     ];
     const nodes = [first, ...others];
     await eventually("both connected to the seed", () => first.gossip.connected().length === 2);
-    const published = nodes.map((node) => node.publish({ name: `at-${node.endpoint.port}` }));
-    await eventually(
-      "all records at all nodes",
-      () => nodes.every((node) => node.records.size === 2),
-    );
     for (const node of nodes) {
-      for (const record of published.filter((one) => one.id !== node.identity.id)) {
-        expect(node.records.get(record.id)).toEqual(record);
-      }
+      const name = `at-${node.endpoint.port}`;
+      const others = nodes.filter((other) => other !== node);
+      // Those that are not connected to each other hear of each other by the third, once it knows that they want to.
+      await expectHeard(node, others, { name });
+      for (const other of others) expect(other.records.get(node.identity.id)?.name).toBe(name);
     }
   });
 

@@ -1,0 +1,158 @@
+/**
+ * What a cluster of so many nodes costs each of them, and how quick it is.
+ */
+import { waitFor } from "../lab/wait.ts";
+import { GrowthCluster, type Happening, type Moment } from "./cluster.ts";
+import type { Sample } from "./members.ts";
+
+/** Time for the last of a start to calm down, ms. */
+const CALM_MS = 12_000;
+/** Edits whose spreading is measured. */
+const EDITS = 3;
+/** Time between two edits, ms. */
+const EDIT_PAUSE_MS = 3_000;
+const SPREAD_LIMIT_MS = 30_000;
+const TAKEOVER_LIMIT_MS = 30_000;
+
+/** Per node and second unless it says otherwise. */
+export interface Growth {
+  readonly nodes: number;
+  /** Pulses sent by the holder, and by each of the others. */
+  readonly holderPulsesOut: number;
+  readonly otherPulsesOut: number;
+  /** Bytes of pulses and of gossip on the wire, with all headers; as many go out as come in, over all nodes. */
+  readonly pulseBytes: number;
+  readonly gossipBytes: number;
+  /** Records of other nodes heard, each once. */
+  readonly records: number;
+  /** Pulses and records that came in. */
+  readonly messages: number;
+  /** Share of one processor, percent. */
+  readonly holderProcessor: number;
+  readonly otherProcessor: number;
+  /** Memory of the process that is n1 alone, MB. */
+  readonly memoryMb: number;
+  /** Time until an edit is known to everybody, ms: median and longest. */
+  readonly editMs: number;
+  readonly editMaxMs: number;
+  /** Exchanges of the document begun per node and edit. */
+  readonly exchangesPerEdit: number;
+  /** Processor time of an edit and what follows from it, per node, ms. */
+  readonly editProcessorMs: number;
+  /** Time from the silence of the holder's machine until the successor knew, and until it had the VIP, ms. */
+  readonly detectMs: number;
+  readonly takeoverMs: number;
+}
+
+/** Measures a cluster of `nodes` for so long at rest, then with edits, then with a death. */
+export async function measure(nodes: number, restMs: number): Promise<Growth> {
+  await using cluster = await GrowthCluster.start(nodes);
+  // Who knows a VIP first claims it.
+  await cluster.edit(vip(0), "first");
+  await waitFor(async () => (await cluster.moment()).first.members[0]?.holds === 1 || undefined, {
+    what: "n1 holds the VIP",
+    limitMs: TAKEOVER_LIMIT_MS,
+  });
+  await Bun.sleep(CALM_MS);
+  const before = await cluster.moment();
+  await Bun.sleep(restMs);
+  const after = await cluster.moment();
+  const rest = atRest(nodes, before, after);
+  const edits = await spread(cluster, rest);
+  const death = await takeover(cluster);
+  return { nodes, ...rest, ...edits, ...death };
+}
+
+/** VIPs with one holder all: they are a group only in that n1 has the highest priority. */
+function vip(index: number): string {
+  return `10.77.200.${1 + index}`;
+}
+
+function atRest(nodes: number, before: Moment, after: Moment) {
+  const seconds = (after.atMs - before.atMs) / 1_000;
+  const per = (value: (moment: Moment) => number, share = 1) =>
+    (value(after) - value(before)) / seconds / share;
+  const others = nodes - 1;
+  const of = (samples: readonly Sample[], key: "pulsesOut" | "pulseBytesOut" | "recordsIn") =>
+    sum(samples.flatMap(({ members }) => members.map((member) => member[key])));
+  const all = ({ first, others }: Moment) => [first, ...others];
+  const pulseBytes = per((moment) => of(all(moment), "pulseBytesOut"), nodes);
+  const pulses = per((moment) => of(all(moment), "pulsesOut"), nodes);
+  const records = per((moment) => of(all(moment), "recordsIn"), nodes);
+  return {
+    holderPulsesOut: per((moment) => of([moment.first], "pulsesOut")),
+    otherPulsesOut: per((moment) => of(moment.others, "pulsesOut"), others),
+    pulseBytes,
+    gossipBytes: per((moment) => moment.wire.bytes, nodes) - pulseBytes,
+    records,
+    messages: pulses + records,
+    holderProcessor: per(({ first }) => first.processorMs) / 10,
+    otherProcessor: per(({ others: samples }) => sum(samples.map((s) => s.processorMs)), others) /
+      10,
+    memoryMb: after.first.memoryBytes / 1e6,
+  };
+}
+
+async function spread(
+  cluster: GrowthCluster,
+  rest: { readonly holderProcessor: number; readonly otherProcessor: number },
+) {
+  const before = await cluster.moment();
+  const times: number[] = [];
+  for (let index = 1; index <= EDITS; index++) {
+    const fresh = vip(index);
+    const askedMs = await cluster.edit(fresh, "other");
+    const knowing = await waitFor(() => {
+      const all = cluster.happenings.filter((item) => item.kind === "knows" && item.vip === fresh);
+      return all.length === cluster.count ? all : undefined;
+    }, { what: `everybody knows ${fresh}`, limitMs: SPREAD_LIMIT_MS });
+    times.push(Math.max(...knowing.map(({ atMs }) => atMs)) - askedMs);
+    await Bun.sleep(EDIT_PAUSE_MS);
+  }
+  const after = await cluster.moment();
+  const perEdit = (value: (moment: Moment) => number) =>
+    (value(after) - value(before)) / EDITS / cluster.count;
+  const restMs = (rest.holderProcessor + rest.otherProcessor * (cluster.count - 1)) / 100 *
+    (after.atMs - before.atMs) / EDITS / cluster.count;
+  const all = ({ first, others }: Moment) => [first, ...others];
+  return {
+    editMs: median(times),
+    editMaxMs: Math.max(...times),
+    exchangesPerEdit: perEdit((moment) =>
+      sum(all(moment).flatMap(({ members }) => members.map((item) => item.synchronizations)))
+    ),
+    editProcessorMs: Math.max(
+      0,
+      perEdit((moment) => sum(all(moment).map((item) => item.processorMs))) - restMs,
+    ),
+  };
+}
+
+async function takeover(cluster: GrowthCluster) {
+  const silencedMs = cluster.silenceFirst();
+  const isLater = ({ atMs }: Happening) => atMs >= silencedMs;
+  const taken = await waitFor(
+    () =>
+      cluster.happenings.find((item) =>
+        isLater(item) && item.kind === "change" && item.node !== "n1" &&
+        item.text.startsWith(`${vip(0)}: this node holds it`)
+      ),
+    { what: "another node holds the VIP", limitMs: TAKEOVER_LIMIT_MS },
+  );
+  const dead = cluster.happenings.find((item) =>
+    isLater(item) && item.kind === "change" && item.node === taken.node &&
+    item.text === "node n1 is dead"
+  );
+  return {
+    detectMs: (dead?.atMs ?? Number.NaN) - silencedMs,
+    takeoverMs: taken.atMs - silencedMs,
+  };
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
