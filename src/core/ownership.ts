@@ -78,7 +78,7 @@ function selfMember(state: State, vip: Ip): Member {
 /** As the others see it: who settles still claims, and is ready for any successor. */
 function ownClaim(hold: Hold | undefined): Claim | undefined {
   if (hold === undefined || hold.phase === "lingering") return undefined;
-  return { epoch: hold.epoch, yielding: hold.phase === "settling" };
+  return { epoch: hold.epoch, yielding: hold.phase === "settling" && !hold.lost };
 }
 
 /** Why this node cannot hold the VIP, or one that is held together with it, now; null when it can. */

@@ -36,7 +36,8 @@ export function claimsOf(state: State, now: number): Map<Ip, Claim> {
   for (const [vip, hold] of state.holds) {
     // A claim is told until the table is local-only: only then may the successor forward clients here.
     if (hold.phase === "lingering") continue;
-    const yielding = hold.phase === "settling" || isYielding(hold.funnelMs, now);
+    // Who let go because another holds it invites nobody: a third node may not have heard of that one yet.
+    const yielding = (hold.phase === "settling" && !hold.lost) || isYielding(hold.funnelMs, now);
     claims.set(vip, { epoch: hold.epoch, yielding });
   }
   return claims;

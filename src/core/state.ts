@@ -89,6 +89,8 @@ export interface Hold {
   /** Since when new connections go to the successor only; null when no handover runs. */
   funnelMs: number | null;
   successor: NodeId | null;
+  /** Let go because another node holds it: nobody is invited to take it. */
+  lost: boolean;
 }
 
 /** What the LAN said when asked for a VIP. */

@@ -342,6 +342,7 @@ function onAdopt(state: State, fact: Extract<Fact, { kind: "adopt" }>, now: numb
     rival: false,
     funnelMs: null,
     successor: null,
+    lost: false,
   });
   state.reasons.set(fact.vip, "adopted from an earlier run of this agent");
 }

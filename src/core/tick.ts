@@ -193,6 +193,9 @@ function announceAgain(hold: Hold, now: number): void {
 
 function release(state: State, vip: Ip, now: number): void {
   const hold = state.holds.get(vip) as Hold;
+  hold.lost = presentMembers(state, vip).some(({ id, claim }) =>
+    id !== state.self.id && claim !== undefined && !claim.yielding
+  );
   hold.phase = "settling";
   hold.sinceMs = now;
   hold.successor = null;
@@ -215,6 +218,7 @@ function claim(state: State, vip: Ip, made: { epoch: number; now: number }): voi
     ),
     funnelMs: null,
     successor: null,
+    lost: false,
   });
   state.epochs.set(vip, made.epoch);
   state.witnesses.delete(vip);

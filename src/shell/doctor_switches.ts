@@ -121,6 +121,7 @@ function holding(state: State): State {
     rival: false,
     funnelMs: null,
     successor: null,
+    lost: false,
   } as const;
   return { ...state, holds: new Map([[VIPS[4], { ...hold }]]) };
 }

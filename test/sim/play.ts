@@ -7,12 +7,13 @@ import type { Edit } from "../../src/core/document.ts";
 import { type Service, serviceKey, vipsOfService } from "../../src/core/service.ts";
 import type { SettingName } from "../../src/core/settings.ts";
 import { CONVERGED_MS, IN_POOL_MS, ONE_HOLDER_MS } from "./bounds.ts";
+import { letClientsCome } from "./clients.ts";
 import { SimCluster } from "./cluster.ts";
 import { faultKindOf } from "./faults/mod.ts";
 import type { Invariant } from "./invariant.ts";
 import { invariantKinds } from "./invariants/mod.ts";
+import { Ledger } from "./ledger.ts";
 import type { Plan, PlannedFault } from "./plan.ts";
-import type { SimNode } from "./sim_node.ts";
 import type { TraceLine } from "./trace.ts";
 import { World } from "./world.ts";
 
@@ -32,6 +33,9 @@ export interface Failure {
   readonly event: number;
 }
 
+/** The longest time something took, ms, by the name of the bound it is held to. */
+export type Longest = Readonly<Record<string, number>>;
+
 /** How a run went. */
 export interface Outcome {
   readonly failure: Failure | null;
@@ -40,6 +44,8 @@ export interface Outcome {
   readonly simulatedMs: number;
   /** Faults that happened, by kind. */
   readonly faults: Readonly<Record<string, number>>;
+  /** The longest times that were seen, by what has a bound, ms. */
+  readonly longest: Longest;
   readonly trace: readonly TraceLine[];
 }
 
@@ -64,13 +70,6 @@ interface Watched {
   readonly invariant: Invariant;
 }
 
-/** An edit that an operator was told is done. */
-export interface Acknowledged {
-  readonly at: SimNode;
-  readonly atMs: number;
-  readonly edit: Edit;
-}
-
 /** See the head of this file. */
 export class Play {
   readonly plan: Plan;
@@ -79,10 +78,12 @@ export class Play {
   readonly trace: TraceLine[] = [];
   /** VIPs that are there from the beginning. */
   readonly vips: readonly Ip[];
-  readonly edits: Acknowledged[] = [];
+  readonly ledger = new Ledger();
   /** VIPs and services that ever were. */
   knownVips: readonly Ip[] = [];
   knownServices: readonly Service[] = [];
+  /** From when on everything is to serve, ms. */
+  readonly servesMs = SERVES_MS;
   /** When anything last began or ended that could disturb, ms. */
   disturbedMs = 0;
   /** Things that began or ended so far. */
@@ -94,6 +95,7 @@ export class Play {
   /** What lasts now, by key, and how often it was begun. */
   readonly #lasting = new Map<string, number>();
   readonly #faults: Record<string, number> = {};
+  readonly #longest: Record<string, number> = {};
   #seenChanges = -1;
   #dueMs = 0;
 
@@ -125,7 +127,14 @@ export class Play {
       this.note("", `BROKEN: ${failure.invariant}: ${failure.what}`);
     }
     const { events, nowMs } = this.world;
-    return { failure, events, simulatedMs: nowMs, faults: this.#faults, trace: this.trace };
+    return {
+      failure,
+      events,
+      simulatedMs: nowMs,
+      faults: this.#faults,
+      longest: this.#longest,
+      trace: this.trace,
+    };
   }
 
   #script(): void {
@@ -135,6 +144,7 @@ export class Play {
       this.world.after(atMs, () => this.cluster.start([`n${index + 1}`]))
     );
     this.world.after(ENTER_MS, () => this.#enter());
+    letClientsCome(this.cluster, () => this.knownServices);
     let endMs = SERVES_MS;
     for (const fault of faults) {
       const atMs = SERVES_MS + fault.atMs;
@@ -205,6 +215,11 @@ export class Play {
     return { invariant, what, atMs: this.world.nowMs, event: this.world.events };
   }
 
+  /** Notes how long something took that has a bound. */
+  took(bound: string, ms: number): void {
+    this.#longest[bound] = Math.max(this.#longest[bound] ?? 0, ms);
+  }
+
   /** Writes something into the trace. */
   note(node: string, text: string): void {
     this.trace.push({ atMs: this.world.nowMs, event: this.world.events, node, text });
@@ -229,6 +244,9 @@ export class Play {
 
   /** What a machine has on its disk is gone, and with it the edits nobody else has. */
   loseDisk(node: string): void {
+    const { nodes } = this.cluster;
+    const lost = this.cluster.node(node);
+    this.ledger.diskLost(lost, nodes.filter((other) => other !== lost));
     this.cluster.loseDisk(node);
   }
 
@@ -266,11 +284,9 @@ export class Play {
     const at = this.cluster.node(name);
     if (!at.awake) return this.note(name, "no agent takes the edit");
     this.#know(edits);
+    const before = at.store.current();
     at.store.edit(edits).then(
-      () => {
-        const atMs = this.world.nowMs;
-        for (const edit of edits) this.edits.push({ at, atMs, edit });
-      },
+      () => this.ledger.note(at, edits, before),
       (error) => this.note(name, `edit refused: ${error.message}`),
     );
   }

@@ -212,6 +212,7 @@ export function hold(fields: Partial<Hold> = {}): Hold {
     rival: false,
     funnelMs: null,
     successor: null,
+    lost: false,
     ...fields,
   };
 }

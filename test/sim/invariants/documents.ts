@@ -3,18 +3,25 @@
  */
 import { CONVERGED_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
+import type { Play } from "../play.ts";
+
+function isCalm({ world, disturbedMs, cluster }: Play): boolean {
+  return world.nowMs - disturbedMs > CONVERGED_MS && cluster.lan.calm;
+}
+
+function nextLookMs({ world, disturbedMs }: Play): number {
+  const dueMs = disturbedMs + CONVERGED_MS + 1;
+  return dueMs > world.nowMs ? dueMs : Infinity;
+}
 
 /** Replicas that reach each other become equal. */
 export const documentsConverge: InvariantKind = {
   name: "replicas of the document become equal",
   watch: (play) => ({
-    dueMs: () => {
-      const dueMs = play.disturbedMs + CONVERGED_MS + 1;
-      return dueMs > play.world.nowMs ? dueMs : Infinity;
-    },
+    dueMs: () => nextLookMs(play),
     look: () => {
-      const { cluster, world } = play;
-      if (world.nowMs - play.disturbedMs <= CONVERGED_MS || !cluster.lan.calm) return null;
+      if (!isCalm(play)) return null;
+      const { cluster } = play;
       for (const a of cluster.nodes) {
         for (const b of cluster.nodes) {
           if (a === b || !a.awake || !b.awake || !cluster.lan.connected(a, b)) continue;
@@ -24,6 +31,19 @@ export const documentsConverge: InvariantKind = {
         }
       }
       return null;
+    },
+  }),
+};
+
+/** What was acknowledged is in every replica, unless another edit of the same thing came after it or beside it. */
+export const editsSurvive: InvariantKind = {
+  name: "acknowledged edits survive",
+  watch: (play) => ({
+    dueMs: () => nextLookMs(play),
+    look: () => {
+      if (!isCalm(play) || !play.cluster.nodes.every((node) => node.awake)) return null;
+      const [first] = play.cluster.nodes;
+      return first === undefined ? null : play.ledger.missingIn(first.store.current());
     },
   }),
 };

@@ -3,7 +3,7 @@
  */
 import type { InvariantKind } from "../invariant.ts";
 import { noConnectionCut } from "./connections.ts";
-import { documentsConverge } from "./documents.ts";
+import { documentsConverge, editsSurvive } from "./documents.ts";
 import { noLoop } from "./loops.ts";
 import { inPool } from "./pools.ts";
 import { fewTakeovers } from "./takeovers.ts";
@@ -17,6 +17,7 @@ export const invariantKinds: readonly InvariantKind[] = [
   noLoop,
   inPool,
   documentsConverge,
+  editsSurvive,
   fewTakeovers,
   noConnectionCut,
 ];

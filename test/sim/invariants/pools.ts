@@ -1,42 +1,63 @@
 /**
  * Servers that work get connections.
  */
-import { serviceKey } from "../../../src/core/service.ts";
+import { type ServiceKey, serviceKey } from "../../../src/core/service.ts";
 import { IN_POOL_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 
-/** A server that works, and that the holder reaches, is not out of its pool for long. */
+/** A server that works, and that the holder reaches, is not out of its pool for long: a handover takes its time, too. */
 export const inPool: InvariantKind = {
   name: "a healthy server is not out of the pool for long",
-  watch: (play) => ({
-    dueMs: () => {
-      const dueMs = play.disturbedMs + IN_POOL_MS + 1;
-      return dueMs > play.world.nowMs ? dueMs : Infinity;
-    },
-    look: () => {
-      const { cluster, world } = play;
-      if (world.nowMs - play.disturbedMs <= IN_POOL_MS || !cluster.lan.calm) return null;
-      for (const service of play.plan.shape.services) {
-        if (service.protocol === "fwm") continue;
-        for (const holder of cluster.nodes) {
-          if (!holder.awake || holder.troubles > 0) continue;
-          if (!cluster.answers(holder, service.address)) continue;
-          const missing = cluster.nodes.find((server) =>
-            isHealthy(play, holder, server) &&
-            !holder.kernel.choices(service).some(({ address }) => address === server.address)
-          );
-          if (missing === undefined) continue;
-          return `${missing.name} serves ${
-            serviceKey(service)
-          } well and ${holder.name} gives it nothing`;
+  watch: (play) => {
+    /** Since when a holder gives a server nothing, by names and service. */
+    let since = new Map<string, number>();
+    let dueMs = Infinity;
+    return {
+      dueMs: () => dueMs,
+      look: () => {
+        const { cluster, world: { nowMs } } = play;
+        const next: typeof since = new Map();
+        dueMs = Infinity;
+        for (const { holder, server, key } of missing(play)) {
+          const name = `${holder.name} ${server.name} ${key}`;
+          const fromMs = Math.max(since.get(name) ?? nowMs, play.disturbedMs);
+          next.set(name, fromMs);
+          dueMs = Math.min(dueMs, fromMs + IN_POOL_MS + 1);
+          if (!cluster.lan.calm) continue;
+          play.took(`until a healthy server is in the pool (bound ${IN_POOL_MS})`, nowMs - fromMs);
+          if (nowMs - fromMs <= IN_POOL_MS) continue;
+          return `${server.name} serves ${key} well, and ${holder.name} gives it nothing`;
         }
-      }
-      return null;
-    },
-  }),
+        since = next;
+        return null;
+      },
+    };
+  },
 };
+
+interface Missing {
+  readonly holder: SimNode;
+  readonly server: SimNode;
+  readonly key: ServiceKey;
+}
+
+/** Servers that work and get nothing from somebody who answers for their VIP. */
+function* missing(play: Play): Generator<Missing> {
+  const { cluster } = play;
+  if (play.world.nowMs < play.servesMs) return;
+  for (const service of play.plan.shape.services) {
+    if (service.protocol === "fwm") continue;
+    const holder = cluster.nodes.find((node) => cluster.answers(node, service.address));
+    if (holder === undefined || !holder.awake || holder.troubles > 0) continue;
+    const choices = holder.kernel.choices(service);
+    for (const server of cluster.nodes) {
+      if (choices.some(({ address }) => address === server.address)) continue;
+      if (isHealthy(play, holder, server)) yield { holder, server, key: serviceKey(service) };
+    }
+  }
+}
 
 function isHealthy({ cluster }: Play, holder: SimNode, server: SimNode): boolean {
   return server.awake && server.serving && server.options.realServer !== false &&

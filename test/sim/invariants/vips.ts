@@ -32,8 +32,10 @@ export const twoAnswers: InvariantKind = {
       next.set(key, pair);
       dueMs = Math.min(dueMs, pair.fromMs + TWO_ANSWERS_MS + 1, pair.calmMs + TWO_AGENTS_MS + 1);
       const all = nowMs - pair.fromMs;
+      play.took(`two machines answer (bound ${TWO_ANSWERS_MS})`, all);
       if (all > TWO_ANSWERS_MS) return `${a.name} and ${b.name} answer for ${vip} for ${all} ms`;
       const both = nowMs - pair.calmMs;
+      play.took(`two machines whose agents run answer (bound ${TWO_AGENTS_MS})`, Math.max(0, both));
       if (both <= TWO_AGENTS_MS) return null;
       return `${a.name} and ${b.name}, whose agents run, answer for ${vip} for ${both} ms`;
     };
@@ -85,29 +87,46 @@ export const alone: InvariantKind = {
 /** Once nothing new has happened for long enough, each connected part that has a fit director has one holder. */
 export const oneHolder: InvariantKind = {
   name: "every connected part with a fit director has exactly one holder",
-  watch: (play) => ({
-    dueMs: () => {
-      const dueMs = play.disturbedMs + ONE_HOLDER_MS + 1;
-      return dueMs > play.world.nowMs ? dueMs : Infinity;
-    },
-    look: () => {
-      const { cluster, world } = play;
-      if (world.nowMs - play.disturbedMs <= ONE_HOLDER_MS || !cluster.lan.calm) return null;
-      for (const part of partsOf(play)) {
-        if (part.some(({ troubles }) => troubles > 0)) continue;
-        for (const vip of play.vips) {
-          if (!part.some((node) => isFit(node, vip))) continue;
-          const names = part.filter((node) => cluster.answers(node, vip)).map(({ name }) => name);
-          if (names.length === 1) continue;
-          const where = part.map(({ name }) => name).join(", ");
-          const who = names.length === 0 ? "nobody answers" : `${names.join(" and ")} answer`;
-          return `in the part ${where} ${who} for ${vip}`;
+  watch: (play) => {
+    /** Since when a part has none or several, by VIP and names. */
+    let since = new Map<string, number>();
+    let dueMs = Infinity;
+    return {
+      dueMs: () => dueMs,
+      look: () => {
+        const { world: { nowMs }, disturbedMs } = play;
+        const next: typeof since = new Map();
+        dueMs = Infinity;
+        for (const what of unsettled(play)) {
+          const key = what.slice(0, what.indexOf(":"));
+          const fromMs = Math.max(since.get(key) ?? nowMs, disturbedMs);
+          next.set(key, fromMs);
+          dueMs = Math.min(dueMs, fromMs + ONE_HOLDER_MS + 1);
+          play.took(`until a part has one holder (bound ${ONE_HOLDER_MS})`, nowMs - fromMs);
+          if (nowMs - fromMs > ONE_HOLDER_MS) return what;
         }
-      }
-      return null;
-    },
-  }),
+        since = next;
+        return null;
+      },
+    };
+  },
 };
+
+/** What has not exactly one holder: VIP and part, a colon, and who answers. */
+function* unsettled(play: Play): Generator<string> {
+  const { cluster } = play;
+  if (!cluster.lan.calm || play.world.nowMs < play.servesMs) return;
+  for (const part of partsOf(play)) {
+    if (part.some(({ troubles }) => troubles > 0)) continue;
+    for (const vip of play.vips) {
+      const names = part.filter((node) => cluster.answers(node, vip)).map(({ name }) => name);
+      if (names.length === 1 || !part.some((node) => isFit(node, vip))) continue;
+      const where = part.map(({ name }) => name).join(", ");
+      const who = names.length === 0 ? "nobody answers" : `${names.join(" and ")} answer`;
+      yield `${vip} in the part ${where}: ${who}`;
+    }
+  }
+}
 
 /** Whether the machine could hold the VIP, as far as the world goes. */
 function isFit(node: SimNode, vip: Ip): boolean {
