@@ -21,11 +21,15 @@ export const serverRefSchema = z.union([
 /** See {@link serverRefSchema}. */
 export type ServerRef = z.infer<typeof serverRefSchema>;
 
+/** Longest name of a node or address with a port, characters, and some. */
+const REFERENCE_LENGTH_MAX = 128;
+
 /**
  * Reads a server as people name it: `192.0.2.21`, `192.0.2.21:8080`, `[2001:db8::21]:8080` or a node's name; undefined when
  * it is none of them. A mistyped IPv4 address is not taken for a name.
  */
 export function parseServerRef(text: string): ServerRef | undefined {
+  if (text.length > REFERENCE_LENGTH_MAX) return undefined;
   // An IPv6 address in brackets without a port is meant as one without.
   const address = parseIp(/^\[([^\]]*:[^\]]*)\]$/.exec(text)?.[1] ?? text);
   if (address !== undefined) return { address, port: null };

@@ -101,12 +101,15 @@ export function printConfig(draft: ConfigDraft): string {
   return [head, ...blocks].join("\n");
 }
 
+/** Problems of YAML that are told: a bracket that is missing can make every later line one. */
+const PROBLEMS_MAX = 20;
+
 /** Reads the file's text. All problems come back at once, in the order of the file's checks. */
 export function parseConfig(text: string): Config | readonly ConfigProblem[] {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
-    return document.errors.map((error) => ({
+    return document.errors.slice(0, PROBLEMS_MAX).map((error) => ({
       path: `line ${lines.linePos(error.pos[0]).line}`,
       problem: error.message.split("\n")[0] ?? "is not YAML",
       remedy: "write one `key: value` per line",

@@ -10,6 +10,7 @@ import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import type { Pattern } from "../../core/regex.ts";
 import { ProbeFailure, quote } from "./attempt.ts";
 import { converse, type TalkContext } from "./connection.ts";
+import { guardLdapReader } from "./ldap_guard.ts";
 import { complaint, throughLibrary, Wire } from "./wire.ts";
 
 /** Most entries that are looked through for the expected name; a server ends the search there. */
@@ -35,6 +36,7 @@ export function probeLdap(
 }
 
 function openClient(wire: Wire): Client {
+  guardLdapReader();
   wire.prependListener("data", checkMessage(wire));
   const upgrade = (): Wire => {
     wire.startTls(() => wire.emit("secureConnect"));
