@@ -2,8 +2,10 @@
  * One running node: opens the real adapters, starts the agent, and closes everything in order at the end.
  */
 import type { Agent } from "./agent/agent.ts";
+import { TokenLane } from "./agent/token_lane.ts";
 import { agentOperations } from "./agent/operations.ts";
 import type { Config } from "./core/config.ts";
+import { isSelfForgotten } from "./core/forgotten.ts";
 import type { Home } from "./core/home.ts";
 import { Refusal } from "./core/refusal.ts";
 import { TICK_MS } from "./core/timing.ts";
@@ -19,6 +21,7 @@ import type { EventLog } from "./shell/event_log.ts";
 import { openTelling, refuseBadHooks } from "./telling.ts";
 import { prepareHome } from "./shell/home.ts";
 import type { Log } from "./shell/log.ts";
+import { newToken, tokenKeys } from "./shell/token.ts";
 import { VERSION } from "./version.ts";
 import { forgetCluster } from "./shell/forget_cluster.ts";
 
@@ -28,6 +31,8 @@ const HANG_MS = 2_000;
 const STOP_LOOK_MS = 50;
 /** Time a stopping node takes at most, ms: waiting for a successor, handing over, lingering, and some. */
 const STOP_MS_MAX = 15_000;
+/** Time between two looks at the change of a token, ms: a step on every node takes about two records. */
+const ROTATION_MS = 250;
 /** Time for a last record and edit to reach the peers before the connections close, ms. */
 const FAREWELL_MS = 200;
 
@@ -103,6 +108,7 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
   const { agent, config, home, log: { logger }, delay, now, closers } = parts;
   const ending = Promise.withResolvers<void>();
   const counters = () => nodeCounters(parts);
+  const rotation = openRotation(parts);
   const operations = agentOperations({
     agent,
     store: parts.store,
@@ -110,6 +116,7 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
     connections: parts.kernel.connections,
     marks: parts.kernel.marks,
     checkFiles: checkFilesProblem,
+    tokens: { lane: rotation, make: () => tokenKeys(newToken()) },
     counters,
     events: (query) => parts.events.read(query),
     leave: async () => {
@@ -146,6 +153,23 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
       .then(() => closeAll(closers, logger))
       .then(ending.resolve);
   return { stop, ended: ending.promise };
+}
+
+/** Looks several times a second whether the cluster changes its token. */
+function openRotation({ agent, tokens, gossip, now, log: { logger }, closers }: Parts): TokenLane {
+  const lane = new TokenLane({
+    state: agent.state,
+    tokens,
+    now,
+    ask: gossip.askToken,
+    connected: gossip.connected,
+    closeExpired: gossip.closeExpired,
+    tell: (fact) => agent.receive(fact),
+    log: logger,
+  });
+  const timer = setInterval(() => void lane.turn(), ROTATION_MS);
+  closers.push(() => clearInterval(timer));
+  return lane;
 }
 
 /** Ticks the agent at its own pace; returns how to stop. A fault in one turn does not stop the clock. */
@@ -188,11 +212,13 @@ async function leaveCluster(parts: Parts): Promise<void> {
   const { agent, store, home, folder, log: { logger } } = parts;
   await handOver(parts);
   const { id, name } = agent.state.self;
-  await store.edit([{ kind: "putNode", id, entry: { name, left: true } }]);
+  const forgotten = isSelfForgotten(agent.state);
+  // What the cluster has noted of a forgotten node stays.
+  if (!forgotten) await store.edit([{ kind: "putNode", id, entry: { name, left: true } }]);
   await sleep(FAREWELL_MS);
   await agent.clean();
   await store.close();
-  forgetCluster(home, folder);
+  forgetCluster(home, folder, { forgotten });
   logger.info({}, "left the cluster; kernel and files are as they were before");
 }
 

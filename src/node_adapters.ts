@@ -8,14 +8,17 @@ import { Agent } from "./agent/agent.ts";
 import type { Logger } from "./agent/logger.ts";
 import { type Endpoint, parseEndpoint, parseIp } from "./core/address.ts";
 import { CLUSTER_PORT_DEFAULT, type Config } from "./core/config.ts";
+import type { NodeId } from "./core/document.ts";
 import type { Home } from "./core/home.ts";
+import { isPresent } from "./core/liveness.ts";
 import type { Path } from "./core/record.ts";
 import { Refusal } from "./core/refusal.ts";
 import type { Self } from "./core/state.ts";
 import type { Fact } from "./core/step.ts";
+import { writeConfigToken } from "./shell/config_token.ts";
 import { openAgentMemory } from "./shell/agent_memory.ts";
 import { openDocumentStore } from "./shell/document_store.ts";
-import { openGossip } from "./shell/gossip.ts";
+import { type OpenGossip, openGossip } from "./shell/gossip.ts";
 import { openIdentity } from "./shell/identity.ts";
 import { type KernelPorts, openKernel } from "./shell/kernel.ts";
 import { createProber } from "./shell/prober.ts";
@@ -23,6 +26,8 @@ import { openPulseSocket } from "./shell/pulse_socket.ts";
 import { openProcessorLoad } from "./shell/processor_load.ts";
 import { openSorryPage, ownCommand } from "./shell/sorry_page.ts";
 import { openStateFolder, type StateFolder } from "./shell/state_folder.ts";
+import { watchStrangers } from "./shell/strangers.ts";
+import { openTokenStore, type TokenStore } from "./shell/token_store.ts";
 import { VERSION } from "./version.ts";
 
 /** What the adapters are opened for. */
@@ -40,7 +45,8 @@ export interface NodeAdapters {
   readonly kernel: KernelPorts;
   readonly store: ReturnType<typeof openDocumentStore>;
   readonly pulses: Awaited<ReturnType<typeof openPulseSocket>>;
-  readonly gossip: Awaited<ReturnType<typeof openGossip>>;
+  readonly gossip: OpenGossip;
+  readonly tokens: TokenStore;
   readonly folder: StateFolder;
   readonly now: () => number;
 }
@@ -59,7 +65,12 @@ export async function openAdapters(options: AdapterOptions): Promise<NodeAdapter
   const identity = await openIdentity(folder, { notices: logger });
   const { id, peer, boot } = identity;
   const self = selfOf(config, { id, peer, boot, paths: ownPaths(config, kernel) });
-  const network = await openNetwork(options, { self, identity, reports });
+  const tokens = openTokenStore(folder, {
+    configured: config.token,
+    writeConfigured: (token) => writeConfigToken(home, token),
+    notices: logger,
+  });
+  const network = await openNetwork(options, { self, identity, reports, tokens });
   const store = openDocumentStore({
     folder,
     network: network.gossip.documents,
@@ -94,7 +105,7 @@ export async function openAdapters(options: AdapterOptions): Promise<NodeAdapter
     pause: () => new Promise((resolve) => setImmediate(resolve)),
   });
   reports.attach(agent);
-  return { agent, kernel, store, ...network, folder, now: clock.now };
+  return { agent, kernel, store, ...network, tokens, folder, now: clock.now };
 }
 
 /** The way from adapters to an agent that comes later. */
@@ -117,21 +128,38 @@ function agentReports(): AgentReports {
 
 async function openNetwork(
   { config, logger, closers }: AdapterOptions,
-  known: { self: Self; identity: Awaited<ReturnType<typeof openIdentity>>; reports: AgentReports },
+  known: {
+    self: Self;
+    identity: Awaited<ReturnType<typeof openIdentity>>;
+    reports: AgentReports;
+    tokens: TokenStore;
+  },
 ) {
-  const { self, identity, reports } = known;
+  const { self, identity, reports, tokens } = known;
+  const strangers = watchStrangers({
+    notices: logger,
+    warn: (key, text) => reports.tell({ kind: "warning", key, text }),
+  });
+  // Only who is seen by everybody gets a new token: a bearer of the old one who hides does not.
+  const isMember = (id: NodeId) => {
+    const peer = reports.agent()?.state.peers.get(id);
+    return peer !== undefined && isPresent(peer);
+  };
   const pulses = await openPulseSocket({
     id: self.id,
-    token: config.token,
+    tokens,
     paths: self.paths,
     port: config.port,
-    listener: (pulse, path) => reports.tell({ kind: "pulse", pulse, path }),
+    listener: (pulse, path, source) => reports.tell({ kind: "pulse", pulse, path, source }),
+    onCaution: (caution, from) => reports.tell({ kind: "caution", caution, from }),
     notices: logger,
   });
   closers.push(() => pulses.close());
   const gossip = await openGossip({
     cluster: config.cluster,
-    token: config.token,
+    tokens,
+    giveToken: (fingerprint, to) => isMember(to) ? tokens.tokenOf(fingerprint) : undefined,
+    onStranger: strangers.note,
     identity,
     version: VERSION,
     listen: self.paths.map((path) => path.address),
@@ -155,7 +183,10 @@ function onDocument(
   { self, reports, logger }: { self: Self; reports: AgentReports; logger: Logger },
 ): void {
   const document = store.current();
-  if (document.nodes.get(self.id)?.left === true && reports.agent()?.state.phase === "running") {
+  const entry = document.nodes.get(self.id);
+  if (
+    entry?.left === true && entry.forgotten !== true && reports.agent()?.state.phase === "running"
+  ) {
     store.edit([{ kind: "putNode", id: self.id, entry: { name: self.name, left: false } }]).catch(
       // A full disk must not end the agent; the next change of the document tries again.
       (error) => logger.warn({ problem: String(error) }, "cannot say that this node is a member"),

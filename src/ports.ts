@@ -3,9 +3,8 @@
  * real implementation in `shell/` and one for the simulator in `test/sim/`, which holds state too.
  */
 import type { Snapshot } from "./core/document_wire.ts";
-import type { Family, Ip } from "./core/address.ts";
-import type { Advice } from "./core/advice.ts";
-import type { Check } from "./core/check.ts";
+import type { Endpoint, Family, Ip } from "./core/address.ts";
+import type { Caution } from "./core/caution.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
 import type { ApplyAnswer, ApplyOrder, EditOptions, EditReceipt } from "./core/document_orders.ts";
 import type { EventQuery, TroopEvent } from "./core/event.ts";
@@ -16,9 +15,11 @@ import type { MarkRule } from "./core/mark_rules.ts";
 import type { DrainOrder, ServerChange, ServerRef, VipChange } from "./core/order.ts";
 import type { TunnelDevice } from "./core/receiving.ts";
 import type { Protocol, Service, ServiceChange, ServiceKey, ServiceName } from "./core/service.ts";
+import type { ProbeTarget } from "./core/probing.ts";
 import type { SettingName } from "./core/settings.ts";
 import type { SorryWish } from "./core/sorry_page.ts";
 import type { Status } from "./core/status.ts";
+import type { Rotation, TokenFacts } from "./core/token_rotation.ts";
 import type {
   ObservedService,
   SyncDaemon,
@@ -26,6 +27,8 @@ import type {
   TableOperation,
   TableTimeouts,
 } from "./core/table.ts";
+
+export type { ProbeListener, ProbeResult, ProbeSubject, ProbeTarget } from "./core/probing.ts";
 
 /** Time. Decisions get it as an argument; only shell and agent ask for it. */
 export interface Clock {
@@ -154,11 +157,29 @@ export interface Sysctl {
 export interface PulseSocket {
   /** Sends one datagram on every pair of paths that can reach the peer. Losing it is normal and silent. */
   send(pulse: Pulse, peer: Pick<NodeRecord, "paths" | "port">): void;
+  /** Tells whoever is at this address why it is not heard; losing it is normal. Left out where nobody listens. */
+  caution?(caution: Caution, to: Ip, port: number): void;
   close(): void;
 }
 
-/** An authentic pulse, and the path (own interface's name) it came by. */
-export type PulseListener = (pulse: Pulse, path: string) => void;
+/** An authentic pulse, the path (own interface's name) it came by, and where it came from. */
+export type PulseListener = (pulse: Pulse, path: string, source: Endpoint) => void;
+
+/** An authentic caution, and where it came from. Its echo is still to be compared. */
+export type CautionListener = (caution: Caution, from: Endpoint) => void;
+
+/** The tokens of this node. Changes resolve when they are on disk, and reject with a {@link Refusal} when it refuses. */
+export interface TokenKeeper {
+  facts(): TokenFacts;
+  /** Takes note of a newer rotation; `token`: the new one, where this node has it. */
+  begin(rotation: Rotation, token?: string): Promise<void>;
+  /** Accepts a token it was given; false when it is not the one that is wanted. */
+  take(token: string): Promise<boolean>;
+  /** Sends with the rotation's token from now on. */
+  use(): Promise<void>;
+  /** Refuses every token but the rotation's. */
+  retire(): Promise<void>;
+}
 
 /** Membership and health by gossip. */
 export interface Gossip {
@@ -196,49 +217,12 @@ export interface DocumentStore {
   close(): Promise<void>;
 }
 
-/** One thing to probe. Equal keys are one probe, however many services use it. */
-export interface ProbeTarget<Kind extends Check = Check> {
-  readonly key: string;
-  readonly address: Ip;
-  readonly port: number;
-  readonly check: Kind;
-  /** On whose behalf; only for kinds that ask differently for every service, see PER_SERVICE in health_lane.ts. */
-  readonly subject?: ProbeSubject;
-}
-
-/** The service and the server a probe is about. */
-export interface ProbeSubject {
-  /** The service's key: `tcp/192.0.2.1:80`, `fwm/100`. */
-  readonly service: ServiceKey;
-  /** The VIP; of a mark service, the mark. */
-  readonly vip: string;
-  /** 0 for a mark service and for all ports. */
-  readonly vipPort: number;
-  /** The node's name; null for a server without an agent. */
-  readonly node: string | null;
-  /** A node of the cluster, or a server without an agent. */
-  readonly kind: "member" | "server";
-}
-
-/** The outcome of one probe. */
-export interface ProbeResult {
-  readonly ok: boolean;
-  /** In words: "200 in 3 ms", "connection refused". */
-  readonly reason: string;
-  readonly tookMs: number;
-  /** What the server says of its own weight and state; absent when the check does not ask for it. */
-  readonly advice?: Advice;
-}
-
 /** Probes targets, each at its own interval, none waiting for another. */
 export interface Prober {
   /** Sets what is probed from now on; a target that stays keeps its rhythm. */
   setTargets(targets: readonly ProbeTarget[]): void;
   close(): void;
 }
-
-/** Result of a probe of a target, by its key. */
-export type ProbeListener = (key: string, result: ProbeResult) => void;
 
 /** A socket that accepts connections (TCP) or datagrams (UDP) on this machine. */
 export interface Listener {
@@ -371,6 +355,14 @@ export interface Operations {
   document(): Snapshot;
   /** Applies what a file changes, all or nothing. */
   apply(order: ApplyOrder): Promise<ApplyAnswer>;
+  /** Removes a dead node for good, with everything that is said of it. */
+  forget(nodeName: string): Promise<string>;
+  /** Begins to change the cluster's token; `graceS`: how long dead members are waited for. */
+  rotateToken(order: { readonly graceS: number; readonly anyway: boolean }): Promise<string>;
+  /** Goes back to the token the rotation began with. */
+  abortRotation(): Promise<string>;
+  /** Waits for dead members no longer. */
+  finishRotation(): Promise<string>;
   /** Hands everything over, leaves the cluster for good, cleans the kernel; the agent ends after answering. */
   leave(): Promise<string>;
 }

@@ -10,6 +10,7 @@ import { type Service, serviceKey, type ServiceName } from "../core/service.ts";
 import type { EditReceipt } from "../core/document_orders.ts";
 import type { Connections, Counters, DocumentStore, MarkRules, Table } from "../ports.ts";
 import type { Agent } from "./agent.ts";
+import type { TokenTools } from "./token_operations.ts";
 
 /** What operations work on. */
 export interface OperationsOptions {
@@ -24,6 +25,8 @@ export interface OperationsOptions {
   readonly events: (query: EventQuery) => AsyncIterable<TroopEvent>;
   /** Ends the agent for good after a leave: hands over, cleans, forgets. Resolves when done. */
   readonly leave: () => Promise<void>;
+  /** Changes the cluster's token; left out where an agent has none. */
+  readonly tokens?: TokenTools;
   /** Lets time pass while a move runs, ms. */
   readonly sleep?: (ms: number) => Promise<void>;
 }

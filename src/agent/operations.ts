@@ -12,6 +12,8 @@ import { drain, undrain } from "./drain_operations.ts";
 import { type OperationsOptions, sentTo, serviceNamed } from "./operation_tools.ts";
 import { addServer, removeServer, setServer } from "./server_operations.ts";
 import { addService, removeService, setService } from "./service_operations.ts";
+import { forget } from "./forget_operation.ts";
+import { abortRotation, finishRotation, rotateToken } from "./token_operations.ts";
 import { addVip, moveVip, removeVip, setVip } from "./vip_operations.ts";
 
 export type { OperationsOptions } from "./operation_tools.ts";
@@ -40,6 +42,10 @@ export function agentOperations(options: OperationsOptions): Operations {
     setSetting: (name, value) => setSetting(options, name, value),
     document: () => documentSnapshot(options),
     apply: (order) => applyEdits(options, order),
+    forget: (name) => forget(options, name),
+    rotateToken: (order) => rotateToken(options, order),
+    abortRotation: () => abortRotation(options),
+    finishRotation: () => finishRotation(options),
     leave: async () => {
       await options.leave();
       return `${agent.state.self.name} left cluster ${agent.state.self.cluster}`;

@@ -9,6 +9,7 @@ import { ownRecord } from "../core/own_record.ts";
 import { dueIntervalMs, pulseFor } from "../core/pulse_schedule.ts";
 import { allowanceAt, FULL_ALLOWANCE, recordPeriodMs } from "../core/record_pace.ts";
 import type { Peer, State } from "../core/state.ts";
+import { takeCautions } from "../core/warnings.ts";
 import type { AgentMemory, Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
 import { DocumentExchanges } from "./document_exchanges.ts";
 import type { Logger } from "./logger.ts";
@@ -52,6 +53,9 @@ export class TalkLane {
   /** Says what is due. */
   speak(state: State, now: number): void {
     this.#pulse(state, now);
+    for (const { caution, to } of takeCautions(state, now)) {
+      this.#options.pulses.caution?.(caution, to.address, to.port);
+    }
     this.#publish(state, now);
     this.#wantPeers(state);
     this.#exchanges.poke(state, now);

@@ -11,6 +11,7 @@ import { addDoctor } from "./doctor.ts";
 import { addDrain } from "./drain.ts";
 import { addEvents } from "./events.ts";
 import { addExport } from "./export.ts";
+import { addForget } from "./forget.ts";
 import { addInit } from "./init.ts";
 import { addJoin } from "./join.ts";
 import { addLeave } from "./leave.ts";
@@ -46,6 +47,7 @@ const verbs: readonly AddVerb[] = [
   addToken,
   addDoctor,
   addLeave,
+  addForget,
   addVersion,
   addSorryPage,
 ];

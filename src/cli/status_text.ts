@@ -12,7 +12,7 @@ export function statusText(status: Status, style: TextStyle): string {
   const head = `cluster ${status.cluster}, as ${status.node} sees it at ${
     clockText(status.time)
   }\n`;
-  const hints = statusHints(status);
+  const hints = [...status.warnings ?? [], ...rotationHint(status), ...statusHints(status)];
   return [
     printable(head.trimEnd()) + "\n",
     nodesText(status, style),
@@ -73,6 +73,18 @@ function nodeState(node: StatusNode): Cell {
 function rolesText({ director, realServer }: StatusNode): string {
   if (director && realServer) return "director+server";
   return director ? "director" : realServer ? "server" : "none";
+}
+
+function rotationHint({ rotation }: Status): string[] {
+  // An agent of an earlier version does not tell.
+  if (rotation === null || rotation === undefined) return [];
+  const words = {
+    spread: "the new token spreads, every node still uses the old one",
+    switch: "members begin to use the new token, both are accepted",
+    retire: "every member uses the new token, the old one is about to be refused",
+  }[rotation.stage];
+  const waits = rotation.waitsFor.length === 0 ? "" : `; waits for ${rotation.waitsFor.join(", ")}`;
+  return [`token rotation: ${words}${waits}`];
 }
 
 /** What a person should look at, worst first; empty when all is well. */

@@ -44,6 +44,8 @@ export type Move = z.infer<typeof moveSchema>;
 export const nodeEntrySchema = z.strictObject({
   name: nameSchema,
   left: z.boolean(),
+  /** Removed by an operator while it was dead: see core/forgotten.ts. */
+  forgotten: z.boolean().optional(),
 });
 /** See {@link nodeEntrySchema}. */
 export type NodeEntry = z.infer<typeof nodeEntrySchema>;

@@ -50,6 +50,8 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
     verdicts: self.realServer ? verdictsOf(state, context) : {},
     ...(state.free === null ? {} : { free: state.free }),
     ...(context.open === undefined ? {} : { open: context.open }),
+    ...(state.token === null ? {} : { token: state.token }),
+    wallMs: Math.floor(context.wallMs),
     document: context.documentDigest,
   };
 }

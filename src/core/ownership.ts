@@ -11,6 +11,7 @@
 import type { Ip } from "./address.ts";
 import type { NodeId } from "./document.ts";
 import { givesVipsAway } from "./drain.ts";
+import { FORGOTTEN, isSelfForgotten } from "./forgotten.ts";
 import { EPOCH_MAX } from "./limits.ts";
 import { groupOf, leaderOf } from "./vip.ts";
 import { isPresent } from "./liveness.ts";
@@ -92,6 +93,7 @@ export function unfitReason(state: State, vip: Ip): string | null {
 
 /** Why this very VIP cannot be on this machine now; null when it can. */
 export function ownUnfit(state: State, vip: Ip): string | null {
+  if (isSelfForgotten(state)) return FORGOTTEN;
   const placement = state.placements.get(vip);
   if (placement === undefined) return "interfaces not looked at yet";
   return placement.unfit ?? state.refused.get(vip)?.reason ?? null;

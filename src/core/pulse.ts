@@ -118,6 +118,12 @@ export function decodePulse(bytes: Uint8Array): Pulse | undefined {
   };
 }
 
+/** Whether the bytes begin as a pulse does: a cheap look before dearer ones. */
+export function looksLikePulse(bytes: Uint8Array): boolean {
+  return bytes.length >= HEADER_BYTES &&
+    new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0) === MAGIC;
+}
+
 function hexId(value: bigint): NodeId {
   return value.toString(16).padStart(16, "0");
 }

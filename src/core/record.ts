@@ -17,6 +17,7 @@ import {
   WEIGHT_MAX,
 } from "./limits.ts";
 import { vipSchema } from "./service.ts";
+import { tokenFactsSchema } from "./token_rotation.ts";
 
 /** Version of the record's format; a record of a higher version is read for the fields known here. */
 export const RECORD_VERSION = 1;
@@ -108,6 +109,10 @@ export const recordSchema = z.object({
   open: z.record(z.string().max(2 * SERVICE_KEY_LENGTH_MAX), openSchema).refine((open) =>
     Object.keys(open).length <= TOLD_DRAINS_MAX
   ).optional(),
+  /** Which tokens it has, by fingerprint. Left out by versions that cannot change theirs. */
+  token: tokenFactsSchema.optional(),
+  /** Its wall clock when it made the record, ms since 1970. */
+  wallMs: z.number().min(0).optional(),
   /** Digest of the cluster document this node has; differing digests make two nodes synchronize. */
   document: z.string().max(64),
 });

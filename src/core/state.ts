@@ -2,17 +2,19 @@
  * Everything one node knows and has decided, in one place. Only `step.ts` changes it; every other
  * function of the core reads it. Times are monotonic ms of this node unless a name says otherwise.
  */
-import type { Ip } from "./address.ts";
+import type { Endpoint, Ip } from "./address.ts";
 import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document.ts";
 import type { Flap } from "./flap.ts";
 import type { History } from "./health.ts";
 import type { LoadShare } from "./load_weight.ts";
+import type { Caution } from "./caution.ts";
 import type { Claim } from "./pulse.ts";
 import type { PoolMemory } from "./pool_judgement.ts";
 import type { NodeRecord, Path } from "./record.ts";
 import type { ServerKey } from "./server.ts";
 import type { ServiceKey } from "./service.ts";
 import type { Rise } from "./slow_start.ts";
+import type { RotationProgress, TokenFacts } from "./token_rotation.ts";
 
 /** What this node is: fixed for one run of the agent. */
 export interface Self {
@@ -54,6 +56,8 @@ export interface Life {
   gapMaxMs: number;
   /** When it was last judged dead; a dead peer comes back by a pulse, never by this node's own pause. */
   diedMs: number;
+  /** How far its wall clock was ahead of this node's when its last record came, ms; left out: it does not tell. */
+  skewMs?: number;
   /** Present verdict, kept to notice changes. */
   state: LifeState;
 }
@@ -109,6 +113,13 @@ export interface Placement {
   readonly interface: string | null;
   /** Why the VIP cannot be held here now; null when it can. */
   readonly unfit: string | null;
+}
+
+/** A caution to be sent, or that was sent at `sentMs`. */
+export interface DueCaution {
+  readonly caution: Caution;
+  readonly to: Endpoint;
+  sentMs: number;
 }
 
 /** See the head of this file. */
@@ -175,6 +186,16 @@ export interface State {
   pulseVersion: number;
   takeovers: number;
   releases: number;
+  /** Which tokens this node has; null where nobody has told. */
+  token: TokenFacts | null;
+  /** A change of the token that is under way; null when none is. */
+  rotation: RotationProgress | null;
+  /** Whether a member said that the cluster has forgotten this node. */
+  forgotten: boolean;
+  /** What nodes that are not believed have to be told; sent by the agent, at most so often. */
+  readonly cautions: Map<NodeId, DueCaution>;
+  /** What people should know while it goes on, by what it is about; see core/warnings.ts. */
+  readonly warnings: Map<string, { readonly text: string; readonly seenMs: number }>;
 }
 
 /** The state of an agent that starts at `now` and has heard of nobody. */
@@ -214,6 +235,11 @@ export function initialState(self: Self, now: number): State {
     pulseVersion: 0,
     takeovers: 0,
     releases: 0,
+    token: null,
+    rotation: null,
+    forgotten: false,
+    cautions: new Map(),
+    warnings: new Map(),
   };
 }
 

@@ -3,6 +3,7 @@
  * published JSON schema.
  */
 import { z } from "zod";
+import { rotationStages } from "./token_rotation.ts";
 import { whenAllFailChoices } from "./fallback.ts";
 import { forwardings, protocols, schedulers } from "./service.ts";
 import { persistenceSchema, schedulerFlags } from "./scheduling.ts";
@@ -141,6 +142,15 @@ export const statusSchema = z.object({
   nodes: z.array(statusNodeSchema),
   vips: z.array(statusVipSchema),
   drains: z.array(statusDrainSchema).describe("nodes and servers in maintenance"),
+  rotation: z.object({
+    stage: z.enum(rotationStages).describe(
+      "spread: members get the new token; switch: they begin to use it; retire: the old one is about to be refused",
+    ),
+    waitsFor: z.array(z.string()).describe("members this stage waits for"),
+  }).nullable().optional().describe("a change of the cluster's token that is under way, or null"),
+  warnings: z.array(z.string()).optional().describe(
+    "what is wrong between nodes and only people can mend, with what to do",
+  ),
   settings: z.record(z.string(), z.string()).describe("settings of the cluster, set or standard"),
   services: z.array(statusServiceSchema),
 });

@@ -27,6 +27,7 @@ import { statusDrains } from "./status_drains.ts";
 import { type BothVerdicts, verdictsOn } from "./status_verdicts.ts";
 import type { Status, StatusNode, StatusServer, StatusService, StatusVip } from "./status.ts";
 import type { ObservedServer, ObservedService } from "./table.ts";
+import { currentWarnings } from "./warnings.ts";
 
 /** What the state does not know. */
 export interface StatusContext {
@@ -53,6 +54,10 @@ export function statusOf(state: State, context: StatusContext): Status {
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
     vips: state.vips.map((vip) => statusVip(state, vip)),
     drains: statusDrains(state, context.open ?? {}),
+    rotation: state.rotation === null
+      ? null
+      : { stage: state.rotation.stage, waitsFor: [...state.rotation.waitsFor] },
+    warnings: currentWarnings(state, context.now),
     settings: Object.fromEntries(
       settingNames.map((name) => [name, settingText(state.document.settings, name)]),
     ),

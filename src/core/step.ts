@@ -1,18 +1,23 @@
 /**
  * The only place where the state changes: one fact at a time, at a given moment.
  */
-import type { Ip } from "./address.ts";
+import type { Endpoint, Ip } from "./address.ts";
+import type { Caution } from "./caution.ts";
 import { type ClusterDocument, type NodeId, vipsOf } from "./document.ts";
+import { isForgotten } from "./forgotten.ts";
 import { goneHistory, type History, judge, type Outcome, startHistory } from "./health.ts";
 import { noteLoad } from "./load_weight.ts";
-import { type Pulse, sameClaims } from "./pulse.ts";
-import { isNewer, type NodeRecord, type Verdict } from "./record.ts";
+import type { Pulse } from "./pulse.ts";
+import type { NodeRecord } from "./record.ts";
 import { keyedService, type ServerKey } from "./server.ts";
 import { flapKey, forgetFlaps, noteFlap } from "./server_verdict.ts";
 import type { ServiceKey } from "./service.ts";
-import { newLife, type Peer, type Placement, type State } from "./state.ts";
+import type { Placement, State } from "./state.ts";
+import { noteEpoch, onConnectionClosed, onPulse, onRecord, told } from "./step_peers.ts";
 import { tick } from "./tick.ts";
 import { LEASE_S, REFUSED_MS } from "./timing.ts";
+import type { RotationProgress, TokenFacts } from "./token_rotation.ts";
+import { noteWarning, onCaution } from "./warnings.ts";
 import type { Check } from "./check.ts";
 
 /**
@@ -33,7 +38,23 @@ type Reasons = ReadonlyMap<ServiceKey, string>;
 
 /** Something that happened. */
 export type Fact =
-  | { readonly kind: "pulse"; readonly pulse: Pulse; readonly path: string }
+  /** `source`: the address it came from. */
+  | {
+    readonly kind: "pulse";
+    readonly pulse: Pulse;
+    readonly path: string;
+    readonly source?: Endpoint;
+  }
+  | { readonly kind: "caution"; readonly caution: Caution; readonly from: Endpoint }
+  /** Something people should know for as long as it goes on; `key` names what it is about. */
+  | { readonly kind: "warning"; readonly key: string; readonly text: string }
+  /** Which tokens this node has. */
+  | {
+    readonly kind: "token";
+    readonly token: TokenFacts;
+    /** A rotation that is under way; null when none is. */
+    readonly progress: RotationProgress | null;
+  }
   | { readonly kind: "record"; readonly record: NodeRecord }
   | { readonly kind: "document"; readonly document: ClusterDocument }
   | { readonly kind: "connectionClosed"; readonly id: NodeId }
@@ -78,6 +99,15 @@ export function step(state: State, fact: Fact, now: number): void {
   switch (fact.kind) {
     case "pulse":
       return onPulse(state, fact, now);
+    case "caution":
+      return onCaution(state, fact, now);
+    case "warning":
+      return noteWarning(state, fact, now);
+    case "token":
+      state.token = fact.token;
+      state.rotation = fact.progress;
+      state.recordVersion++;
+      return;
     case "record":
       return onRecord(state, fact.record, now);
     case "document":
@@ -133,88 +163,10 @@ export function step(state: State, fact: Fact, now: number): void {
   }
 }
 
-function onPulse(state: State, fact: { pulse: Pulse; path: string }, now: number): void {
-  const { pulse, path } = fact;
-  const peer = state.peers.get(pulse.from);
-  if (peer === undefined || pulse.boot < peer.life.boot) return;
-  if (pulse.boot > peer.life.boot) meetNewRun(state, peer, { boot: pulse.boot, now });
-  if (pulse.ask) state.unanswered.add(pulse.from);
-  for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);
-  // Only who knows this very run of ours proves to be no recording: see core/pulse.ts.
-  if (pulse.echo !== state.self.boot) {
-    state.unanswered.add(pulse.from);
-    return;
-  }
-  const { life } = peer;
-  if (life.heardMs === -Infinity) state.tableVersion++;
-  if (life.heardMs > -Infinity) life.gapMaxMs = Math.max(life.gapMaxMs, now - life.heardMs);
-  life.heardMs = now;
-  life.heardOn.set(path, now);
-  life.promisedMs = pulse.intervalMs;
-  life.askedMs = null;
-  if (life.leaving !== pulse.leaving || life.starting !== pulse.starting) state.tableVersion++;
-  life.leaving = pulse.leaving;
-  life.starting = pulse.starting;
-  if (!sameClaims(life.claims, pulse.claims)) state.tableVersion++;
-  life.claims = pulse.claims;
-}
-
-/** A peer started again: nothing its earlier run said counts any more. */
-function meetNewRun(state: State, peer: Peer, run: { boot: number; now: number }): void {
-  const { life } = peer;
-  life.boot = run.boot;
-  life.metMs = run.now;
-  life.heardMs = -Infinity;
-  life.heardOn.clear();
-  life.askedMs = null;
-  life.claims = new Map();
-  state.unanswered.add(peer.record.id);
-  state.tableVersion++;
-}
-
-function noteEpoch(state: State, vip: Ip, epoch: number): void {
-  if (epoch > (state.epochs.get(vip) ?? 0)) state.epochs.set(vip, epoch);
-}
-
-function onRecord(state: State, record: NodeRecord, now: number): void {
-  if (record.id === state.self.id) return;
-  const peer = state.peers.get(record.id);
-  if (peer === undefined) {
-    state.peers.set(record.id, { record, life: newLife(now), reached: new Map() });
-    state.unanswered.add(record.id);
-    state.tableVersion++;
-  } else {
-    if (!isNewer(record, peer.record)) return;
-    if (!samePool(peer.record, record)) state.tableVersion++;
-    peer.record = record;
-  }
-  noteLoad(state, record.id, told(record, now));
-  for (const [vip, epoch] of Object.entries(record.claims)) noteEpoch(state, vip, epoch);
-}
-
-function told({ free }: NodeRecord, now: number): { free: number | null; now: number } {
-  return { free: free ?? null, now };
-}
-
-/** Whether two records of a node mean the same for every pool: most records only say that nothing changed. */
-function samePool(a: NodeRecord, b: NodeRecord): boolean {
-  const outline = (
-    { name, paths, port, director, realServer, priority, phase, vips }: NodeRecord,
-  ) => JSON.stringify([name, paths, port, director, realServer, priority, phase, vips]);
-  if (outline(a) !== outline(b)) return false;
-  const keys = Object.keys(b.verdicts);
-  return keys.length === Object.keys(a.verdicts).length &&
-    keys.every((key) => sameVerdict(a.verdicts[key], b.verdicts[key]));
-}
-
-function sameVerdict(a: Verdict | undefined, b: Verdict | undefined): boolean {
-  return a?.up === b?.up && a?.held === b?.held &&
-    JSON.stringify(a?.advice) === JSON.stringify(b?.advice);
-}
-
 function onDocument(state: State, document: ClusterDocument, now: number): void {
   const before = state.document;
   state.document = document;
+  for (const id of state.peers.keys()) if (isForgotten(document, id)) state.peers.delete(id);
   forgetFlaps(state, before);
   for (const peer of state.peers.values()) noteLoad(state, peer.record.id, told(peer.record, now));
   state.vips = vipsOf(document);
@@ -229,13 +181,6 @@ function onDocument(state: State, document: ClusterDocument, now: number): void 
   }
   state.tableVersion++;
   state.recordVersion++;
-}
-
-function onConnectionClosed(state: State, id: NodeId, now: number): void {
-  const peer = state.peers.get(id);
-  if (peer === undefined || peer.life.askedMs !== null || peer.life.heardMs === -Infinity) return;
-  peer.life.askedMs = now;
-  state.pulseVersion++;
 }
 
 function onProbe(state: State, fact: ProbeFact, now: number): void {

@@ -19,10 +19,12 @@ import {
   connectionsSchema,
   drainServerSchema,
   eventsSchema,
+  forgetSchema,
   moveVipSchema,
   removeServerSchema,
   removeServiceSchema,
   removeVipSchema,
+  rotateSchema,
   serverSchema,
   setServiceSchema,
   settingSchema,
@@ -58,6 +60,7 @@ export function adminApp({ operations, onFault }: AdminOptions): Hono {
   addDrainOrders(app, operations);
   addDocumentOrders(app, operations);
   order(app, "/settings", settingSchema, ({ name, value }) => operations.setSetting(name, value));
+  addMemberOrders(app, operations);
   app.post("/leave", async (context) => done(context, await operations.leave()));
   app.notFound((context) => refuse(context, usage(context, "there is no such route"), 404));
   app.onError((error, context) => answerError(context, error, onFault));
@@ -132,6 +135,13 @@ function addVipOrders(app: Hono, operations: Operations): void {
   order(app, "/vips/set", vipOrderSchema, ({ vip, settings }) => operations.setVip(vip, settings));
   order(app, "/vips/remove", removeVipSchema, ({ vip }) => operations.removeVip(vip));
   order(app, "/vips/move", moveVipSchema, ({ vip, node }) => operations.moveVip(vip, node));
+}
+
+function addMemberOrders(app: Hono, operations: Operations): void {
+  order(app, "/nodes/forget", forgetSchema, ({ node }) => operations.forget(node));
+  order(app, "/token/rotate", rotateSchema, (rotation) => operations.rotateToken(rotation));
+  app.post("/token/abort", async (context) => done(context, await operations.abortRotation()));
+  app.post("/token/finish", async (context) => done(context, await operations.finishRotation()));
 }
 
 function addDrainOrders(app: Hono, operations: Operations): void {

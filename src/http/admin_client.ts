@@ -78,6 +78,10 @@ export function adminClient(home: Home): AdminClient {
         value,
       }),
     ...documentOrders(home),
+    forget: (node) => order(`forget ${node}`, "/nodes/forget", { node }),
+    rotateToken: (rotation) => order("rotate the token", "/token/rotate", rotation),
+    abortRotation: () => order("abort the rotation", "/token/abort", {}),
+    finishRotation: () => order("finish the rotation", "/token/finish", {}),
     leave: () => order("leave", "/leave", {}),
   };
 }

@@ -23,6 +23,7 @@ import {
   vipSchema,
 } from "../core/service.ts";
 import { settingNames } from "../core/settings.ts";
+import { GRACE_S_MAX } from "../core/token_rotation.ts";
 
 /** Prefix of every admin route; the number changes when a body changes its meaning. */
 export const ADMIN_PREFIX = "/admin/v1";
@@ -75,6 +76,14 @@ export const drainServerSchema = z.strictObject({
 export const undrainServerSchema = z.strictObject({
   server: serverRefSchema,
   service: serviceNameSchema.nullable(),
+});
+
+/** Body of `POST /nodes/forget`. */
+export const forgetSchema = z.strictObject({ node: nameSchema });
+/** Body of `POST /token/rotate`. */
+export const rotateSchema = z.strictObject({
+  graceS: z.int().min(0).max(GRACE_S_MAX),
+  anyway: z.boolean(),
 });
 
 /** Body of `POST /settings`. A null value: back to the standard. What a setting takes, core/settings.ts says. */

@@ -5,13 +5,16 @@
 import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Home } from "../core/home.ts";
+import { IDENTITY_FILE } from "./identity.ts";
 import type { StateFolder } from "./state_folder.ts";
 
-/** What only makes sense inside the cluster. Identity and boot number stay: they are this machine's. */
+/** What only makes sense inside the cluster. The boot number stays: it is this machine's. */
 const CLUSTER_FILES = [
   "document.bin",
   "document.journal",
   "peers.json",
+  "tokens.json",
+  "vips.json",
   "records.json",
   "claims.json",
   "rows.json",
@@ -19,7 +22,13 @@ const CLUSTER_FILES = [
 ];
 
 /** See the head of this file. */
-export function forgetCluster(home: Home, folder: StateFolder): void {
+export function forgetCluster(
+  home: Home,
+  folder: StateFolder,
+  { forgotten = false }: { readonly forgotten?: boolean } = {},
+): void {
+  // The cluster never believes an identity again that it has forgotten.
+  if (forgotten) rmSync(join(folder.path, IDENTITY_FILE), { force: true });
   for (const name of CLUSTER_FILES) rmSync(join(folder.path, name), { force: true });
   if (existsSync(home.config)) renameSync(home.config, `${home.config}.left`);
 }

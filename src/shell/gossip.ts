@@ -10,7 +10,6 @@ import {
 } from "@chainsafe/libp2p-gossipsub";
 import type { Identify } from "@libp2p/identify";
 import type { Libp2p, PeerId } from "@libp2p/interface";
-import { getNetConfig } from "@libp2p/utils";
 import { createLibp2p } from "libp2p";
 import type { Endpoint, Ip } from "../core/address.ts";
 import type { BudgetLimits } from "../core/budget.ts";
@@ -25,7 +24,6 @@ import { updateProblem } from "./document_gate.ts";
 import {
   type DocumentHandlers,
   type DocumentNetwork,
-  SYNCHRONIZE_FRAME_BYTES_MAX,
   SYNCHRONIZE_TIMEOUT_MS,
   UPDATE_BYTES_MAX,
 } from "./document_network.ts";
@@ -37,29 +35,24 @@ import {
   clusterTopics,
   DOCUMENT_PROTOCOL,
   gossipsubOptions,
-  HELLO_PROTOCOL,
   type Topics,
 } from "./gossip_topics.ts";
+import { DOCUMENT_LIMITS, serveStreams } from "./gossip_streams.ts";
+import { askToken } from "./gossip_tokens.ts";
 import type { InboundDrop } from "./handshake_gate.ts";
-import { encodeHello, HELLO_LIMITS, type HelloAnswer } from "./hello_answer.ts";
+import type { HelloAnswer } from "./hello_answer.ts";
 import { type Identity, nodeIdOf } from "./identity.ts";
-import { DIAL_TIMEOUT_MS, nodeOptions, toMultiaddr } from "./libp2p_node.ts";
+import { DIAL_TIMEOUT_MS, HANDSHAKE_TIMEOUT_MS, nodeOptions, toMultiaddr } from "./libp2p_node.ts";
 import { listenableEndpoints } from "./listen_probe.ts";
 import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
 import { type BudgetKind, createPeerBudgets, type PeerBudgets } from "./peer_budgets.ts";
 import { bindRefusal } from "./port_refusal.ts";
 import { decodeRecord, encodeRecord, type RecordProblem } from "./record_codec.ts";
+import type { TokenRing } from "./token.ts";
+import { type ProtectorOptions, type TokenProtector, tokenProtector } from "./token_protector.ts";
 
 /** Why a message is dropped. `forged`: its signer is not who the record says; `cluster`: of another cluster. */
 export type GossipDrop = RecordProblem | "forged" | "cluster" | "unattended" | InboundDrop;
-
-/** Streams one peer may have open at once for one protocol: one synchronization at a time, and one to spare. */
-const STREAMS_PER_PEER_MAX = 4;
-/** Largest frame of a synchronization. */
-const DOCUMENT_LIMITS = {
-  bytesMax: SYNCHRONIZE_FRAME_BYTES_MAX,
-  timeoutMs: SYNCHRONIZE_TIMEOUT_MS,
-} as const;
 
 /** Something that a peer sent too much of. */
 export type OverBudget = `over budget: ${BudgetKind}`;
@@ -67,7 +60,7 @@ export type OverBudget = `over budget: ${BudgetKind}`;
 /** How to open gossip. */
 export interface GossipOptions {
   readonly cluster: string;
-  readonly token: string;
+  readonly tokens: TokenRing;
   readonly identity: Pick<Identity, "id" | "privateKey">;
   /** Version of the program, told to peers. */
   readonly version: string;
@@ -80,6 +73,10 @@ export interface GossipOptions {
   readonly listener: GossipListener;
   /** What to answer to `troop join`. */
   readonly hello: () => HelloAnswer;
+  /** The token of this fingerprint, when this peer may have it. */
+  readonly giveToken?: (fingerprint: string, to: NodeId) => string | undefined;
+  /** Told of connections that ended because the other side has another token. */
+  readonly onStranger?: ProtectorOptions["onStranger"];
   readonly notices?: Notices;
   /** Other budgets of a peer, for tests. */
   readonly limits?: Partial<Record<BudgetKind, BudgetLimits>>;
@@ -89,6 +86,10 @@ export interface GossipOptions {
 export interface OpenGossip extends Gossip {
   /** The way of the cluster document. */
   readonly documents: DocumentNetwork;
+  /** Asks a connected peer for a token; undefined when it does not give it. */
+  askToken(peer: NodeId, fingerprint: string): Promise<string | undefined>;
+  /** Closes up to so many connections that a token let in which is refused now. */
+  closeExpired(count: number): void;
   /** What was dropped, by reason; `over budget: …` is what peers sent too much of. */
   dropped(): ReadonlyMap<GossipDrop | OverBudget, number>;
 }
@@ -101,6 +102,7 @@ interface GossipState {
   readonly options: GossipOptions;
   readonly notices: Notices;
   readonly node: Node;
+  readonly protector: TokenProtector;
   readonly topics: Topics;
   readonly drops: DropCounter<GossipDrop>;
   readonly budgets: PeerBudgets;
@@ -125,8 +127,14 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
   const names = new Map<string, string>();
   const members = new Set(options.seeds.map((seed) => seed.address));
   const quarantine = createQuarantine();
+  const protector = tokenProtector({
+    tokens: options.tokens,
+    timeoutMs: HANDSHAKE_TIMEOUT_MS,
+    onStranger: (at) => options.onStranger?.(at),
+  });
   const base = nodeOptions({
     ...options,
+    protector,
     privateKey: options.identity.privateKey,
     listen,
     inbound: { drop: drops.drop, isMember: (address) => members.has(address) },
@@ -140,6 +148,7 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
     options,
     notices,
     node,
+    protector,
     topics,
     drops,
     names,
@@ -178,30 +187,13 @@ async function serve(state: GossipState): Promise<void> {
   pubsub.topicValidators.set(topics.records, (_from, message) => takeRecord(state, message));
   pubsub.topicValidators.set(topics.updates, (_from, message) => takeUpdate(state, message));
   pubsub.addEventListener("subscription-change", () => welcome(state));
-  await node.handle(HELLO_PROTOCOL, async (stream, { remoteAddr }) => {
-    const frames = createFrames(stream, HELLO_LIMITS);
-    try {
-      // By address: who asks has a new key each time.
-      if (!budgets.take(getNetConfig(remoteAddr).host, "hellos")) throw new Error("asks too often");
-      await frames.write(encodeHello(state.options.hello()));
-      await frames.close();
-    } catch (error) {
-      frames.abort(errorText(error));
-    }
-  }, { maxInboundStreams: STREAMS_PER_PEER_MAX });
-  await node.handle(DOCUMENT_PROTOCOL, async (stream, { remotePeer }) => {
-    const frames = createFrames(stream, DOCUMENT_LIMITS);
-    try {
-      if (!budgets.take(remotePeer.toString(), "synchronizations")) {
-        throw new Error("synchronizes too often");
-      }
-      if (state.documents === undefined) throw new Error("the document is not open yet");
-      await state.documents.serve(frames);
-    } catch (error) {
-      state.notices.debug({ problem: errorText(error) }, "a synchronization ended early");
-      frames.abort(errorText(error));
-    }
-  }, { maxInboundStreams: STREAMS_PER_PEER_MAX });
+  await serveStreams(node, {
+    budgets,
+    notices: state.notices,
+    hello: () => state.options.hello(),
+    tokenFor: (fingerprint, id) => state.options.giveToken?.(fingerprint, id),
+    documents: () => state.documents,
+  });
 }
 
 function run(state: GossipState): OpenGossip {
@@ -240,6 +232,8 @@ function run(state: GossipState): OpenGossip {
       dialler.wantPeers(peers);
     },
     documents: documentNetwork(state),
+    askToken: (peer, fingerprint) => askToken(connectionTo(state, peer), fingerprint),
+    closeExpired: (count) => state.protector.closeExpired(count),
     dropped: () => allDrops(state),
     close: () => close(state, dialler),
   };
@@ -378,6 +372,12 @@ function takeUpdate(state: GossipState, message: Message): TopicValidatorResult 
   return TopicValidatorResult.Accept;
 }
 
+function connectionTo(state: GossipState, peer: NodeId) {
+  const connection = state.links.connectionTo(peer);
+  if (connection === undefined) throw new Error(`no connection to ${peer}`);
+  return connection;
+}
+
 function documentNetwork(state: GossipState): DocumentNetwork {
   return {
     attach: (handlers) => void (state.documents = handlers),
@@ -386,8 +386,7 @@ function documentNetwork(state: GossipState): DocumentNetwork {
       return (await publish(state, state.topics.updates, update))?.length ?? 0;
     },
     async open(peer) {
-      const connection = state.links.connectionTo(peer);
-      if (connection === undefined) throw new Error(`no connection to ${peer}`);
+      const connection = connectionTo(state, peer);
       const signal = AbortSignal.timeout(SYNCHRONIZE_TIMEOUT_MS);
       return createFrames(
         await connection.newStream(DOCUMENT_PROTOCOL, { signal }),

@@ -10,8 +10,10 @@ import { Refusal } from "../core/refusal.ts";
 import { createFrames } from "./frames.ts";
 import { HELLO_PROTOCOL } from "./gossip_topics.ts";
 import { decodeHello, HELLO_LIMITS, type HelloAnswer } from "./hello_answer.ts";
-import { nodeOptions, toMultiaddr } from "./libp2p_node.ts";
+import { HANDSHAKE_TIMEOUT_MS, nodeOptions, toMultiaddr } from "./libp2p_node.ts";
 import { errorCode, errorText } from "./notices.ts";
+import { singleToken } from "./token.ts";
+import { NONCE_BYTES, tokenProtector } from "./token_protector.ts";
 
 /** Whom to ask, and with what. */
 export interface AskOptions extends Endpoint {
@@ -32,8 +34,6 @@ const SHOW_TIMEOUT_MS = 2_000;
 const REFUSED_MS_MAX = 700;
 /** Port 9, discard: named to the kernel, nothing is sent to it. */
 const DISCARD_PORT = 9;
-/** A member begins with a random nonce of this length (libp2p specs, pnet/Private-Networks-PSK-V1). */
-const NONCE_BYTES = 24;
 
 /**
  * The member's answer. Rejects with a Refusal that tells apart: nobody there, somebody who is not troop, a
@@ -42,7 +42,11 @@ const NONCE_BYTES = 24;
 export async function askHello(options: AskOptions): Promise<HelloAnswer> {
   const signal = AbortSignal.timeout(options.timeoutMs ?? ASK_TIMEOUT_MS);
   const privateKey = await generateKeyPair("Ed25519");
-  const node = await createLibp2p({ ...nodeOptions({ ...options, privateKey, listen: [] }) });
+  const tokens = singleToken(options.token);
+  const protector = tokenProtector({ tokens, timeoutMs: HANDSHAKE_TIMEOUT_MS });
+  const node = await createLibp2p({
+    ...nodeOptions({ ...options, protector, privateKey, listen: [] }),
+  });
   await node.start();
   try {
     let stream;

@@ -28,7 +28,8 @@ export interface IdentityOptions {
   readonly wallMs?: () => number;
 }
 
-const KEY_FILE = "identity";
+/** Name of the file with the key, in the state folder. */
+export const IDENTITY_FILE = "identity";
 const BOOT_FILE = "boot";
 /** An Ed25519 seed (RFC 8032, 5.1.5) in hexadecimal behind a word that names its kind and version. */
 const KEY_PATTERN = /^troop-identity-1 ([0-9a-f]{64})\n$/;
@@ -55,14 +56,14 @@ export function nodeIdOf(publicKey: Uint8Array): NodeId {
 }
 
 function readSeed(folder: StateFolder, notices: Notices): Uint8Array | undefined {
-  const bytes = folder.read(KEY_FILE);
+  const bytes = folder.read(IDENTITY_FILE);
   if (bytes === null) return undefined;
   const match = KEY_PATTERN.exec(new TextDecoder().decode(bytes));
   if (match?.[1] === undefined) {
-    folder.setAside(KEY_FILE, "not a node identity; this node gets a new one and a new id");
+    folder.setAside(IDENTITY_FILE, "not a node identity; this node gets a new one and a new id");
     return undefined;
   }
-  const file = join(folder.path, KEY_FILE);
+  const file = join(folder.path, IDENTITY_FILE);
   if ((statSync(file).mode & 0o077) !== 0) {
     chmodSync(file, 0o600);
     notices.warn({ file }, "the node's key was readable by others: closed it");
@@ -72,7 +73,10 @@ function readSeed(folder: StateFolder, notices: Notices): Uint8Array | undefined
 
 function createSeed(folder: StateFolder): Uint8Array {
   const seed = randomBytes(32);
-  folder.writeNow(KEY_FILE, new TextEncoder().encode(`troop-identity-1 ${seed.toString("hex")}\n`));
+  folder.writeNow(
+    IDENTITY_FILE,
+    new TextEncoder().encode(`troop-identity-1 ${seed.toString("hex")}\n`),
+  );
   return seed;
 }
 

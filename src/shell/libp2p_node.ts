@@ -3,10 +3,9 @@
  * Noise, yamux, with the settings this runtime and small clusters need.
  */
 import { identify } from "@libp2p/identify";
-import type { PeerId, PrivateKey } from "@libp2p/interface";
+import type { ConnectionProtector, PeerId, PrivateKey } from "@libp2p/interface";
 import { noise } from "@libp2p/noise";
 import { asCrypto, defaultCrypto } from "@libp2p/noise/crypto";
-import { preSharedKey } from "@libp2p/pnet";
 import { yamux } from "@libp2p/yamux";
 import { type Multiaddr, multiaddr } from "@multiformats/multiaddr";
 import type { Libp2pOptions } from "libp2p";
@@ -18,7 +17,6 @@ import {
   STRANGERS_HANDSHAKES_MAX,
 } from "./handshake_gate.ts";
 import { tcpTransport } from "./tcp_transport.ts";
-import { privateNetworkKey } from "./token.ts";
 
 /** Connections one node keeps: one per peer, and as many again for simultaneous dials. */
 const CONNECTIONS_MAX = 2 * NODES_MAX;
@@ -27,7 +25,7 @@ const INBOUND_PER_SECOND_MAX = 64;
 /** Inbound connections in the middle of their handshake; who may have how many of them is the gate's business. */
 const INBOUND_PENDING_MAX = STRANGERS_HANDSHAKES_MAX + MEMBERS_HANDSHAKES_MAX;
 /** A handshake takes a few round trips; who needs longer has the wrong token or no business here. */
-const HANDSHAKE_TIMEOUT_MS = 5_000;
+export const HANDSHAKE_TIMEOUT_MS = 5_000;
 /**
  * Time to agree on a stream's protocol, ms. Gossipsub opens its streams one after the other: one peer that
  * hangs while it connects keeps all others waiting for so long.
@@ -47,7 +45,8 @@ const PING_TIMEOUT_MS_MAX = 5_000;
 
 /** What a node is made of. */
 export interface NodeOptions {
-  readonly token: string;
+  /** Lets in who has the token; see token_protector.ts. */
+  readonly protector: ConnectionProtector;
   readonly privateKey: PrivateKey;
   /** Where to listen; nowhere makes a node that only dials. */
   readonly listen: readonly Endpoint[];
@@ -73,10 +72,7 @@ export function nodeOptions(options: NodeOptions): Libp2pOptions & { start: fals
       denyInboundEncryptedConnection: isUnwelcome,
       denyOutboundEncryptedConnection: isUnwelcome,
     },
-    connectionProtector: preSharedKey({
-      psk: privateNetworkKey(options.token),
-      timeout: HANDSHAKE_TIMEOUT_MS,
-    }),
+    connectionProtector: () => options.protector,
     // Bun's node:crypto has no chacha20-poly1305, which Noise takes for frames of 1,200 bytes and more: such
     // a frame would drop the connection. The WebAssembly implementation serves every size.
     connectionEncrypters: [

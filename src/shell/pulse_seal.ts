@@ -22,6 +22,19 @@ export function sealPulse(key: Uint8Array, destination: Ip, pulse: Uint8Array): 
   return sealed;
 }
 
+/** The first key under which the datagram's seal is right, and the pulse inside; undefined when there is none. */
+export function unsealWithAny<Keys extends { readonly pulse: Uint8Array }>(
+  keys: readonly Keys[],
+  destination: Ip,
+  datagram: Uint8Array,
+): { readonly keys: Keys; readonly pulse: Uint8Array } | undefined {
+  for (const one of keys) {
+    const pulse = unsealPulse(one.pulse, destination, datagram);
+    if (pulse !== undefined) return { keys: one, pulse };
+  }
+  return undefined;
+}
+
 /** The pulse inside a sealed datagram that arrived at `destination`; undefined when the seal is not right. */
 export function unsealPulse(
   key: Uint8Array,

@@ -5,32 +5,34 @@
  * Bun.udpSocket rather than node:dgram: in this runtime it takes about a quarter less CPU and time per
  * datagram, because node:dgram is a layer on top of it.
  */
-import { formatEndpoint } from "../core/address.ts";
+import { formatEndpoint, type Ip, parseIp } from "../core/address.ts";
+import { type Caution, decodeCaution, encodeCaution } from "../core/caution.ts";
 import type { NodeId } from "../core/document.ts";
-import { decodePulse, encodePulse, type Pulse } from "../core/pulse.ts";
+import { decodePulse, encodePulse, looksLikePulse, type Pulse } from "../core/pulse.ts";
 import type { Path } from "../core/record.ts";
-import type { PulseListener, PulseSocket } from "../ports.ts";
+import type { CautionListener, PulseListener, PulseSocket } from "../ports.ts";
 import { createDropCounter, type DropCounter } from "./drop_counter.ts";
 import { errorCode, errorText, NO_NOTICES, type Notices } from "./notices.ts";
 import { bindRefusal } from "./port_refusal.ts";
 import { pulseWays } from "./pulse_paths.ts";
-import { DATAGRAM_BYTES_MAX, sealPulse, unsealPulse } from "./pulse_seal.ts";
+import { DATAGRAM_BYTES_MAX, sealPulse, unsealWithAny } from "./pulse_seal.ts";
 import { createReplayGuard, type ReplayGuard } from "./replay_guard.ts";
-import { deriveKey } from "./token.ts";
+import type { TokenRing } from "./token.ts";
 
-/** Why a datagram is dropped. `stranger`: not for this node, or from itself. */
-export type PulseDrop = "seal" | "malformed" | "replay" | "stranger";
+/** Why a datagram is dropped. `stranger`: not for this node, or from itself; `expired`: sealed with a token that was replaced. */
+export type PulseDrop = "seal" | "malformed" | "replay" | "stranger" | "expired";
 
 /** How to open the sockets. */
 export interface PulseSocketOptions {
   /** This node. */
   readonly id: NodeId;
-  readonly token: string;
+  readonly tokens: TokenRing;
   /** Own paths, the primary one first. */
   readonly paths: readonly Path[];
   /** UDP port, the same on every path. */
   readonly port: number;
   readonly listener: PulseListener;
+  readonly onCaution?: CautionListener;
   readonly notices?: Notices;
 }
 
@@ -52,18 +54,20 @@ export interface OpenPulseSocket extends PulseSocket {
 
 /** Time between attempts to bind an address that was not there, ms: it comes with its cable or its DHCP lease. */
 const REBIND_INTERVAL_MS = 1_000;
+/** Least time between two answers to bearers of a replaced token, ms: a flood of their pulses is no flood of answers. */
+const EXPIRED_ANSWER_MS = 200;
 
 type Socket = Bun.udp.Socket<"uint8array">;
 
 interface Sockets {
   readonly options: PulseSocketOptions;
-  readonly key: Uint8Array;
   readonly open: Map<string, Socket>;
   readonly drops: DropCounter<PulseDrop>;
   readonly sendErrors: DropCounter<string>;
   readonly guard: ReplayGuard;
   readonly counts: { sent: number; received: number };
   closed: boolean;
+  expiredAnswerMs: number;
 }
 
 /**
@@ -74,13 +78,13 @@ export async function openPulseSocket(options: PulseSocketOptions): Promise<Open
   const notices = options.notices ?? NO_NOTICES;
   const sockets: Sockets = {
     options,
-    key: deriveKey(options.token, "pulse"),
     open: new Map(),
     drops: createDropCounter({ notices, what: "pulses that arrived" }),
     sendErrors: createDropCounter({ notices, what: "pulses the kernel would not send" }),
     guard: createReplayGuard(),
     counts: { sent: 0, received: 0 },
     closed: false,
+    expiredAnswerMs: -Infinity,
   };
   try {
     await bindAll(sockets);
@@ -91,6 +95,12 @@ export async function openPulseSocket(options: PulseSocketOptions): Promise<Open
   const rebind = setInterval(() => void bindMissing(sockets), REBIND_INTERVAL_MS);
   return {
     send: (pulse, peer) => sendPulse(sockets, pulse, peer),
+    caution: (caution, to, port) => {
+      const { pulse: key } = options.tokens.sends();
+      // By the first path on which the kernel takes it.
+      const ways = [...sockets.open.values()];
+      ways.some((socket) => sendCaution(sockets, { socket, key, caution, to, port }));
+    },
     counts: () => ({
       ...sockets.counts,
       dropped: sockets.drops.counts(),
@@ -140,7 +150,12 @@ async function bindPath(sockets: Sockets, path: Path): Promise<void> {
     port: sockets.options.port,
     binaryType: "uint8array",
     socket: {
-      data: (_socket, datagram) => receive(sockets, path, datagram),
+      data: (socket, datagram, port, address) =>
+        receive(
+          sockets,
+          { path, socket, from: { address: parseIp(address) ?? "", port } },
+          datagram,
+        ),
       // An ICMP answer to an earlier datagram (a peer that is down): the missing pulses say it better.
       error: (_socket, error) => sockets.sendErrors.drop(errorCode(error) || "unknown"),
     },
@@ -149,22 +164,88 @@ async function bindPath(sockets: Sockets, path: Path): Promise<void> {
   else sockets.open.set(path.address, socket);
 }
 
-function receive(sockets: Sockets, path: Path, datagram: Uint8Array): void {
-  const pulse = readPulse(sockets, path, datagram);
-  if (typeof pulse === "string") return sockets.drops.drop(pulse, { path: path.interface });
-  sockets.counts.received++;
-  sockets.options.listener(pulse, path.interface);
+/** Where a datagram arrived, and whence. */
+interface Arrival {
+  readonly path: Path;
+  readonly socket: Socket;
+  readonly from: { readonly address: Ip; readonly port: number };
 }
 
-function readPulse(sockets: Sockets, path: Path, datagram: Uint8Array): Pulse | PulseDrop {
+function receive(sockets: Sockets, arrival: Arrival, datagram: Uint8Array): void {
+  const read = readDatagram(sockets, arrival, datagram);
+  if (read === null) return;
+  const { path, from } = arrival;
+  if (typeof read === "string") return sockets.drops.drop(read, { path: path.interface });
+  sockets.counts.received++;
+  sockets.options.listener(read, path.interface, from);
+}
+
+/** The pulse, or why it is dropped; null when it was a caution, which is told elsewhere. */
+function readDatagram(
+  sockets: Sockets,
+  arrival: Arrival,
+  datagram: Uint8Array,
+): Pulse | PulseDrop | null {
   if (datagram.length > DATAGRAM_BYTES_MAX) return "malformed";
-  const bytes = unsealPulse(sockets.key, path.address, datagram);
-  if (bytes === undefined) return "seal";
-  const pulse = decodePulse(bytes);
+  const { id, tokens } = sockets.options;
+  const { address } = arrival.path;
+  const unsealed = unsealWithAny(tokens.accepts(), address, datagram);
+  if (unsealed === undefined) return readExpired(sockets, arrival, datagram);
+  const caution = decodeCaution(unsealed.pulse);
+  if (caution !== undefined) {
+    if (caution.to !== id) return "stranger";
+    sockets.options.onCaution?.(caution, arrival.from);
+    return null;
+  }
+  const pulse = decodePulse(unsealed.pulse);
   if (pulse === undefined) return "malformed";
-  const { id } = sockets.options;
   if (pulse.to !== id || pulse.from === id) return "stranger";
-  return sockets.guard.accept(pulse, path.address) ? pulse : "replay";
+  return sockets.guard.accept(pulse, address) ? pulse : "replay";
+}
+
+/** Whoever bears a replaced token was a member once: it is told why nobody hears it, now and then. */
+function readExpired(sockets: Sockets, arrival: Arrival, datagram: Uint8Array): PulseDrop {
+  const replaced = sockets.options.tokens.replaced();
+  if (replaced.length === 0 || !looksLikePulse(datagram)) return "seal";
+  const unsealed = unsealWithAny(replaced, arrival.path.address, datagram);
+  const pulse = unsealed === undefined ? undefined : decodePulse(unsealed.pulse);
+  if (unsealed === undefined || pulse === undefined) return "seal";
+  const nowMs = performance.now();
+  if (nowMs - sockets.expiredAnswerMs < EXPIRED_ANSWER_MS) return "expired";
+  sockets.expiredAnswerMs = nowMs;
+  sendCaution(sockets, {
+    socket: arrival.socket,
+    key: unsealed.keys.pulse,
+    caution: {
+      kind: "expired",
+      to: pulse.from,
+      echo: pulse.boot,
+      boot: 0,
+      address: arrival.path.address,
+      port: sockets.options.port,
+    },
+    to: arrival.from.address,
+    port: arrival.from.port,
+  });
+  return "expired";
+}
+
+interface SentCaution {
+  readonly socket: Socket;
+  readonly key: Uint8Array;
+  readonly caution: Caution;
+  readonly to: Ip;
+  readonly port: number;
+}
+
+/** Whether the kernel took it. Losing one is normal: there will be another. */
+function sendCaution(sockets: Sockets, { socket, key, caution, to, port }: SentCaution): boolean {
+  try {
+    return socket.send(sealPulse(key, to, encodeCaution(caution)), port, to);
+  } catch (error) {
+    sockets.sendErrors.drop(errorCode(error) || "unknown");
+    return false;
+  }
 }
 
 function sendPulse(
@@ -173,11 +254,12 @@ function sendPulse(
   peer: { readonly paths: readonly Path[]; readonly port: number },
 ): void {
   const bytes = encodePulse(pulse);
+  const key = sockets.options.tokens.sends().pulse;
   for (const { from, to } of pulseWays(sockets.options.paths, peer.paths)) {
     const socket = sockets.open.get(from.address);
     if (socket === undefined) continue;
     try {
-      if (socket.send(sealPulse(sockets.key, to, bytes), peer.port, to)) sockets.counts.sent++;
+      if (socket.send(sealPulse(key, to, bytes), peer.port, to)) sockets.counts.sent++;
       else sockets.sendErrors.drop("EAGAIN");
     } catch (error) {
       // ENETUNREACH, EPERM from a packet filter, ENOBUFS: a lost pulse like any other.

@@ -194,6 +194,10 @@ function bind(operations: FakeOperations): Omit<RunningAgent, "status" | "docume
     drain: (server, order) => operations.drain(server, order),
     undrain: (server, service) => operations.undrain(server, service),
     setSetting: (name, value) => operations.setSetting(name, value),
+    forget: (node) => operations.forget(node),
+    rotateToken: (order) => operations.rotateToken(order),
+    abortRotation: () => operations.abortRotation(),
+    finishRotation: () => operations.finishRotation(),
     leave: () => operations.leave(),
   };
 }

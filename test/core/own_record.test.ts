@@ -54,6 +54,7 @@ describe("ownRecord", () => {
       phase: "running",
       claims: { [VIP]: 3 },
       verdicts: { [KEY]: { up: true, reason: "200 in 1 ms", sinceMs: 0, tookMs: 1 } },
+      wallMs: 1_700_000_000_000,
       document: "d",
     });
     expect(recordSchema.parse(record)).toEqual(record);

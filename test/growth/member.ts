@@ -10,6 +10,7 @@ import { encodePulse } from "../../src/core/pulse.ts";
 import type { Self } from "../../src/core/state.ts";
 import type { Fact } from "../../src/core/step.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
+import { singleToken } from "../../src/shell/token.ts";
 import { type OpenDocumentStore, openDocumentStore } from "../../src/shell/document_store.ts";
 import { type OpenGossip, openGossip } from "../../src/shell/gossip.ts";
 import { openIdentity } from "../../src/shell/identity.ts";
@@ -94,7 +95,7 @@ export async function startMember(options: MemberOptions): Promise<Member> {
   };
   const tell = (fact: Fact) => agent?.receive(fact);
   const address = addressOfMember(options.index);
-  const common = { token: options.token, port: options.port };
+  const common = { tokens: singleToken(options.token), port: options.port };
   const pulses = await openPulseSocket({
     ...common,
     id: self.id,

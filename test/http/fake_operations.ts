@@ -122,6 +122,33 @@ export class FakeOperations implements FakeCluster, Operations {
     };
   }
 
+  async forget(nodeName: string): Promise<string> {
+    this.#maybeFail();
+    const index = this.nodes.findIndex(({ name }) => name === nodeName);
+    if (index >= 0) this.nodes.splice(index, 1);
+    return `${nodeName} is forgotten`;
+  }
+
+  rotation: { readonly graceS: number; readonly anyway: boolean } | null = null;
+
+  async rotateToken(order: { readonly graceS: number; readonly anyway: boolean }): Promise<string> {
+    this.#maybeFail();
+    this.rotation = order;
+    return "a new token spreads";
+  }
+
+  async abortRotation(): Promise<string> {
+    this.#maybeFail();
+    this.rotation = null;
+    return "the cluster goes back to its old token";
+  }
+
+  async finishRotation(): Promise<string> {
+    this.#maybeFail();
+    if (this.rotation !== null) this.rotation = { ...this.rotation, graceS: 0 };
+    return "members that are dead are not waited for any more";
+  }
+
   async addService(service: Service): Promise<string> {
     this.#maybeFail();
     const key = serviceKey(service);

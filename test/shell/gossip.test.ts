@@ -3,7 +3,7 @@ import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { createServer } from "node:net";
 import { type NodeRecord, RECORD_BYTES_MAX } from "../../src/core/record.ts";
 import { PING_INTERVAL_MS } from "../../src/shell/libp2p_node.ts";
-import { newToken } from "../../src/shell/token.ts";
+import { newToken, singleToken } from "../../src/shell/token.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free_port.ts";
 import {
@@ -160,7 +160,7 @@ describe("records", () => {
 describe("connections", () => {
   test("another token never connects, and harms nobody", async () => {
     const a = await startNode();
-    const stranger = await startNode({ token: newToken(), seeds: [a.endpoint] });
+    const stranger = await startNode({ tokens: singleToken(newToken()), seeds: [a.endpoint] });
     const friend = await startNode({ seeds: [a.endpoint] });
     await eventually("the friend", () => a.gossip.connected().length === 1);
     await Bun.sleep(500);

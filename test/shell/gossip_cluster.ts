@@ -7,7 +7,7 @@ import type { NodeRecord } from "../../src/core/record.ts";
 import { type GossipOptions, type OpenGossip, openGossip } from "../../src/shell/gossip.ts";
 import { type Identity, openIdentity } from "../../src/shell/identity.ts";
 import { openStateFolder, type StateFolder } from "../../src/shell/state_folder.ts";
-import { newToken } from "../../src/shell/token.ts";
+import { newToken, singleToken } from "../../src/shell/token.ts";
 import { freePort } from "./free_port.ts";
 import { type RecordedNotices, recordNotices } from "./recorded_notices.ts";
 import { sampleRecord } from "./sample_record.ts";
@@ -52,7 +52,7 @@ export async function startNode(options: TestNodeOptions = {}): Promise<TestNode
   const events: string[] = [];
   const gossip = await openGossip({
     cluster: "test",
-    token: TEST_TOKEN,
+    tokens: singleToken(TEST_TOKEN),
     identity,
     version: "0.1.0",
     listen: ["127.0.0.1"],

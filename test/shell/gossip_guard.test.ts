@@ -8,7 +8,8 @@ import { createQuarantine, guardGossip, QUARANTINE_MS } from "../../src/shell/go
 import { MEMBER_HANDSHAKES_MAX, STRANGER_HANDSHAKES_MAX } from "../../src/shell/handshake_gate.ts";
 import { nodeOptions, toMultiaddr } from "../../src/shell/libp2p_node.ts";
 import { createPeerBudgets, PEER_BUDGETS } from "../../src/shell/peer_budgets.ts";
-import { newToken } from "../../src/shell/token.ts";
+import { newToken, singleToken } from "../../src/shell/token.ts";
+import { tokenProtector } from "../../src/shell/token_protector.ts";
 import { eventually } from "./eventually.ts";
 import {
   startNode,
@@ -178,7 +179,9 @@ describe("strangers at the gossip port", () => {
   test("with libp2p, without a key or with another one, get no connection", async () => {
     const node = await startNode();
     const privateKey = await generateKeyPair("Ed25519");
-    const base = { token: newToken(), version: "0", privateKey, listen: [] };
+    const token = newToken();
+    const protector = tokenProtector({ tokens: singleToken(token), timeoutMs: 5_000 });
+    const base = { protector, version: "0", privateKey, listen: [] };
     const { connectionProtector: _none, ...open } = nodeOptions(base);
     for (const options of [nodeOptions(base), open]) {
       const stranger = await createLibp2p(options);
@@ -191,6 +194,6 @@ describe("strangers at the gossip port", () => {
     }
     expect(node.events).toEqual([]);
     await eventually("both counted", () => node.gossip.dropped().get("handshake") === 2);
-    expect(TEST_TOKEN).not.toBe(base.token);
+    expect(TEST_TOKEN).not.toBe(token);
   });
 });

@@ -2,6 +2,7 @@
  * A gossip node in a process of its own, for tests that kill it. Reads `{ token, seed }` from standard input.
  */
 import { generateKeyPair } from "@libp2p/crypto/keys";
+import { singleToken } from "../../src/shell/token.ts";
 import { openGossip } from "../../src/shell/gossip.ts";
 import { nodeIdOf } from "../../src/shell/identity.ts";
 import { freePort } from "./free_port.ts";
@@ -10,7 +11,7 @@ const { token, seed } = await Bun.stdin.json();
 const privateKey = await generateKeyPair("Ed25519");
 await openGossip({
   cluster: "test",
-  token,
+  tokens: singleToken(token),
   identity: { id: nodeIdOf(privateKey.publicKey.raw), privateKey },
   version: "0.1.0",
   listen: ["127.0.0.1"],

@@ -9,7 +9,7 @@ import {
   type PulseDrop,
   type PulseSocketOptions,
 } from "../../src/shell/pulse_socket.ts";
-import { deriveKey, newToken } from "../../src/shell/token.ts";
+import { deriveKey, newToken, singleToken } from "../../src/shell/token.ts";
 import { eventually } from "./eventually.ts";
 import { freePort } from "./free_port.ts";
 import { recordNotices } from "./recorded_notices.ts";
@@ -42,7 +42,7 @@ async function open(options: Partial<PulseSocketOptions>): Promise<Opened> {
   const heard: { pulse: Pulse; path: string }[] = [];
   const socket = await openPulseSocket({
     id: B,
-    token,
+    tokens: singleToken(token),
     paths: pathsOfB,
     port: PORT,
     listener: (pulse, path) => void heard.push({ pulse, path }),

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Refusal } from "../../src/core/refusal.ts";
 import { TOKEN_PATTERN } from "../../src/core/config.ts";
-import { deriveKey, newToken, privateNetworkKey } from "../../src/shell/token.ts";
+import { deriveKey, fingerprintOf, newToken } from "../../src/shell/token.ts";
 
 const TOKEN = `troop1-${"0123456789abcdef".repeat(4)}`;
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
@@ -33,14 +33,10 @@ describe("deriveKey", () => {
   });
 });
 
-describe("privateNetworkKey", () => {
-  test("is a version 1 key file with the gossip key", () => {
-    const lines = new TextDecoder().decode(privateNetworkKey(TOKEN)).split("\n");
-    expect(lines).toEqual([
-      "/key/swarm/psk/1.0.0/",
-      "/base16/",
-      hex(deriveKey(TOKEN, "gossip")),
-      "",
-    ]);
+describe("fingerprintOf", () => {
+  test("names a token without telling it, and goes over the wire (golden)", () => {
+    expect(fingerprintOf(TOKEN)).toMatch(/^[0-9a-f]{16}$/);
+    expect(fingerprintOf(TOKEN)).not.toBe(fingerprintOf(newToken()));
+    expect(TOKEN).not.toContain(fingerprintOf(TOKEN));
   });
 });

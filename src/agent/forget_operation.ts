@@ -1,0 +1,31 @@
+/**
+ * Removing a node for good that will not come back.
+ */
+import { forgetEdits } from "../core/forgotten.ts";
+import { isPresent } from "../core/liveness.ts";
+import { nodeNamed, type OperationsOptions, refuseIf, sentTo } from "./operation_tools.ts";
+
+/** Removes a dead node: a living one leaves by itself. */
+export async function forget(
+  { agent, store }: OperationsOptions,
+  name: string,
+): Promise<string> {
+  const attempted = `forget ${name}`;
+  const { state } = agent;
+  refuseIf(state.self.name === name, {
+    attempted,
+    problem: "it is this node",
+    remedy: "run `troop leave` here instead",
+  });
+  const id = nodeNamed(agent, attempted, name);
+  const peer = state.peers.get(id);
+  refuseIf(peer !== undefined && isPresent(peer), {
+    attempted,
+    problem: `${name} is ${peer?.life.state}`,
+    remedy: `run \`troop leave\` on ${name} instead; only a node that is dead can be forgotten`,
+  });
+  const receipt = await store.edit(forgetEdits(state.document, id, name));
+  return `${name} is forgotten, ${
+    sentTo(receipt)
+  }; if it comes back it holds nothing until it joins again`;
+}
