@@ -91,7 +91,14 @@ function turnOf(
   state: State,
   at: { own: TokenFacts; rotation: Rotation; graceOver: boolean },
 ): RotationTurn {
-  const { own, rotation: { target }, graceOver } = at;
+  const { own, rotation, graceOver } = at;
+  const { target } = rotation;
+  // What a member said before it knew of this very rotation it may have changed since: an abort that crosses the
+  // last step of what it aborts would part two nodes.
+  const saying = (peer: Peer) => {
+    const { token } = peer.record;
+    return token !== undefined && sameRotation(rotation, token.rotation) ? token : undefined;
+  };
   const members = [...state.peers.values()]
     .filter((peer) => peer.life.state !== "left" && (isHere(peer) || !graceOver));
   if (!own.accepts.includes(target)) {
@@ -104,11 +111,11 @@ function turnOf(
     };
   }
   if (own.sends !== target) {
-    const late = members.filter(({ record }) => record.token?.accepts.includes(target) !== true);
+    const late = members.filter((peer) => saying(peer)?.accepts.includes(target) !== true);
     const progress = { stage: "spread", waitsFor: late.map(lateWords) } as const;
     return late.length > 0 ? { act: "none", progress } : { act: "use", target, progress };
   }
-  const late = members.filter(({ record }) => record.token?.sends !== target);
+  const late = members.filter((peer) => saying(peer)?.sends !== target);
   if (own.accepts.length === 1) return { act: "none", progress: null };
   if (late.length > 0) {
     return { act: "none", progress: { stage: "switch", waitsFor: late.map(lateWords) } };
