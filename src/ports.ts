@@ -14,7 +14,7 @@ import type { ConnectionFilter, ConnectionListing, ConnectionQuery } from "./cor
 import type { MarkRule } from "./core/mark_rules.ts";
 import type { DrainOrder, ServerChange, ServerRef, VipChange } from "./core/order.ts";
 import type { TunnelDevice } from "./core/receiving.ts";
-import type { Protocol, Service, ServiceChange, ServiceKey, ServiceName } from "./core/service.ts";
+import type { Protocol, Service, ServiceChange, ServiceName } from "./core/service.ts";
 import type { ProbeTarget } from "./core/probing.ts";
 import type { SettingName } from "./core/settings.ts";
 import type { SorryWish } from "./core/sorry_page.ts";
@@ -207,6 +207,8 @@ export interface GossipListener {
 
 /** The replicated cluster document. */
 export interface DocumentStore {
+  /** What of the document was there when it was opened and could not be read, in words; null: nothing. */
+  readonly lost: string | null;
   current(): ClusterDocument;
   /** Digest of the content, equal exactly when two replicas have merged the same edits. */
   digest(): string;
@@ -282,47 +284,7 @@ export interface SorryPage {
 /** Why the sorry page is not served; null while it is. */
 export type SorryListener = (problem: string | null) => void;
 
-/** Remembers what switches were before. */
-export interface SavedSwitches {
-  /** Notes the first value; later calls for the same name change nothing. */
-  save(name: string, value: string): void;
-  entries(): [string, string][];
-  clear(): void;
-}
-
-/** Remembers which rows of the kernel's table troop made. */
-export interface OwnedRows {
-  has(key: ServiceKey): boolean;
-  /** Resolves when it is on disk: only then may the kernel be touched. Rejects when the disk refuses. */
-  add(keys: readonly ServiceKey[]): Promise<void>;
-  delete(keys: readonly ServiceKey[]): Promise<void>;
-  keys(): ServiceKey[];
-}
-
-/** Where a peer is reached. */
-export interface PeerContact {
-  readonly id: NodeId;
-  readonly addresses: readonly Ip[];
-  readonly port: number;
-}
-
-/** What an agent remembers over a restart beside document and peers. */
-export interface AgentMemory {
-  readonly savedSwitches: SavedSwitches;
-  readonly owned: OwnedRows;
-  /** Epochs of the VIPs this node held when it last said so. */
-  claims(): ReadonlyMap<Ip, number>;
-  /** Peers of an earlier run, to be found again before they are heard of. */
-  knownPeers(): readonly PeerContact[];
-  rememberPeers(peers: readonly PeerContact[]): void;
-  /** Last records of the peers of an earlier run: with them pulses flow before gossip has found anybody. */
-  records(): readonly NodeRecord[];
-  saveRecords(records: readonly NodeRecord[]): void;
-  saveClaims(claims: ReadonlyMap<Ip, number>): void;
-  /** VIPs of an earlier run: their leftovers are troop's to remove. */
-  vips(): readonly Ip[];
-  saveVips(vips: readonly Ip[]): void;
-}
+export type { AgentMemory, OwnedRows, PeerContact, SavedSwitches } from "./memory_port.ts";
 
 /** What people and machines can ask of a running agent. Refusals reject with {@link Refusal}. */
 export interface Operations {

@@ -10,6 +10,7 @@ import { isActive } from "../core/desired.ts";
 import { openConnections } from "../core/drained_connections.ts";
 import { adaptsWeights, type ProcessorLoad } from "../core/load_weight.ts";
 import type { NodeRecord } from "../core/record.ts";
+import { isConfirmed } from "../core/recall.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { sorryWish } from "../core/sorry_page.ts";
 import { statusOf } from "../core/status_view.ts";
@@ -42,6 +43,7 @@ import { HealthLane } from "./health_lane.ts";
 import { type KernelTroubles, kernelTroubles } from "./kernel_troubles.ts";
 import type { Logger } from "./logger.ts";
 import { NetworkLane } from "./network_lane.ts";
+import { recalled } from "./recalled.ts";
 import { TableLane } from "./table_lane.ts";
 import { TalkLane } from "./talk_lane.ts";
 import { type Change, changesBetween, type Outline, outline } from "./changes.ts";
@@ -88,7 +90,7 @@ export class Agent {
   #pending = false;
   #outline: Outline;
   #measuredMs = -Infinity;
-  #savedClaims = "";
+  #savedClaims = "[[],[]]";
   #savedVips: readonly Ip[] = [];
   #aimedVersion = -1;
   #remembered = "[]";
@@ -134,11 +136,18 @@ export class Agent {
   /** Looks around and adopts what an earlier run of this agent left. To be called once, before the first tick. */
   begin(): void {
     const now = this.#ports.clock.now();
-    step(this.state, { kind: "document", document: this.#ports.store.current() }, now);
+    const facts = recalled(this.#ports.memory, this.#ports.store, this.#ports.clock.wallMs());
+    for (const fact of facts) step(this.state, fact, now);
     for (const record of this.#ports.memory.records()) {
       step(this.state, { kind: "record", record }, now);
     }
     this.#network.observe(this.state, now, true);
+    const { doubt } = this.state;
+    if (doubt !== null) {
+      this.#ports.log.warn({ ...doubt }, `waits for a peer's document: ${doubt.reason}`);
+      // By the time it knows its VIPs, others may have them.
+      return;
+    }
     const claims = this.#ports.memory.claims();
     for (const { vip, remainingMs } of this.#network.leftovers(this.state.vips)) {
       const epoch = claims.get(vip);
@@ -194,6 +203,7 @@ export class Agent {
     this.#measure(now);
     step(state, { kind: "tick", wallMs: this.#ports.clock.wallMs() }, now);
     if (this.#quiet) return;
+    if (state.doubt !== null) return this.#wait(now);
     this.#network.apply(state, now);
     // A standby is bypassed before it says that it is there; a new holder says so before its daemon starts.
     const active = isActive(state);
@@ -214,6 +224,15 @@ export class Agent {
     this.#saveVips();
     this.#saveRecords();
     this.#tellChanges();
+  }
+
+  /** The document is in doubt: nothing is touched, and peers are asked for theirs. */
+  #wait(now: number): void {
+    const { log, store } = this.#ports;
+    this.#talk.speak(this.state, now);
+    if (!isConfirmed(this.state, store.digest())) return;
+    step(this.state, { kind: "documentConfirmed" }, now);
+    log.info({}, "has the document of a running peer, and goes on");
   }
 
   /** Looks how busy this machine is, where any service wants to know. */
@@ -238,10 +257,11 @@ export class Agent {
     for (const [vip, hold] of this.state.holds) {
       if (hold.phase === "holding") claims.set(vip, hold.epoch);
     }
-    const text = JSON.stringify([...claims]);
+    const { epochs } = this.state;
+    const text = JSON.stringify([[...claims], [...epochs]]);
     if (text === this.#savedClaims) return;
     this.#savedClaims = text;
-    this.#ports.memory.saveClaims(claims);
+    this.#ports.memory.saveClaims(claims, epochs);
   }
 
   /** VIPs are remembered over a restart: one whose service is removed meanwhile must not stay on `lo`. */

@@ -7,7 +7,6 @@
  * small tables every second, large ones less often, and soon after a failed operation. What fails does not hold
  * up the rest.
  */
-import { formatEndpoint } from "../core/address.ts";
 import {
   daemonOf,
   desiredDaemons,
@@ -35,6 +34,7 @@ import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
 import type { Clock, OwnedRows, Sysctl, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
 import type { Logger } from "./logger.ts";
+import { operationWords } from "./operation_words.ts";
 import { takeOver } from "./taken_rows.ts";
 
 /** Operations planned before they are applied: bounds the time between two looks at newer wishes. */
@@ -180,9 +180,16 @@ export class TableLane {
     const services = servicesHere(state);
     const fresh = [...services.values()].filter((service) => !owned.has(serviceKey(service)));
     await takeOver(this.#options, fresh, { observed, counted });
-    await owned.add(fresh.map(serviceKey));
+    await this.#remember(() => owned.add(fresh.map(serviceKey)));
     if (!counted) return;
-    await owned.delete(owned.keys().filter((key) => !services.has(key) && !observed.has(key)));
+    const gone = owned.keys().filter((key) => !services.has(key) && !observed.has(key));
+    await this.#remember(() => owned.delete(gone));
+  }
+
+  /** With a disk that refuses the table is kept all the same: else dead servers would stay in it. */
+  #remember(save: () => Promise<void>): Promise<void> {
+    const note = (error: Error | null) => this.#options.troubles.note("remember rows", error);
+    return save().then(() => note(null), note);
   }
 
   /**
@@ -232,7 +239,7 @@ export class TableLane {
     const results = await this.#options.table.apply(operations);
     operations.forEach((operation, index) => {
       const error = results[index] ?? null;
-      this.#options.troubles.note(words(operation), error);
+      this.#options.troubles.note(operationWords(operation), error);
       if (error === null) patch(observed, operation);
       else this.#failed = true;
     });
@@ -350,23 +357,6 @@ function plan(key: ServiceKey, { state, observed, counted, soles }: Pass): Table
     return planRow(desiredRow(state, service, soles), row ?? null, counted);
   }
   return row === undefined ? [] : [{ kind: "removeService", service: row }];
-}
-
-const WORDS = {
-  addService: "add service",
-  editService: "change service",
-  removeService: "remove service",
-  addServer: "add server",
-  editServer: "change server",
-  removeServer: "remove server",
-} as const;
-
-function words(operation: TableOperation): string {
-  const of = serviceKey(operation.service);
-  const verb = WORDS[operation.kind];
-  return "server" in operation
-    ? `${verb} ${formatEndpoint(operation.server)} of ${of}`
-    : `${verb} ${of}`;
 }
 
 /** Makes the known table what the kernel has after the operation. */

@@ -182,6 +182,11 @@ export function moveTarget(state: State, vip: Ip): NodeId | null {
   return move !== undefined && move.fromEpoch === (state.epochs.get(vip) ?? 0) ? move.to : null;
 }
 
+/** The epoch of a new claim: above every one that was ever seen, or may have been. */
+function nextEpoch(state: State, vip: Ip): number {
+  return Math.min(EPOCH_MAX, Math.max(state.epochs.get(vip) ?? 0, state.epochFloor) + 1);
+}
+
 /** Decides about one VIP of the document. */
 export function decideOwnership(state: State, vip: Ip, now: number): Decision {
   const leader = leaderOf(vip, state.document.vips);
@@ -208,7 +213,7 @@ function decideFollower(state: State, vip: Ip, { leader, now }: Followed): Decis
     if (incumbent !== undefined && incumbent.claim?.yielding !== true) {
       return { act: "wait", reason: `${incumbent.name} will hand it over, as ${leader} is here` };
     }
-    const epoch = Math.min(EPOCH_MAX, (state.epochs.get(vip) ?? 0) + 1);
+    const epoch = nextEpoch(state, vip);
     return { act: "claim", reason, epoch };
   }
   const heir = held ? heirOf(state, vip, { leader, now }) : null;
@@ -325,7 +330,10 @@ function decideFailback(
 function decideFree(state: State, context: Context): Decision {
   const { members, incumbent, target, vip, now } = context;
   if (state.phase === "starting") {
-    return { act: "wait", reason: "this node is starting and listens first" };
+    const reason = state.doubt === null
+      ? "this node is starting and listens first"
+      : `this node waits for a peer's document: ${state.doubt.reason}`;
+    return { act: "wait", reason };
   }
   if (state.phase !== "running") return { act: "wait", reason: "this node is leaving" };
   const yields = incumbent?.claim?.yielding === true;
@@ -345,7 +353,7 @@ function decideFree(state: State, context: Context): Decision {
     return { act: "wait", reason: `no director can hold it: ${ownObstacle(state, vip)}` };
   }
   if (best.id !== state.self.id) return { act: "wait", reason: `${best.name} is preferred` };
-  const epoch = Math.min(EPOCH_MAX, (state.epochs.get(vip) ?? 0) + 1);
+  const epoch = nextEpoch(state, vip);
   if (yields) return { act: "claim", reason: `${incumbent?.name} hands it over`, epoch };
   return decideByWitness(state, { vip, now, epoch });
 }

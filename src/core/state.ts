@@ -122,6 +122,12 @@ export interface DueCaution {
   sentMs: number;
 }
 
+/** Why a node does not believe the document it has, and until when it waits for a peer that has a better one. */
+export interface Doubt {
+  readonly reason: string;
+  readonly untilMs: number;
+}
+
 /** See the head of this file. */
 export interface State {
   readonly self: Self;
@@ -131,12 +137,16 @@ export interface State {
   /** When the phase began. */
   phaseMs: number;
   document: ClusterDocument;
+  /** Set while a part of the document is lost: a starting node stays one, and touches nothing, until it ends. */
+  doubt: Doubt | null;
   /** VIPs of the document, sorted. */
   vips: readonly Ip[];
   readonly peers: Map<NodeId, Peer>;
   readonly holds: Map<Ip, Hold>;
   /** Highest epoch seen of every VIP. */
   readonly epochs: Map<Ip, number>;
+  /** What the epochs that were seen earlier may have been at most, if they are lost: new claims are above it. */
+  epochFloor: number;
   readonly witnesses: Map<Ip, Witness>;
   /** Last decision about every VIP, in words. */
   readonly reasons: Map<Ip, string>;
@@ -206,10 +216,12 @@ export function initialState(self: Self, now: number): State {
     phase: "starting",
     phaseMs: now,
     document: EMPTY_DOCUMENT,
+    doubt: null,
     vips: [],
     peers: new Map(),
     holds: new Map(),
     epochs: new Map(),
+    epochFloor: 0,
     witnesses: new Map(),
     reasons: new Map(),
     unanswered: new Set(),

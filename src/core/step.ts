@@ -9,6 +9,7 @@ import { goneHistory, type History, judge, type Outcome, startHistory } from "./
 import { noteLoad } from "./load_weight.ts";
 import type { Pulse } from "./pulse.ts";
 import type { NodeRecord } from "./record.ts";
+import { recall, type RecallFact } from "./recall.ts";
 import { keyedService, type ServerKey } from "./server.ts";
 import { flapKey, forgetFlaps, noteFlap } from "./server_verdict.ts";
 import type { ServiceKey } from "./service.ts";
@@ -57,8 +58,8 @@ export type Fact =
   }
   | { readonly kind: "record"; readonly record: NodeRecord }
   | { readonly kind: "document"; readonly document: ClusterDocument }
+  | RecallFact
   | { readonly kind: "connectionClosed"; readonly id: NodeId }
-  /** A probe ended, of this node's own server (`node` null) or of a peer's. */
   | ProbeFact
   /** Services of this node on whose port nothing listens, with the reason. */
   | { readonly kind: "listeners"; readonly deaf: Reasons; readonly wallMs: number }
@@ -160,6 +161,8 @@ export function step(state: State, fact: Fact, now: number): void {
       return onLeave(state, now);
     case "tick":
       return tick(state, now, fact.wallMs);
+    default:
+      return recall(state, fact, now);
   }
 }
 

@@ -25,6 +25,7 @@ import {
   WITNESS_ASK_MS,
   WITNESS_STALE_MS,
 } from "./timing.ts";
+import { endDoubt } from "./recall.ts";
 import { holdsEnd } from "./server_verdict.ts";
 import { growShares, noteRises } from "./slow_start.ts";
 import { leaderOf } from "./vip.ts";
@@ -42,8 +43,10 @@ export function tick(state: State, now: number, wallMs = state.wallMs): void {
   if (growShares(state, now)) state.tableVersion++;
   if (drainsTurn(state, wallMs)) touch(state);
   state.wallMs = wallMs;
+  endDoubt(state, now);
   if (
-    state.phase === "starting" && now - state.trustedFromMs >= state.self.deadMs + START_EXTRA_MS
+    state.phase === "starting" && state.doubt === null &&
+    now - state.trustedFromMs >= state.self.deadMs + START_EXTRA_MS
   ) {
     state.phase = "running";
     state.phaseMs = now;

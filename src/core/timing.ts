@@ -74,3 +74,9 @@ export const NETWORK_MS = 250;
 export const TABLE_MS_MAX = 60_000;
 /** Shortest time between two looks at the whole IPVS table, ms. */
 export const TABLE_MS_MIN = 1_000;
+
+/**
+ * Time a node that lost its document waits for a peer before it goes on with what is left, ms: enough for peers that
+ * start at the same moment, and for several attempts to connect.
+ */
+export const DOCUMENT_WAIT_MS = 30_000;

@@ -12,40 +12,94 @@ import type { AgentMemory, OwnedRows, SavedSwitches } from "../ports.ts";
 import { recordSchema } from "../core/record.ts";
 import { EPOCH_MAX, NODES_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
 import { errorText, type Notices } from "./notices.ts";
-import { openPeersFile } from "./peers_file.ts";
+import { openPeersFile, PEERS_FILE } from "./peers_file.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { readStateJson } from "./state_json.ts";
 
 /** Switches troop ever changes on one machine: a few for IPVS, two for every interface. */
 const SWITCHES_MAX = 1_000;
 
-const switchesSchema = z.record(z.string(), z.string()).refine((all) =>
-  Object.keys(all).length <= SWITCHES_MAX
-);
-const rowsSchema = z.array(z.string()).max(2 * SERVICES_MAX);
-const recordsSchema = z.array(recordSchema).max(NODES_MAX);
-const vipsSchema = z.array(z.string()).max(VIPS_MAX);
-const claimsSchema = z.record(z.string(), z.int().min(0).max(EPOCH_MAX))
-  .refine((all) => Object.keys(all).length <= VIPS_MAX);
+const epochsSchema = z.record(z.string(), z.int().min(0).max(EPOCH_MAX))
+  .refine((all) => Object.keys(all).length <= VIPS_MAX, "has too many VIPs");
 
-/** Opens the memory in the state folder; damaged parts are set aside and empty. */
+const switchesFile = {
+  name: "switches.json",
+  schema: z.object({
+    switches: z.record(z.string(), z.string()).refine(
+      (all) => Object.keys(all).length <= SWITCHES_MAX,
+      "has too many switches",
+    ),
+  }),
+  bare: (switches: unknown) => ({ switches }),
+};
+const rowsFile = {
+  name: "rows.json",
+  schema: z.object({ rows: z.array(z.string()).max(2 * SERVICES_MAX) }),
+  bare: (rows: unknown) => ({ rows }),
+};
+const recordsFile = {
+  name: "records.json",
+  schema: z.object({ records: z.array(recordSchema).max(NODES_MAX) }),
+  bare: (records: unknown) => ({ records }),
+};
+const vipsFile = {
+  name: "vips.json",
+  schema: z.object({ vips: z.array(z.string()).max(VIPS_MAX) }),
+  bare: (vips: unknown) => ({ vips }),
+};
+const claimsFile = {
+  name: "claims.json",
+  schema: z.object({
+    /** Epochs of the VIPs this node held. */
+    held: epochsSchema,
+    /** The highest epoch seen of each VIP. */
+    seen: epochsSchema.default({}),
+    /** Whether epochs of earlier runs were lost. */
+    lost: z.boolean().default(false),
+  }),
+  bare: (held: unknown) => ({ held }),
+};
+
+/**
+ * Opens the memory in the state folder; damaged parts are set aside and empty. Throws a Refusal when a newer version
+ * wrote a file in a format this one does not know.
+ */
 export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMemory {
-  const claims = new Map(Object.entries(readJson(folder, "claims.json", claimsSchema) ?? {}));
+  const claims = readStateJson(folder, claimsFile);
+  const records = readStateJson(folder, recordsFile);
+  const vips = readStateJson(folder, vipsFile);
   const peers = openPeersFile(folder, notices);
   const saveClaims = writeBehind(folder, notices);
   const saveRecords = writeBehind(folder, notices);
   const saveVips = writeBehind(folder, notices);
   const owned = openRows(folder);
+  const claimsLost = folder.wasLost(claimsFile.name) || claims.content?.lost === true;
+  const encodeClaims = (held: ReadonlyMap<Ip, number>, seen: ReadonlyMap<Ip, number>) =>
+    claims.encode({
+      held: Object.fromEntries(held),
+      seen: Object.fromEntries(seen),
+      lost: claimsLost,
+    });
+  // What comes after another start has to know it too.
+  if (folder.wasLost(claimsFile.name)) {
+    saveClaims(claimsFile.name, encodeClaims(new Map(), new Map()));
+  }
+  const held = new Map(Object.entries(claims.content?.held ?? {}));
+  const seen = new Map(Object.entries(claims.content?.seen ?? {}));
   return {
     savedSwitches: openSwitches(folder),
     owned,
-    claims: () => claims,
+    claims: () => held,
+    epochs: () => seen,
+    claimsLost,
+    peersLost: folder.wasLost(PEERS_FILE),
     knownPeers: peers.known,
     rememberPeers: peers.remember,
-    records: () => readJson(folder, "records.json", recordsSchema) ?? [],
-    saveRecords: (records) => saveRecords("records.json", jsonBytes(records)),
-    vips: () => readJson(folder, "vips.json", vipsSchema) ?? addressesOf(owned.keys()),
-    saveVips: (vips) => saveVips("vips.json", jsonBytes(vips)),
-    saveClaims: (held) => saveClaims("claims.json", jsonBytes(Object.fromEntries(held))),
+    records: () => records.content?.records ?? [],
+    saveRecords: (next) => saveRecords(recordsFile.name, records.encode({ records: [...next] })),
+    vips: () => vips.content?.vips ?? addressesOf(owned.keys()),
+    saveVips: (next) => saveVips(vipsFile.name, vips.encode({ vips: [...next] })),
+    saveClaims: (next, epochs) => saveClaims(claimsFile.name, encodeClaims(next, epochs)),
   };
 }
 
@@ -55,8 +109,10 @@ function addressesOf(keys: readonly ServiceKey[]): Ip[] {
 }
 
 function openSwitches(folder: StateFolder): SavedSwitches {
-  const switches = new Map(Object.entries(readJson(folder, "switches.json", switchesSchema) ?? {}));
-  const write = () => folder.writeNow("switches.json", jsonBytes(Object.fromEntries(switches)));
+  const file = readStateJson(folder, switchesFile);
+  const switches = new Map(Object.entries(file.content?.switches ?? {}));
+  const write = () =>
+    folder.writeNow(switchesFile.name, file.encode({ switches: Object.fromEntries(switches) }));
   return {
     save(name, value) {
       if (switches.has(name)) return;
@@ -79,14 +135,15 @@ function openSwitches(folder: StateFolder): SavedSwitches {
 
 /** Written away from the event loop: a busy disk must not delay a pulse. */
 function openRows(folder: StateFolder): OwnedRows {
-  const rows = new Set(readJson(folder, "rows.json", rowsSchema) ?? []);
+  const file = readStateJson(folder, rowsFile);
+  const rows = new Set(file.content?.rows ?? []);
   let dirty = false;
   let last: Promise<void> = Promise.resolve();
   async function write(): Promise<void> {
     if (!dirty) return;
     dirty = false;
     try {
-      await folder.write("rows.json", jsonBytes([...rows]));
+      await folder.write(rowsFile.name, file.encode({ rows: [...rows] }));
     } catch (error) {
       dirty = true;
       throw error;
@@ -114,22 +171,6 @@ function openRows(folder: StateFolder): OwnedRows {
     },
     keys: () => [...rows],
   };
-}
-
-function readJson<T>(folder: StateFolder, name: string, schema: z.ZodType<T>): T | undefined {
-  const bytes = folder.read(name);
-  if (bytes === null) return undefined;
-  try {
-    return schema.parse(JSON.parse(new TextDecoder().decode(bytes)));
-  } catch (error) {
-    const issue = error instanceof z.ZodError ? error.issues[0]?.message : undefined;
-    folder.setAside(name, issue ?? errorText(error));
-    return undefined;
-  }
-}
-
-function jsonBytes(value: unknown): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify(value)}\n`);
 }
 
 /** Writes the newest content of one file without stopping the event loop; writes never overlap. */

@@ -8,17 +8,19 @@ import { decodeJournal, encodeJournal, encodeRecords } from "./document_journal.
 import { createReplica, type Replica } from "./document_replica.ts";
 import { joinBytes } from "./document_update.ts";
 import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
+import { JOURNAL_FILE, REPLICA_FILE } from "./state_files.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { newerFormat } from "./state_json.ts";
 import { realTimers, type Timers } from "./timers.ts";
 
-const REPLICA_FILE = "document.bin";
-const JOURNAL_FILE = "document.journal";
 /** "TRD1": a troop document, version 1. */
 const MAGIC = Uint8Array.of(0x54, 0x52, 0x44, 0x31);
 const CHECKSUM_BYTES = 32;
 const HEAD_BYTES = MAGIC.length + CHECKSUM_BYTES;
 /** Journal from which on the whole replica is written anew, bytes: some thousand edits, merged in a moment at the next start. */
 export const JOURNAL_BYTES_MAX = 524_288;
+/** What a version after this one would begin with. */
+const MAGIC_OF_ANY = /^TRD([2-9])/;
 /** Bytes summed up at once, so that nothing else waits. */
 const CHECKSUM_PIECE_BYTES = 1_048_576;
 
@@ -50,6 +52,12 @@ export class DocumentFile {
   /** Bytes of both, about. */
   get bytes(): number {
     return this.#replicaBytes + this.#journalBytes;
+  }
+
+  /** What was there and is lost to this node, in words; null: nothing. */
+  get lost(): string | null {
+    const names = [REPLICA_FILE, JOURNAL_FILE].filter((name) => this.#folder.wasLost(name));
+    return names.length === 0 ? null : `${names.join(" and ")} could not be read`;
   }
 
   /** Whether the journal is so long that the whole replica should be written. */
@@ -120,6 +128,8 @@ export class DocumentFile {
   #readReplica(): Uint8Array[] {
     const bytes = this.#folder.read(REPLICA_FILE);
     if (bytes === null) return [];
+    const newer = newerMagic(bytes);
+    if (newer !== null) throw newerFormat(REPLICA_FILE, newer);
     try {
       const state = unwrap(bytes);
       this.#replicaBytes = state.length;
@@ -138,7 +148,8 @@ function readJournal(
 ): { readonly updates: readonly Uint8Array[]; readonly intact: boolean } {
   const bytes = folder.read(JOURNAL_FILE);
   if (bytes === null) return { updates: [], intact: false };
-  const { updates, tornBytes, damaged } = decodeJournal(bytes);
+  const { updates, tornBytes, damaged, newer } = decodeJournal(bytes);
+  if (newer !== null) throw newerFormat(JOURNAL_FILE, newer);
   if (damaged) {
     folder.setAside(JOURNAL_FILE, "the checksum of a record does not match");
   } else if (tornBytes > 0) {
@@ -159,13 +170,23 @@ function mergeable(updates: readonly Uint8Array[]): boolean {
   }
 }
 
+/** The version of a later form; null for a file that is of this one, or damaged. */
+function newerMagic(bytes: Uint8Array): string | null {
+  const version = MAGIC_OF_ANY.exec(Buffer.from(bytes.subarray(0, MAGIC.length)).toString())?.[1];
+  return version === undefined || checksumIsRight(bytes) ? null : version;
+}
+
+function checksumIsRight(bytes: Uint8Array): boolean {
+  const checksum = createHash("sha256").update(bytes.subarray(HEAD_BYTES)).digest();
+  return checksum.equals(bytes.subarray(MAGIC.length, HEAD_BYTES));
+}
+
 function unwrap(bytes: Uint8Array): Uint8Array {
-  const state = bytes.subarray(HEAD_BYTES);
-  const checksum = createHash("sha256").update(state).digest();
-  if (!Buffer.concat([MAGIC, checksum]).equals(bytes.subarray(0, HEAD_BYTES))) {
+  if (bytes.length === 0) throw new Error("it is empty");
+  if (!Buffer.from(MAGIC).equals(bytes.subarray(0, MAGIC.length)) || !checksumIsRight(bytes)) {
     throw new Error("the checksum does not match");
   }
-  return state;
+  return bytes.subarray(HEAD_BYTES);
 }
 
 function sizeOf(updates: readonly Uint8Array[]): number {

@@ -8,6 +8,8 @@ import { joinBytes } from "./document_update.ts";
 
 /** "TRJ1": a journal of a troop document, version 1. */
 const HEAD = Uint8Array.of(0x54, 0x52, 0x4a, 0x31);
+/** What a version after this one would begin with. */
+const HEAD_OF_LATER = /^TRJ([2-9])/;
 /** Begins a record, so that the next one is found behind a damaged one. */
 const MARK = Uint8Array.of(0xf5, 0x72, 0x65, 0x63);
 const LENGTH_BYTES = 4;
@@ -23,6 +25,8 @@ export interface JournalContent {
   readonly tornBytes: number;
   /** Whether something else is wrong: no head, or good records behind what is none. */
   readonly damaged: boolean;
+  /** The version of a later form, of which nothing here can be read; null: it is of this one. */
+  readonly newer: string | null;
 }
 
 /** A whole journal of these updates. */
@@ -52,7 +56,10 @@ export function decodeJournal(bytes: Uint8Array): JournalContent {
     if (at > end) damaged = true;
     at = end = at + RECORD_HEAD_BYTES + update.length;
   }
-  return { updates, tornBytes: buffer.length - end, damaged };
+  const later = HEAD_OF_LATER.exec(buffer.toString("latin1", 0, HEAD.length))?.[1];
+  // Records of this form behind such a head: the head is damaged.
+  const newer = updates.length === 0 ? later ?? null : null;
+  return { updates, tornBytes: buffer.length - end, damaged, newer };
 }
 
 function recordAt(buffer: Buffer, at: number): Uint8Array | undefined {

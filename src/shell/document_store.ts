@@ -105,6 +105,7 @@ export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentSt
     serve: (frames) => serve(state, frames),
   });
   return {
+    lost: file.lost,
     current: () => state.shown ?? readContent(state),
     digest: () => state.replica.digest.value(),
     edit: (edits, options = {}) => enqueue(state, () => edit(state, edits, options)),

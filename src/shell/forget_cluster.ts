@@ -6,20 +6,8 @@ import { existsSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Home } from "../core/home.ts";
 import { IDENTITY_FILE } from "./identity.ts";
+import { stateFiles } from "./state_files.ts";
 import type { StateFolder } from "./state_folder.ts";
-
-/** What only makes sense inside the cluster. The boot number stays: it is this machine's. */
-const CLUSTER_FILES = [
-  "document.bin",
-  "document.journal",
-  "peers.json",
-  "tokens.json",
-  "vips.json",
-  "records.json",
-  "claims.json",
-  "rows.json",
-  "switches.json",
-];
 
 /** See the head of this file. */
 export function forgetCluster(
@@ -27,8 +15,10 @@ export function forgetCluster(
   folder: StateFolder,
   { forgotten = false }: { readonly forgotten?: boolean } = {},
 ): void {
-  // The cluster never believes an identity again that it has forgotten.
+  // The cluster never believes an identity again that it has forgotten. The boot number stays: it is this machine's.
   if (forgotten) rmSync(join(folder.path, IDENTITY_FILE), { force: true });
-  for (const name of CLUSTER_FILES) rmSync(join(folder.path, name), { force: true });
+  for (const [name, { ofCluster }] of Object.entries(stateFiles)) {
+    if (ofCluster) rmSync(join(folder.path, name), { force: true });
+  }
   if (existsSync(home.config)) renameSync(home.config, `${home.config}.left`);
 }

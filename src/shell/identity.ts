@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type { Ed25519PrivateKey } from "@libp2p/interface";
 import type { NodeId } from "../core/document.ts";
-import { NO_NOTICES, type Notices } from "./notices.ts";
+import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { newerFormat } from "./state_json.ts";
 
 /** A node's identity in one run of the agent. */
 export interface Identity {
@@ -33,9 +34,11 @@ export const IDENTITY_FILE = "identity";
 const BOOT_FILE = "boot";
 /** An Ed25519 seed (RFC 8032, 5.1.5) in hexadecimal behind a word that names its kind and version. */
 const KEY_PATTERN = /^troop-identity-1 ([0-9a-f]{64})\n$/;
+/** A kind of identity that this version does not know. */
+const NEWER_KEY = /^troop-identity-([2-9]|\d{2,4}) /;
 const BOOT_PATTERN = /^(\d{1,16})\n$/;
 
-/** Reads or makes the key, and takes the next boot number, which is on disk before this resolves. Rejects with a Refusal when the disk refuses. */
+/** Reads or makes the key, and takes the next boot number, which is on disk before this resolves if the disk takes it. Rejects with a Refusal when a new key cannot be saved. */
 export async function openIdentity(
   folder: StateFolder,
   { notices = NO_NOTICES, wallMs = Date.now }: IdentityOptions = {},
@@ -46,7 +49,7 @@ export async function openIdentity(
     id: nodeIdOf(privateKey.publicKey.raw),
     peer: privateKey.publicKey.toString(),
     privateKey,
-    boot: takeBoot(folder, wallMs()),
+    boot: takeBoot(folder, wallMs(), notices),
   };
 }
 
@@ -58,9 +61,12 @@ export function nodeIdOf(publicKey: Uint8Array): NodeId {
 function readSeed(folder: StateFolder, notices: Notices): Uint8Array | undefined {
   const bytes = folder.read(IDENTITY_FILE);
   if (bytes === null) return undefined;
-  const match = KEY_PATTERN.exec(new TextDecoder().decode(bytes));
+  const text = new TextDecoder().decode(bytes);
+  const match = KEY_PATTERN.exec(text);
   if (match?.[1] === undefined) {
-    folder.setAside(IDENTITY_FILE, "not a node identity; this node gets a new one and a new id");
+    const newer = NEWER_KEY.exec(text)?.[1];
+    if (newer !== undefined) throw newerFormat(IDENTITY_FILE, newer);
+    folder.setAside(IDENTITY_FILE, "not a node identity");
     return undefined;
   }
   const file = join(folder.path, IDENTITY_FILE);
@@ -80,9 +86,16 @@ function createSeed(folder: StateFolder): Uint8Array {
   return seed;
 }
 
-function takeBoot(folder: StateFolder, wallMs: number): number {
-  const boot = Math.max(readBoot(folder) + 1, Math.floor(wallMs));
-  folder.writeNow(BOOT_FILE, new TextEncoder().encode(`${boot}\n`));
+function takeBoot(folder: StateFolder, wallMs: number, notices: Notices): number {
+  const last = readBoot(folder);
+  const boot = Math.max(last + 1, Math.floor(wallMs));
+  try {
+    folder.writeNow(BOOT_FILE, new TextEncoder().encode(`${boot}\n`));
+  } catch (error) {
+    // A full disk must not keep a node away while the clock alone tells one start from the next.
+    if (boot > wallMs) throw error;
+    notices.warn({ problem: errorText(error) }, "cannot save the boot number; goes on without");
+  }
   return boot;
 }
 
@@ -91,6 +104,6 @@ function readBoot(folder: StateFolder): number {
   if (bytes === null) return 0;
   const last = Number(BOOT_PATTERN.exec(new TextDecoder().decode(bytes))?.[1] ?? Number.NaN);
   if (last < Number.MAX_SAFE_INTEGER) return last;
-  folder.setAside(BOOT_FILE, "not a boot number; the wall clock is used instead");
+  folder.setAside(BOOT_FILE, "not a boot number");
   return 0;
 }

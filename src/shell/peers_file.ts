@@ -8,6 +8,7 @@ import { nodeIdSchema } from "../core/document.ts";
 import { NODE_PATHS_MAX, NODES_MAX } from "../core/limits.ts";
 import { errorText, NO_NOTICES, type Notices } from "./notices.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { readStateJson } from "./state_json.ts";
 
 /** A peer and where it was last. */
 const knownPeerSchema = z.object({
@@ -20,11 +21,12 @@ const knownPeerSchema = z.object({
 /** See {@link knownPeerSchema}. */
 export type KnownPeer = z.infer<typeof knownPeerSchema>;
 
-const FILE = "peers.json";
-const fileSchema = z.object({
-  format: z.literal(1),
-  peers: z.array(knownPeerSchema).max(NODES_MAX),
-});
+/** Its name in the state folder. */
+export const PEERS_FILE = "peers.json";
+const peersFile = {
+  name: PEERS_FILE,
+  schema: z.object({ peers: z.array(knownPeerSchema).max(NODES_MAX) }),
+};
 
 /** Remembers peers in the state folder. */
 export interface PeersFile {
@@ -38,7 +40,8 @@ export interface PeersFile {
 
 /** Reads the file; a damaged one is set aside and nothing is known. */
 export function openPeersFile(folder: StateFolder, notices: Notices = NO_NOTICES): PeersFile {
-  let known = readPeers(folder);
+  const file = readStateJson(folder, peersFile);
+  let known: readonly KnownPeer[] = file.content?.peers ?? [];
   let written = JSON.stringify(known);
   let writing: Promise<void> | undefined;
   async function writeChanges(): Promise<void> {
@@ -46,7 +49,7 @@ export function openPeersFile(folder: StateFolder, notices: Notices = NO_NOTICES
       // Counts as written even when it fails: the next change tries again, this one would only repeat the error.
       written = text;
       try {
-        await folder.write(FILE, encode(known));
+        await folder.write(PEERS_FILE, file.encode({ peers: [...known] }));
       } catch (error) {
         notices.warn({ problem: errorText(error) }, "cannot remember the peers");
       }
@@ -69,25 +72,4 @@ function boundedPeers(peers: readonly KnownPeer[]): KnownPeer[] {
       addresses: addresses.slice(0, NODE_PATHS_MAX),
       port,
     }));
-}
-
-function encode(peers: readonly KnownPeer[]): Uint8Array {
-  return new TextEncoder().encode(`${JSON.stringify({ format: 1, peers }, null, 1)}\n`);
-}
-
-function readPeers(folder: StateFolder): KnownPeer[] {
-  const bytes = folder.read(FILE);
-  if (bytes === null) return [];
-  const parsed = fileSchema.safeParse(parseJson(bytes));
-  if (parsed.success) return parsed.data.peers;
-  folder.setAside(FILE, "not a list of peers");
-  return [];
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder().decode(bytes));
-  } catch {
-    return undefined;
-  }
 }

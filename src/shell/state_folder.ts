@@ -3,8 +3,8 @@
  *
  * A write is atomic: a temporary file is written, flushed, renamed over the old one, and the folder is
  * flushed, so a power cut leaves the old content or the new one and never a mixture. Only what is appended can
- * be cut off in the middle: whoever appends must recognise that. A file that cannot be understood is set aside
- * under a new name, never deleted and never a reason to crash.
+ * be cut off in the middle: whoever appends must recognise that. A file that cannot be read or understood is set aside
+ * under a new name with a word on what happens now, never deleted and never a reason to crash.
  */
 import {
   chmodSync,
@@ -17,22 +17,45 @@ import {
   statSync,
 } from "node:fs";
 import { mkdirSync, readdirSync, rmSync, writeSync } from "node:fs";
-import { open, rename } from "node:fs/promises";
+import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Refusal } from "../core/refusal.ts";
 import { errorCode, errorText, NO_NOTICES, type Notices } from "./notices.ts";
+import { stateFiles } from "./state_files.ts";
 
 /** Largest file read back, bytes: twice the largest document; more is not ours. */
 const FILE_BYTES_MAX = 64 * 1024 * 1024;
 /** Files set aside that are kept, per name: enough to see what happened, too few to fill a disk. */
 const SET_ASIDE_MAX = 4;
+/** Behind the name of a file set aside, before the time in ms; earlier versions had `.corrupt-`. */
+const ASIDE = ".damaged-";
+const ASIDE_NAMES = /\.(?:damaged|corrupt)-\d+$/;
+const TEMPORARY = ".tmp";
+/**
+ * Errors by which the thing under the name itself is of no use: a folder or a pipe, closed to this user, bad blocks, a
+ * chain of links. Others, as too many open files, say nothing about it.
+ */
+const USELESS = [
+  "EISDIR",
+  "EACCES",
+  "EPERM",
+  "EIO",
+  "ELOOP",
+  "ENOTDIR",
+  "ENXIO",
+  "EUCLEAN",
+  "EBADMSG",
+];
 const FOLDER_MODE = 0o700;
 const FILE_MODE = 0o600;
 
 /** Named files in one folder. Names are plain file names chosen by the program. */
 export interface StateFolder {
   readonly path: string;
-  /** The content; null when there is no such file. Throws a {@link Refusal} when it cannot be read. */
+  /**
+   * The content; null when there is no such file, or it cannot be read and was set aside. Throws a {@link Refusal} when
+   * this machine cannot read now.
+   */
   read(name: string): Uint8Array | null;
   /** Replaces the file; returns when it is on disk. Throws a {@link Refusal} when the disk refuses. */
   writeNow(name: string, bytes: Uint8Array): void;
@@ -45,6 +68,8 @@ export interface StateFolder {
   append(name: string, bytes: Uint8Array): Promise<void>;
   /** Renames a file that cannot be understood, and says so. `problem`: why, in words. */
   setAside(name: string, problem: string): void;
+  /** Whether the file was damaged and set aside since the folder was opened. */
+  wasLost(name: string): boolean;
 }
 
 /** See {@link openStateFolder}. */
@@ -62,14 +87,26 @@ export function openStateFolder(path: string, options: StateFolderOptions = {}):
     // The key lies here: a folder others can read is closed rather than trusted.
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
   });
+  removeTemporary(path);
   flushNames(path, notices);
+  const lost = new Set<string>();
+  const putAside = (name: string, problem: string) => {
+    lost.add(name);
+    setAside(path, name, { problem, notices, wallMs });
+  };
   return {
     path,
-    read: (name) => readState(join(path, name)),
+    read: (name) => {
+      const found = readState(join(path, name));
+      if (found === null || found instanceof Uint8Array) return found;
+      putAside(name, found.problem);
+      return null;
+    },
     writeNow: (name, bytes) => writeNow(path, name, bytes),
     write: (name, bytes) => writeAsync(path, name, bytes),
     append: (name, bytes) => append(path, name, bytes),
-    setAside: (name, problem) => setAside(path, name, { problem, notices, wallMs }),
+    setAside: putAside,
+    wasLost: (name) => lost.has(name),
   };
 }
 
@@ -94,43 +131,72 @@ function flushFolder(path: string): void {
   }
 }
 
-function readState(file: string): Uint8Array | null {
+/** What a power cut left half written is in nobody's way: without this a folder of that name would be. */
+function removeTemporary(path: string): void {
   try {
-    if (statSync(file).size > FILE_BYTES_MAX) throw new Error("the file is too big");
+    for (const name of readdirSync(path)) {
+      if (name.endsWith(TEMPORARY)) rmSync(join(path, name), { recursive: true, force: true });
+    }
+  } catch {
+    // A disk that is read-only; whoever writes is told.
+  }
+}
+
+/** The content; null when there is none; in words what is wrong with what is there instead. */
+function readState(file: string): Uint8Array | null | { readonly problem: string } {
+  try {
+    // Not opened before it is known to be a file: a named pipe would hold the program for ever.
+    const found = statSync(file);
+    if (!found.isFile()) return { problem: "it is not a file" };
+    if (found.size > FILE_BYTES_MAX) return { problem: "it is too big" };
     return new Uint8Array(readFileSync(file));
   } catch (error) {
     if (errorCode(error) === "ENOENT") return null;
+    if (USELESS.includes(errorCode(error))) return { problem: errorText(error) };
     throw refusal(`read "${file}"`, error);
   }
 }
 
 function writeNow(folder: string, name: string, bytes: Uint8Array): void {
   const file = join(folder, name);
+  const temporary = file + TEMPORARY;
   refuseErrors(`write "${file}"`, () => {
-    const handle = openSync(`${file}.tmp`, "w", FILE_MODE);
     try {
-      let offset = 0;
-      while (offset < bytes.length) offset += writeSync(handle, bytes, offset);
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
+      const handle = openSync(temporary, "w", FILE_MODE);
+      try {
+        let offset = 0;
+        while (offset < bytes.length) offset += writeSync(handle, bytes, offset);
+        fsyncSync(handle);
+      } finally {
+        closeSync(handle);
+      }
+      renameSync(temporary, file);
+    } catch (error) {
+      // Half a file takes room on a disk that has none.
+      rmSync(temporary, { force: true });
+      throw error;
     }
-    renameSync(`${file}.tmp`, file);
     flushFolder(folder);
   });
 }
 
 async function writeAsync(folder: string, name: string, bytes: Uint8Array): Promise<void> {
   const file = join(folder, name);
+  const temporary = file + TEMPORARY;
   try {
-    const handle = await open(`${file}.tmp`, "w", FILE_MODE);
     try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
+      const handle = await open(temporary, "w", FILE_MODE);
+      try {
+        await handle.writeFile(bytes);
+        await handle.sync();
+      } finally {
+        await handle.close();
+      }
+      await rename(temporary, file);
+    } catch (error) {
+      await rm(temporary, { force: true }).catch(() => undefined);
+      throw error;
     }
-    await rename(`${file}.tmp`, file);
     // Without this a power cut can undo the rename (fsync(2), notes on directories).
     const folderHandle = await open(folder, "r");
     try {
@@ -167,16 +233,27 @@ interface SetAside {
 }
 
 function setAside(folder: string, name: string, { problem, notices, wallMs }: SetAside): void {
-  const aside = `${name}.corrupt-${wallMs()}`;
+  const aside = `${name}${ASIDE}${wallMs()}`;
   refuseErrors(`set aside "${join(folder, name)}"`, () => {
     renameSync(join(folder, name), join(folder, aside));
-    const old = readdirSync(folder).filter((entry) => entry.startsWith(`${name}.corrupt-`)).sort();
-    for (const entry of old.slice(0, -SET_ASIDE_MAX)) rmSync(join(folder, entry));
+    const old = readdirSync(folder)
+      .filter((entry) => ASIDE_NAMES.test(entry) && entry.replace(ASIDE_NAMES, "") === name)
+      .sort((a, b) => timeOf(a) - timeOf(b));
+    for (const entry of old.slice(0, -SET_ASIDE_MAX)) {
+      rmSync(join(folder, entry), { recursive: true });
+    }
   });
+  const lost = stateFiles[name]?.lost;
   notices.warn(
     { file: join(folder, name), keptAs: aside, problem },
-    "set aside a damaged state file",
+    `the state file ${name} is damaged (${problem}) and kept as ${aside}${
+      lost === undefined ? "" : `: ${lost}`
+    }`,
   );
+}
+
+function timeOf(aside: string): number {
+  return Number(aside.slice(aside.lastIndexOf("-") + 1));
 }
 
 function refuseErrors(attempted: string, action: () => void): void {

@@ -18,6 +18,7 @@ import {
 import type { TokenKeeper } from "../ports.ts";
 import { errorText, type Notices } from "./notices.ts";
 import type { StateFolder } from "./state_folder.ts";
+import { refuseNewerFormat } from "./state_json.ts";
 import { type ReplacedToken, type TokenKeys, tokenKeys, type TokenRing } from "./token.ts";
 
 const FILE = "tokens.json";
@@ -157,7 +158,9 @@ function readStored(folder: StateFolder): Tokens | undefined {
   const bytes = folder.read(FILE);
   if (bytes === null) return undefined;
   try {
-    const file = fileSchema.parse(JSON.parse(new TextDecoder().decode(bytes)));
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    refuseNewerFormat(FILE, value);
+    const file = fileSchema.parse(value);
     const accepts = file.accepts.map(tokenKeys);
     const sends = accepts.find((one) => one.token === file.sends);
     if (sends === undefined) throw new Error("it sends with a token it does not accept");

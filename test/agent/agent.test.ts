@@ -56,6 +56,7 @@ class Bench {
       },
       store: {
         current: () => this.document,
+        lost: null,
         digest: () => "",
         edit: () => Promise.resolve({ sentTo: 0 }),
         synchronize: () => Promise.resolve(),
@@ -104,7 +105,7 @@ async function holding(): Promise<{ bench: Bench; agent: Agent }> {
 describe("begin", () => {
   function left(validSeconds: number | null): Bench {
     const bench = new Bench();
-    bench.memory.saveClaims(new Map([[VIP, 5]]));
+    bench.memory.saveClaims(new Map([[VIP, 5]]), new Map());
     bench.kernel.addressPort.put({ address: VIP, prefixLength: 32, interface: LAN, validSeconds });
     return bench;
   }
@@ -127,7 +128,7 @@ describe("begin", () => {
   });
 
   const notAdopted: [what: string, change: (bench: Bench) => void][] = [
-    ["without a claim on disk", (bench) => bench.memory.saveClaims(new Map())],
+    ["without a claim on disk", (bench) => bench.memory.saveClaims(new Map(), new Map())],
     ["that is on lo alone", (bench) => {
       bench.kernel.addresses = bench.kernel.addresses.map((item) =>
         item.address === VIP ? { ...item, interface: "lo" } : item

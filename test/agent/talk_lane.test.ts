@@ -44,6 +44,7 @@ class Bench {
       },
       store: {
         current: () => this.state.document,
+        lost: null,
         digest: () => this.digest,
         edit: () => Promise.resolve({ sentTo: 0 }),
         synchronize: (id) => {

@@ -54,7 +54,10 @@ describe("switches", () => {
     const { memory, onDisk, path } = open();
     memory.savedSwitches.save("net.ipv4.vs.sync_threshold", "3\t50");
     memory.savedSwitches.save("net.ipv4.vs.sync_threshold", "1\t0");
-    expect(onDisk("switches.json")).toEqual({ "net.ipv4.vs.sync_threshold": "3\t50" });
+    expect(onDisk("switches.json")).toEqual({
+      format: 1,
+      switches: { "net.ipv4.vs.sync_threshold": "3\t50" },
+    });
     expect(open(path).memory.savedSwitches.entries())
       .toEqual([["net.ipv4.vs.sync_threshold", "3\t50"]]);
   });
@@ -66,7 +69,7 @@ describe("switches", () => {
     expect(memory.savedSwitches.entries()).toEqual([]);
     disk.full = false;
     memory.savedSwitches.save("a", "1");
-    expect(onDisk("switches.json")).toEqual({ a: "1" });
+    expect(onDisk("switches.json").switches).toEqual({ a: "1" });
   });
 
   test("are forgotten by clear", () => {
@@ -81,9 +84,9 @@ describe("rows", () => {
   test("are on disk when add resolves", async () => {
     const { memory, onDisk, path } = open();
     await memory.owned.add(["tcp/a", "tcp/b"]);
-    expect(onDisk("rows.json")).toEqual(["tcp/a", "tcp/b"]);
+    expect(onDisk("rows.json").rows).toEqual(["tcp/a", "tcp/b"]);
     await memory.owned.delete(["tcp/a"]);
-    expect(onDisk("rows.json")).toEqual(["tcp/b"]);
+    expect(onDisk("rows.json").rows).toEqual(["tcp/b"]);
     const { owned } = open(path).memory;
     expect([owned.has("tcp/a"), owned.has("tcp/b"), owned.keys()]).toEqual([
       false,
@@ -121,7 +124,7 @@ describe("rows", () => {
     await Promise.all(asked);
     expect(told).toEqual(["a", "b", "c", "c again"]);
     expect(disk.writes).toHaveLength(2);
-    expect(onDisk("rows.json")).toEqual(["tcp/a", "tcp/b", "tcp/c"]);
+    expect(onDisk("rows.json").rows).toEqual(["tcp/a", "tcp/b", "tcp/c"]);
   });
 
   test("that the disk refused are written by the next attempt, though they are known", async () => {
@@ -131,14 +134,14 @@ describe("rows", () => {
     expect(await memory.owned.add([]).catch((error) => error.message)).toBe("disk full");
     disk.full = false;
     await memory.owned.add([]);
-    expect(onDisk("rows.json")).toEqual(["tcp/a"]);
+    expect(onDisk("rows.json").rows).toEqual(["tcp/a"]);
   });
 });
 
 describe("claims and records", () => {
   test("are there after a restart", async () => {
     const { memory, path, onDisk } = open();
-    memory.saveClaims(new Map([[VIP, 7]]));
+    memory.saveClaims(new Map([[VIP, 7]]), new Map());
     const record = sampleRecord();
     memory.saveRecords([record]);
     await eventually("both are written", () => {
@@ -157,11 +160,11 @@ describe("claims and records", () => {
     const { memory, disk, onDisk } = open();
     const gate = Promise.withResolvers<void>();
     disk.gate = gate.promise;
-    for (let epoch = 1; epoch <= 50; epoch++) memory.saveClaims(new Map([[VIP, epoch]]));
+    for (let epoch = 1; epoch <= 50; epoch++) memory.saveClaims(new Map([[VIP, epoch]]), new Map());
     gate.resolve();
     await eventually("the last is on disk", () => {
       try {
-        return onDisk("claims.json")[VIP] === 50;
+        return onDisk("claims.json").held[VIP] === 50;
       } catch {
         return false;
       }
@@ -172,14 +175,14 @@ describe("claims and records", () => {
   test("that the disk refuses are told, and the next ones are written", async () => {
     const { memory, disk, notices, onDisk } = open();
     disk.full = true;
-    memory.saveClaims(new Map([[VIP, 1]]));
+    memory.saveClaims(new Map([[VIP, 1]]), new Map());
     await eventually("it is told", () => notices.messages("warn").length > 0);
     expect(notices.messages("warn")).toEqual(["cannot write claims.json"]);
     disk.full = false;
-    memory.saveClaims(new Map([[VIP, 2]]));
+    memory.saveClaims(new Map([[VIP, 2]]), new Map());
     await eventually("it is written", () => {
       try {
-        return onDisk("claims.json")[VIP] === 2;
+        return onDisk("claims.json").held[VIP] === 2;
       } catch {
         return false;
       }
@@ -206,7 +209,9 @@ describe("a damaged file", () => {
       expect(memory.claims().size).toBe(0);
       expect(memory.records()).toEqual([]);
       expect(memory.owned.keys()).toEqual(name === "rows.json" ? [] : ["tcp/kept"]);
-      expect(notices.messages("warn")).toEqual(["set aside a damaged state file"]);
+      expect(notices.messages("warn")).toEqual([
+        expect.stringContaining(`the state file ${name} is damaged`),
+      ]);
       expect(notices.all[0]?.fields["problem"]).toMatch(problem);
       expect(notices.all[0]?.fields["file"]).toBe(join(path, name));
     },

@@ -233,7 +233,7 @@ describe("the journal", () => {
       }
       await again.close();
     }
-    expect(readdirSync(path).filter((name) => name.includes("corrupt"))).toEqual([]);
+    expect(readdirSync(path).filter((name) => name.includes("damaged"))).toEqual([]);
   });
 
   test("with any byte of its middle damaged keeps the other edits, and is kept aside", async () => {
@@ -256,7 +256,7 @@ describe("the journal", () => {
       // What came after the damage waits for what it follows, but the damaged edit itself is lost here.
       expect(ports(again)).toEqual(at < 4 || at >= first ? [80] : []);
       expect(notices.messages("warn")).toHaveLength(1);
-      expect(readdirSync(path).join()).toContain(`${JOURNAL}.corrupt-`);
+      expect(readdirSync(path).join()).toContain(`${JOURNAL}.damaged-`);
       if (at % 16 === 0) {
         await eventually("written anew", () => readdirSync(path).includes(JOURNAL));
         expect(ports(open(openStateFolder(path)))).toEqual(ports(again));
@@ -311,7 +311,7 @@ describe("the whole document", () => {
       const again = open(openStateFolder(path, { notices }), network, B);
       expect(ports(again)).toEqual([]);
       expect(notices.messages("warn")).toHaveLength(1);
-      expect(readdirSync(path).join()).toContain("document.bin.corrupt-");
+      expect(readdirSync(path).join()).toContain("document.bin.damaged-");
       await again.synchronize(A);
       expect(ports(again)).toEqual([80]);
     });

@@ -54,7 +54,7 @@ describe("openIdentity", () => {
     folder.writeNow("identity", bytes("troop-identity-1 cut of"));
     const after = await openIdentity(folder);
     expect(after.id).not.toBe(before.id);
-    expect(readdirSync(path).some((name) => name.startsWith("identity.corrupt-"))).toBe(true);
+    expect(readdirSync(path).some((name) => name.startsWith("identity.damaged-"))).toBe(true);
     expect(notices.messages("warn")).toHaveLength(1);
   });
 });
@@ -87,15 +87,19 @@ describe("boot number", () => {
     });
   }
 
-  test("is not used when it cannot be written first", async () => {
+  test("needs no disk while the clock grows, and is not used else when it cannot be written", async () => {
+    const notices = recordNotices();
     const folder = openStateFolder(tempFolder());
-    await openIdentity(folder);
+    await openIdentity(folder, { wallMs: () => 5_000 });
     const full: StateFolder = {
       ...folder,
       writeNow: () => {
         throw new Refusal({ attempted: "write", problem: "no space", remedy: "make some" });
       },
     };
-    expect((await refused(openIdentity(full))).problem).toBe("no space");
+    expect((await openIdentity(full, { notices, wallMs: () => 6_000 })).boot).toBe(6_000);
+    expect(notices.messages("warn")).toEqual([expect.stringContaining("cannot save the boot")]);
+    const back = openIdentity(full, { wallMs: () => 4_000 });
+    expect((await refused(back)).problem).toBe("no space");
   });
 });

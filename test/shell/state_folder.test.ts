@@ -1,6 +1,6 @@
 /** The state folder on a real disk. */
 import { describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Refusal } from "../../src/core/refusal.ts";
 import { openStateFolder } from "../../src/shell/state_folder.ts";
@@ -96,7 +96,7 @@ describe("setAside", () => {
     const folder = openStateFolder(path, { notices, wallMs: () => 1234 });
     folder.writeNow("file", bytes("damaged"));
     folder.setAside("file", "not a thing");
-    expect(readdirSync(path)).toEqual(["file.corrupt-1234"]);
+    expect(readdirSync(path)).toEqual(["file.damaged-1234"]);
     expect(notices.all).toMatchObject([{ level: "warn", fields: { problem: "not a thing" } }]);
   });
 
@@ -109,7 +109,26 @@ describe("setAside", () => {
       folder.setAside("file", "not a thing");
     }
     expect(readdirSync(path).sort()).toEqual(
-      [1002, 1003, 1004, 1005].map((time) => `file.corrupt-${time}`),
+      [1002, 1003, 1004, 1005].map((time) => `file.damaged-${time}`),
     );
+  });
+});
+
+describe("a full disk", () => {
+  test("is told in one line, leaves the old content and takes no room itself", async () => {
+    const path = tempFolder();
+    const folder = openStateFolder(path);
+    folder.writeNow("file", bytes("old"));
+    const full = () => symlinkSync("/dev/full", join(path, "file.tmp"));
+    full();
+    expect(() => folder.writeNow("file", bytes("new"))).toThrow("ENOSPC");
+    full();
+    const { message } = await refused(folder.write("file", bytes("new")));
+    expect(message).toContain("ENOSPC");
+    expect(message).not.toContain("\n");
+    expect(readdirSync(path)).toEqual(["file"]);
+    expect(folder.read("file")).toEqual(bytes("old"));
+    await folder.write("file", bytes("new"));
+    expect(folder.read("file")).toEqual(bytes("new"));
   });
 });

@@ -100,6 +100,7 @@ export class SimCluster {
   loseDisk(name: string): void {
     const node = this.node(name);
     node.claims.clear();
+    node.epochs = new Map();
     node.owned.clear();
     node.saved.clear();
     node.records = [];

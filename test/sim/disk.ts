@@ -50,8 +50,10 @@ export class SimDisk {
   open(alive: () => boolean = () => true): StateFolder {
     // As openStateFolder() does: what an earlier run renamed and could not flush stays from now on.
     for (const file of this.#files.values()) settleName(file);
+    const lost = new Set<string>();
     return {
       path: "disk",
+      wasLost: (name) => lost.has(name),
       read: (name) => this.#read(name),
       writeNow: (name, bytes) => {
         if (this.mood === "full") throw refusal(name, "no space left on device");
@@ -63,10 +65,11 @@ export class SimDisk {
       write: (name, bytes) => this.#write(name, bytes, alive),
       append: (name, bytes) => this.#append(name, bytes, alive),
       setAside: (name) => {
+        lost.add(name);
         const file = this.#file(name);
         const kept = file.seen;
         Object.assign(file, { seen: null, moved: true, flushed: 0 });
-        if (kept !== null) replace(this.#file(`${name}.corrupt-${this.#world.nowMs}`), kept);
+        if (kept !== null) replace(this.#file(`${name}.damaged-${this.#world.nowMs}`), kept);
       },
     };
   }

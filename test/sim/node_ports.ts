@@ -46,6 +46,7 @@ export function portsOf(cluster: SimCluster, node: SimNode): AgentPorts {
     pulses: hook("pulses", pulses(cluster, node)),
     gossip: hook("gossip", gossip(cluster, node)),
     store: hook("store", {
+      lost: store.lost,
       current: () => store.current(),
       digest: () => store.digest(),
       edit: (edits) => store.edit(edits),

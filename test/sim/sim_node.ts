@@ -44,6 +44,7 @@ export class SimNode {
   announcements: { vip: Ip; atMs: number }[] = [];
   /** State on disk beside the document. */
   readonly claims = new Map<Ip, number>();
+  epochs: ReadonlyMap<Ip, number> = new Map();
   readonly owned = new Set<string>();
   readonly saved = new Map<string, string>();
   boot = 1;
@@ -181,7 +182,11 @@ export function memoryOf(node: SimNode): AgentMemory {
     saveVips: (vips) => {
       node.vips = vips;
     },
-    saveClaims: (claims) => {
+    epochs: () => new Map(node.epochs),
+    claimsLost: false,
+    peersLost: false,
+    saveClaims: (claims, epochs) => {
+      node.epochs = new Map(epochs);
       node.claims.clear();
       for (const [vip, epoch] of claims) node.claims.set(vip, epoch);
     },

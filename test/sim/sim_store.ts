@@ -26,6 +26,7 @@ interface Entry {
 /** See the head of this file. */
 export class SimStore implements Replica {
   readonly id: NodeId;
+  lost: string | null = null;
   readonly entries = new Map<string, Entry>();
   broadcast: (update: unknown) => number = () => 0;
   fetch: (peer: NodeId) => void = () => {};

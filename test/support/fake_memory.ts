@@ -38,6 +38,7 @@ export function memoryRows(keys: readonly string[] = []): OwnedRows {
 /** All that an agent remembers. */
 export function fakeMemory() {
   let claims: ReadonlyMap<Ip, number> = new Map();
+  let epochs: ReadonlyMap<Ip, number> = new Map();
   let peers: readonly PeerContact[] = [];
   let records: readonly NodeRecord[] = [];
   let vips: readonly Ip[] = [];
@@ -45,8 +46,12 @@ export function fakeMemory() {
     savedSwitches: memorySwitches(),
     owned: memoryRows(),
     claims: () => claims,
-    saveClaims(held: ReadonlyMap<Ip, number>) {
+    epochs: () => epochs,
+    claimsLost: false,
+    peersLost: false,
+    saveClaims(held: ReadonlyMap<Ip, number>, seen: ReadonlyMap<Ip, number>) {
       claims = held;
+      epochs = new Map(seen);
     },
     knownPeers: () => peers,
     rememberPeers(contacts: readonly PeerContact[]) {

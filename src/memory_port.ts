@@ -1,0 +1,54 @@
+/**
+ * The port to what an agent remembers over a restart beside its document. See shell/agent_memory.ts.
+ */
+import type { Ip } from "./core/address.ts";
+import type { NodeId } from "./core/document.ts";
+import type { NodeRecord } from "./core/record.ts";
+import type { ServiceKey } from "./core/service.ts";
+
+/** Remembers what switches were before. */
+export interface SavedSwitches {
+  /** Notes the first value; later calls for the same name change nothing. */
+  save(name: string, value: string): void;
+  entries(): [string, string][];
+  clear(): void;
+}
+
+/** Remembers which rows of the kernel's table troop made. */
+export interface OwnedRows {
+  has(key: ServiceKey): boolean;
+  /** Resolves when it is on disk: only then may the kernel be touched. Rejects when the disk refuses. */
+  add(keys: readonly ServiceKey[]): Promise<void>;
+  delete(keys: readonly ServiceKey[]): Promise<void>;
+  keys(): ServiceKey[];
+}
+
+/** Where a peer is reached. */
+export interface PeerContact {
+  readonly id: NodeId;
+  readonly addresses: readonly Ip[];
+  readonly port: number;
+}
+
+/** What an agent remembers over a restart beside document and peers. */
+export interface AgentMemory {
+  readonly savedSwitches: SavedSwitches;
+  readonly owned: OwnedRows;
+  /** Epochs of the VIPs this node held when it last said so. */
+  claims(): ReadonlyMap<Ip, number>;
+  /** Peers of an earlier run, to be found again before they are heard of. */
+  knownPeers(): readonly PeerContact[];
+  rememberPeers(peers: readonly PeerContact[]): void;
+  /** Last records of the peers of an earlier run: with them pulses flow before gossip has found anybody. */
+  records(): readonly NodeRecord[];
+  saveRecords(records: readonly NodeRecord[]): void;
+  /** Highest epoch seen of every VIP, this node's or others'. */
+  epochs(): ReadonlyMap<Ip, number>;
+  /** Whether it was there, of claims and epochs or of peers, and could not be read. */
+  readonly claimsLost: boolean;
+  readonly peersLost: boolean;
+  saveClaims(claims: ReadonlyMap<Ip, number>, epochs: ReadonlyMap<Ip, number>): void;
+  /** VIPs of an earlier run: their leftovers are troop's to remove. */
+  vips(): readonly Ip[];
+  saveVips(vips: readonly Ip[]): void;
+}
