@@ -41,6 +41,8 @@ export function openSession(
     reject(new ProbeFailure(`sent more than ${VOLUME_BYTES_MAX} bytes`));
   }, VOLUME_LOOK_MS);
   session.on("error", (error) => reject(error));
+  // The session ends its socket with an error, too, and one that nobody takes is a fault of the whole program.
+  socket.on("error", (error) => reject(error));
   session.on("close", () => clearInterval(watch));
   signal.addEventListener("abort", () => {
     clearInterval(watch);
