@@ -68,3 +68,4 @@ export {
 } from "./neighbour_discovery_frame.ts";
 export { formatMac } from "./ethernet.ts";
 export { narrowBoundingSet } from "./process_capabilities.ts";
+export { attachFilter, type DatagramShape } from "./pulse_filter.ts";

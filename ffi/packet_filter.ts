@@ -6,7 +6,12 @@ import { addressOf } from "./bun_ffi.ts";
 import { neighbourTypes, NEXT_HEADER_ICMPV6 } from "./neighbour_discovery_frame.ts";
 
 /** struct sock_filter: code, jump when true, jump when false, constant. */
-type Instruction = readonly [code: number, jumpTrue: number, jumpFalse: number, constant: number];
+export type Instruction = readonly [
+  code: number,
+  jumpTrue: number,
+  jumpFalse: number,
+  constant: number,
+];
 
 /** BPF_LD | BPF_B | BPF_ABS: load the byte at an offset. */
 const LOAD_BYTE = 0x30;

@@ -70,7 +70,7 @@ export async function openAdapters(options: AdapterOptions): Promise<NodeAdapter
     writeConfigured: (token) => writeConfigToken(home, token),
     notices: logger,
   });
-  const network = await openNetwork(options, { self, identity, reports, tokens });
+  const network = await openNetwork(options, { self, identity, reports, tokens, kernel });
   const store = openDocumentStore({
     folder,
     network: network.gossip.documents,
@@ -133,9 +133,10 @@ async function openNetwork(
     identity: Awaited<ReturnType<typeof openIdentity>>;
     reports: AgentReports;
     tokens: TokenStore;
+    kernel: Pick<KernelPorts, "filterDatagrams">;
   },
 ) {
-  const { self, identity, reports, tokens } = known;
+  const { self, identity, reports, tokens, kernel } = known;
   const strangers = watchStrangers({
     notices: logger,
     warn: (key, text) => reports.tell({ kind: "warning", key, text }),
@@ -152,6 +153,8 @@ async function openNetwork(
     port: config.port,
     listener: (pulse, path, source) => reports.tell({ kind: "pulse", pulse, path, source }),
     onCaution: (caution, from) => reports.tell({ kind: "caution", caution, from }),
+    filter: kernel.filterDatagrams,
+    onBusy: () => reports.agent()?.nudge(),
     notices: logger,
   });
   closers.push(() => pulses.close());

@@ -18,7 +18,7 @@ import type { Status } from "../core/status.ts";
 import { isNews } from "../core/news.ts";
 import { type Fact, step } from "../core/step.ts";
 import { paceMs } from "../core/tick.ts";
-import { LEASE_S, LOAD_MS } from "../core/timing.ts";
+import { LEASE_S, LOAD_MS, TICK_MS } from "../core/timing.ts";
 import type {
   Addresses,
   AgentMemory,
@@ -50,6 +50,9 @@ import { type Change, changesBetween, type Outline, outline } from "./changes.ts
 
 /** Facts that may wait for a tick; more are dropped with the oldest, for the next ones tell the same. */
 const INBOX_MAX = 10_000;
+
+/** Time without a tick after which it is overdue, ms: as long as a tick may be late anyway. */
+const NUDGE_MS = 2 * TICK_MS;
 
 /** Everything outside the agent. */
 export interface AgentPorts {
@@ -182,6 +185,11 @@ export class Agent {
       this.#pending = false;
       this.tick();
     });
+  }
+
+  /** Asks for a tick when one is overdue: the runtime's timers wait while a flood of datagrams comes in. */
+  nudge(): void {
+    if (this.#ports.clock.now() - this.state.lastTickMs > NUDGE_MS) this.wake();
   }
 
   /** One turn of the loop. Never throws for what the world does. */

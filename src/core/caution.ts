@@ -34,7 +34,10 @@ export interface Caution {
   readonly port: number;
 }
 
-const MAGIC = 0x54524331;
+/** "TRC1". */
+export const CAUTION_MAGIC = 0x54524331;
+/** Where the receiver's node id is. */
+export const CAUTION_TO_OFFSET = 8;
 /** Bytes of a caution without its seal. */
 export const CAUTION_BYTES = 48;
 const MAPPED_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
@@ -43,7 +46,7 @@ const MAPPED_PREFIX = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff);
 export function encodeCaution(caution: Caution): Uint8Array {
   const bytes = new Uint8Array(CAUTION_BYTES);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, MAGIC);
+  view.setUint32(0, CAUTION_MAGIC);
   view.setUint8(4, cautionKinds.indexOf(caution.kind) + 1);
   view.setUint16(6, caution.port);
   view.setBigUint64(8, BigInt(`0x${caution.to}`));
@@ -63,7 +66,7 @@ export function decodeCaution(bytes: Uint8Array): Caution | undefined {
   const echo = view.getBigUint64(16);
   const boot = view.getBigUint64(24);
   const most = BigInt(Number.MAX_SAFE_INTEGER);
-  if (view.getUint32(0) !== MAGIC || kind === undefined || echo > most || boot > most) {
+  if (view.getUint32(0) !== CAUTION_MAGIC || kind === undefined || echo > most || boot > most) {
     return undefined;
   }
   return {

@@ -45,7 +45,10 @@ export interface Pulse {
   readonly claims: ReadonlyMap<Ip, Claim>;
 }
 
-const MAGIC = 0x54525031;
+/** "TRP1". */
+export const PULSE_MAGIC = 0x54525031;
+/** Where the receiver's node id is. */
+export const PULSE_TO_OFFSET = 16;
 const HEADER_BYTES = 48;
 const CLAIM_BYTES = 20;
 /** Bytes a later version may put behind the claims: with seal and headers the pulse still fits 1,280 (RFC 8200, section 5). */
@@ -63,7 +66,7 @@ export function encodePulse(pulse: Pulse): Uint8Array {
   }
   const bytes = new Uint8Array(HEADER_BYTES + CLAIM_BYTES * pulse.claims.size);
   const view = new DataView(bytes.buffer);
-  view.setUint32(0, MAGIC);
+  view.setUint32(0, PULSE_MAGIC);
   view.setUint8(4, (pulse.leaving ? 1 : 0) | (pulse.ask ? 2 : 0) | (pulse.starting ? 4 : 0));
   view.setUint8(5, pulse.claims.size);
   view.setUint16(6, pulse.intervalMs);
@@ -89,7 +92,7 @@ export function decodePulse(bytes: Uint8Array): Pulse | undefined {
   const count = view.getUint8(5);
   const flags = view.getUint8(4);
   const end = HEADER_BYTES + CLAIM_BYTES * count;
-  if (view.getUint32(0) !== MAGIC || count > PULSE_CLAIMS_MAX) return undefined;
+  if (view.getUint32(0) !== PULSE_MAGIC || count > PULSE_CLAIMS_MAX) return undefined;
   if (bytes.length < end || bytes.length > end + LATER_BYTES_MAX) return undefined;
   const boot = safeInteger(view.getBigUint64(24));
   const sequence = safeInteger(view.getBigUint64(32));
@@ -121,7 +124,7 @@ export function decodePulse(bytes: Uint8Array): Pulse | undefined {
 /** Whether the bytes begin as a pulse does: a cheap look before dearer ones. */
 export function looksLikePulse(bytes: Uint8Array): boolean {
   return bytes.length >= HEADER_BYTES &&
-    new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0) === MAGIC;
+    new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0) === PULSE_MAGIC;
 }
 
 function hexId(value: bigint): NodeId {

@@ -4,6 +4,8 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import {
+  attachFilter,
+  type DatagramShape,
   type Ipvs,
   KernelRequestError,
   type Libraries,
@@ -48,6 +50,8 @@ export interface KernelPorts {
   readonly tunnels: TunnelDevices;
   readonly marks: MarkRules;
   readonly modules: Modules;
+  /** Has the kernel drop datagrams of another shape. Throws when it will not. */
+  readonly filterDatagrams: (descriptor: number, shape: DatagramShape) => void;
   readonly close: () => void;
 }
 
@@ -92,6 +96,7 @@ export async function openKernel(options: KernelOptions): Promise<KernelPorts> {
       tunnels: keep(openTunnelDevices(libraries, modules)),
       marks: createMarkRules(),
       modules,
+      filterDatagrams: (descriptor, shape) => attachFilter(libraries, descriptor, shape),
       close,
     };
   } catch (error) {

@@ -7,12 +7,28 @@
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { type Ip, ipToBytes } from "../core/address.ts";
-import { PULSE_BYTES_MAX } from "../core/pulse.ts";
+import type { DatagramShape } from "../../ffi/mod.ts";
+import { CAUTION_BYTES, CAUTION_MAGIC, CAUTION_TO_OFFSET } from "../core/caution.ts";
+import type { NodeId } from "../core/document.ts";
+import { PULSE_BYTES_MAX, PULSE_MAGIC, PULSE_TO_OFFSET } from "../core/pulse.ts";
 
 /** Bytes the seal adds. */
 export const SEAL_BYTES = 16;
 /** Largest datagram that can be a pulse, bytes. */
 export const DATAGRAM_BYTES_MAX = PULSE_BYTES_MAX + SEAL_BYTES;
+
+/** What datagrams for this node look like before anything else is known of them. */
+export function datagramShape(id: NodeId): DatagramShape {
+  const high = Number.parseInt(id.slice(0, 8), 16);
+  const low = Number.parseInt(id.slice(8), 16);
+  const kind = (magic: number, to: number) =>
+    new Map([[0, magic], [to, high], [to + 4, low]] as const);
+  return {
+    bytesMin: CAUTION_BYTES + SEAL_BYTES,
+    bytesMax: DATAGRAM_BYTES_MAX,
+    kinds: [kind(PULSE_MAGIC, PULSE_TO_OFFSET), kind(CAUTION_MAGIC, CAUTION_TO_OFFSET)],
+  };
+}
 
 /** Puts the seal behind the bytes of a pulse that goes to `destination`. */
 export function sealPulse(key: Uint8Array, destination: Ip, pulse: Uint8Array): Uint8Array {

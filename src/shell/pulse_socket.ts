@@ -8,6 +8,7 @@
 import { formatEndpoint, type Ip, parseIp } from "../core/address.ts";
 import { type Caution, decodeCaution, encodeCaution } from "../core/caution.ts";
 import type { NodeId } from "../core/document.ts";
+import type { DatagramShape } from "../../ffi/mod.ts";
 import { decodePulse, encodePulse, looksLikePulse, type Pulse } from "../core/pulse.ts";
 import type { Path } from "../core/record.ts";
 import type { CautionListener, PulseListener, PulseSocket } from "../ports.ts";
@@ -15,7 +16,7 @@ import { createDropCounter, type DropCounter } from "./drop_counter.ts";
 import { errorCode, errorText, NO_NOTICES, type Notices } from "./notices.ts";
 import { bindRefusal } from "./port_refusal.ts";
 import { pulseWays } from "./pulse_paths.ts";
-import { DATAGRAM_BYTES_MAX, sealPulse, unsealWithAny } from "./pulse_seal.ts";
+import { DATAGRAM_BYTES_MAX, datagramShape, sealPulse, unsealWithAny } from "./pulse_seal.ts";
 import { createReplayGuard, type ReplayGuard } from "./replay_guard.ts";
 import type { TokenRing } from "./token.ts";
 
@@ -33,6 +34,13 @@ export interface PulseSocketOptions {
   readonly port: number;
   readonly listener: PulseListener;
   readonly onCaution?: CautionListener;
+  /** Has the kernel drop what cannot be for this node, before it costs anything. Throws when the kernel will not. */
+  readonly filter?: (descriptor: number, shape: DatagramShape) => void;
+  /**
+   * Called now and then while datagrams come without a pause: as long as they do, the runtime looks at nothing else,
+   * timers included.
+   */
+  readonly onBusy?: () => void;
   readonly notices?: Notices;
 }
 
@@ -57,6 +65,9 @@ const REBIND_INTERVAL_MS = 1_000;
 /** Least time between two answers to bearers of a replaced token, ms: a flood of their pulses is no flood of answers. */
 const EXPIRED_ANSWER_MS = 200;
 
+/** Datagrams between two looks at the time: some 100 µs of work. */
+const BUSY_DATAGRAMS = 16;
+
 type Socket = Bun.udp.Socket<"uint8array">;
 
 interface Sockets {
@@ -66,6 +77,8 @@ interface Sockets {
   readonly sendErrors: DropCounter<string>;
   readonly guard: ReplayGuard;
   readonly counts: { sent: number; received: number };
+  /** Datagrams of all kinds. */
+  arrived: number;
   closed: boolean;
   expiredAnswerMs: number;
 }
@@ -83,6 +96,7 @@ export async function openPulseSocket(options: PulseSocketOptions): Promise<Open
     sendErrors: createDropCounter({ notices, what: "pulses the kernel would not send" }),
     guard: createReplayGuard(),
     counts: { sent: 0, received: 0 },
+    arrived: 0,
     closed: false,
     expiredAnswerMs: -Infinity,
   };
@@ -160,8 +174,21 @@ async function bindPath(sockets: Sockets, path: Path): Promise<void> {
       error: (_socket, error) => sockets.sendErrors.drop(errorCode(error) || "unknown"),
     },
   });
-  if (sockets.closed) socket.close();
-  else sockets.open.set(path.address, socket);
+  if (sockets.closed) return socket.close();
+  filterDatagrams(sockets, socket);
+  sockets.open.set(path.address, socket);
+}
+
+/** Where the kernel will not, every datagram is looked at here: that only costs more. */
+function filterDatagrams({ options }: Sockets, socket: Socket): void {
+  // Bun 1.4 has it, and its types do not.
+  const { fd } = socket as { fd?: number };
+  if (options.filter === undefined || fd === undefined) return;
+  try {
+    options.filter(fd, datagramShape(options.id));
+  } catch (error) {
+    options.notices?.warn({ problem: errorText(error) }, "floods are not held back in the kernel");
+  }
 }
 
 /** Where a datagram arrived, and whence. */
@@ -172,6 +199,7 @@ interface Arrival {
 }
 
 function receive(sockets: Sockets, arrival: Arrival, datagram: Uint8Array): void {
+  if (++sockets.arrived % BUSY_DATAGRAMS === 0) sockets.options.onBusy?.();
   const read = readDatagram(sockets, arrival, datagram);
   if (read === null) return;
   const { path, from } = arrival;

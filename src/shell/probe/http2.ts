@@ -43,6 +43,8 @@ export function openSession(
   session.on("error", (error) => reject(error));
   // The session ends its socket with an error, too, and one that nobody takes is a fault of the whole program.
   socket.on("error", (error) => reject(error));
+  // A server that begins streams of its own: nobody asked for them, and their errors would be nobody's.
+  session.on("stream", (stream) => void stream.on("error", () => {}));
   session.on("close", () => clearInterval(watch));
   signal.addEventListener("abort", () => {
     clearInterval(watch);
