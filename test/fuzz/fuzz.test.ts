@@ -106,6 +106,18 @@ describe("found by it", () => {
     }
   });
 
+  // Bun told the error of a stream that nobody had opened to nobody, which was a fault of the whole program.
+  test("gRPC headers on a stream that nobody opened fail the check and nothing else", async () => {
+    const inputs = ["000000010004000400000000000000000401000000000100000000"];
+    for (const input of [...inputs, ...inputs]) {
+      const bytes = new Uint8Array(Buffer.from(input, "hex"));
+      const { problem, outcome } = await tryInput(ofProbe("probe grpc"), bytes);
+      expect(problem).toBeNull();
+      expect(outcome).toContain("ok:false");
+    }
+    await Bun.sleep(20);
+  });
+
   test("text far too long to name a server is refused at once", async () => {
     const decoder = textDecoders.find(({ name }) => name.startsWith("service"))!;
     const text = `[::9\ufffd${"\0\0:0/sctp\ufffd".repeat(1_000)}`;

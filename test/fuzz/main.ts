@@ -86,7 +86,7 @@ async function main(words: readonly string[]): Promise<boolean> {
       await tell(result);
     }
     const sum = (of: (result: FuzzResult) => number) => results.reduce((s, one) => s + of(one), 0);
-    const findings = sum(({ finding }) => finding === null ? 0 : 1);
+    const findings = sum(({ finding }) => finding === null && astray === 0 ? 0 : 1);
     console.log(row("all", sum((one) => one.inputs), sum((one) => one.outcomes)));
     console.log(`${findings} findings`);
     return findings === 0;
@@ -95,5 +95,11 @@ async function main(words: readonly string[]): Promise<boolean> {
     await endpoints.close();
   }
 }
+
+/** Errors that went past the decoder to nobody. */
+let astray = 0;
+process.on("uncaughtException", (error) => {
+  if (astray++ < 10) console.log(`an error that nobody takes: ${String(error)}`);
+});
 
 process.exit(await main(process.argv.slice(2)) ? 0 : 1);

@@ -11,6 +11,7 @@ import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import { type Attempt, ProbeFailure, quote, runAttempt } from "./attempt.ts";
 import { failTalk, openConnection, type TalkContext } from "./connection.ts";
 import { USER_AGENT } from "./http_request.ts";
+import { guardStrayStreams } from "./http2_guard.ts";
 import { endedWell, http2Problem, openSession } from "./http2.ts";
 
 /** Most bytes of an answer: a right one has seven. */
@@ -65,6 +66,7 @@ async function ask(
     "user-agent": USER_AGENT,
     te: "trailers",
   });
+  guardStrayStreams(stream);
   stream.end(request(check.service));
   const { status, bytes } = await Promise.race([answerOf(stream, attempt), broken]);
   if (status !== "0") {

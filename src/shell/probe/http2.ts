@@ -6,6 +6,7 @@ import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
 import { type Attempt, ProbeFailure, quote } from "./attempt.ts";
 import { HEADER_BYTES_MAX, type PageJudgement, REPLY_BYTES_MAX } from "./http_judgement.ts";
+import { guardStrayStreams } from "./http2_guard.ts";
 import { authorityOf, bodyOf, headersOf, type PageTarget, requestPath } from "./http_request.ts";
 
 /** How often the volume of a connection is looked at, ms. */
@@ -43,8 +44,6 @@ export function openSession(
   session.on("error", (error) => reject(error));
   // The session ends its socket with an error, too, and one that nobody takes is a fault of the whole program.
   socket.on("error", (error) => reject(error));
-  // A server that begins streams of its own: nobody asked for them, and their errors would be nobody's.
-  session.on("stream", (stream) => void stream.on("error", () => {}));
   session.on("close", () => clearInterval(watch));
   signal.addEventListener("abort", () => {
     clearInterval(watch);
@@ -87,6 +86,7 @@ export async function askHttp2(
     ":authority": authority,
     ...Object.fromEntries(headers),
   });
+  guardStrayStreams(stream);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   let whole = false;
   stream.on("response", (reply) => judgement.head(reply[":status"] ?? 0, reply));
