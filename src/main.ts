@@ -16,6 +16,7 @@ import { createConfigFile, readConfigFile, refuseExisting } from "./shell/config
 import { findHome } from "./shell/home.ts";
 import { openLog } from "./shell/log.ts";
 import { readFirstLine } from "./shell/first_line.ts";
+import { userName } from "./shell/user_name.ts";
 import { openOutput } from "./shell/output.ts";
 import { readText, writeText } from "./shell/text_file.ts";
 import { newToken } from "./shell/token.ts";
@@ -86,7 +87,7 @@ const context: CliContext = {
     const { cluster, self, members } = await askHello({ ...member, token, version: VERSION });
     return { cluster, members: [self, ...members] };
   },
-  connect: adminClient,
+  connect: (home) => adminClient(home, userName(process.env)),
   runAgent,
   diagnose: async (home) => {
     const { diagnose } = await import("./shell/doctor.ts");

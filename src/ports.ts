@@ -2,12 +2,12 @@
  * The outside world as the agent sees it: small interfaces, declared above their adapters. Each has a
  * real implementation in `shell/` and one for the simulator in `test/sim/`, which holds state too.
  */
-import type { Snapshot } from "./core/document_wire.ts";
 import type { Endpoint, Family, Ip } from "./core/address.ts";
 import type { Caution } from "./core/caution.ts";
 import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
-import type { ApplyAnswer, ApplyOrder, EditOptions, EditReceipt } from "./core/document_orders.ts";
+import type { DocumentOperations, EditOptions, EditReceipt } from "./core/document_orders.ts";
 import type { EventQuery, TroopEvent } from "./core/event.ts";
+import type { HistoryEntry } from "./core/history.ts";
 import type { Pulse } from "./core/pulse.ts";
 import type { NodeRecord } from "./core/record.ts";
 import type { ConnectionFilter, ConnectionListing, ConnectionQuery } from "./core/connection.ts";
@@ -214,6 +214,8 @@ export interface DocumentStore {
   digest(): string;
   /** Applies edits in one transaction; resolves when they are on disk, rejects with a Refusal when the disk refuses. */
   edit(edits: readonly Edit[], options?: EditOptions): Promise<EditReceipt>;
+  /** Edits that are remembered, the newest first. */
+  history(): readonly HistoryEntry[];
   /** Exchanges missing edits with a connected peer whose digest differs. */
   synchronize(peer: NodeId): Promise<void>;
   close(): Promise<void>;
@@ -287,7 +289,7 @@ export type SorryListener = (problem: string | null) => void;
 export type { AgentMemory, OwnedRows, PeerContact, SavedSwitches } from "./memory_port.ts";
 
 /** What people and machines can ask of a running agent. Refusals reject with {@link Refusal}. */
-export interface Operations {
+export interface Operations extends DocumentOperations {
   status(): Status;
   counters(): Counters;
   /** This node's IPVS table, rows of others included, as the kernel has it now. */
@@ -313,10 +315,6 @@ export interface Operations {
   undrain(server: ServerRef, service: ServiceName | null): Promise<string>;
   /** `value` null: back to the standard. */
   setSetting(name: SettingName, value: string | null): Promise<string>;
-  /** The document as files describe it. */
-  document(): Snapshot;
-  /** Applies what a file changes, all or nothing. */
-  apply(order: ApplyOrder): Promise<ApplyAnswer>;
   /** Removes a dead node for good, with everything that is said of it. */
   forget(nodeName: string): Promise<string>;
   /** Begins to change the cluster's token; `graceS`: how long dead members are waited for. */
@@ -325,6 +323,8 @@ export interface Operations {
   abortRotation(): Promise<string>;
   /** Waits for dead members no longer. */
   finishRotation(): Promise<string>;
+  /** The same operations, asked by this user: the history says so. */
+  by(user: string): Operations;
   /** Hands everything over, leaves the cluster for good, cleans the kernel; the agent ends after answering. */
   leave(): Promise<string>;
 }

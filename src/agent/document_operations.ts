@@ -8,12 +8,11 @@ import type { EntryChange } from "../core/difference.ts";
 import type { DocumentProblem } from "../core/document_problems.ts";
 import { type Snapshot, snapshotParts } from "../core/document_wire.ts";
 import { changesOf } from "../core/edit_changes.ts";
-import type { NamedNode } from "../core/file/names.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { ServerEntry } from "../core/server.ts";
 import { formatServiceName, type Service, serviceKey, vipsOfService } from "../core/service.ts";
 import type { ApplyAnswer, ApplyOrder } from "../core/document_orders.ts";
-import { type OperationsOptions, sentTo } from "./operation_tools.ts";
+import { commit, nodesByName, type OperationsOptions } from "./operation_tools.ts";
 import { refuseMember } from "./server_operations.ts";
 import { rowOfOthers, tryNewRow } from "./service_operations.ts";
 import { refuseBadVip } from "./vip_operations.ts";
@@ -38,20 +37,6 @@ export function documentSnapshot(
   };
 }
 
-/** Every node that has a name: the living ones first, those who left last. */
-export function nodesByName({ state }: OperationsOptions["agent"]): NamedNode[] {
-  const { self, peers, document } = state;
-  const known = [...peers.values()].sort((a, b) =>
-    Number(b.life.state === "alive") - Number(a.life.state === "alive")
-  );
-  return [
-    { id: self.id, name: self.name },
-    ...known.map(({ record: { id, name } }) => ({ id, name })),
-    ...[...document.nodes].filter(([id]) => id !== self.id && !peers.has(id))
-      .map(([id, { name }]) => ({ id, name })),
-  ];
-}
-
 /** Applies edits to the document they were made for, all or none; or only says what stands against them here. */
 export async function applyEdits(
   options: OperationsOptions,
@@ -74,10 +59,10 @@ export async function applyEdits(
       await tryNewRow(options, service, ATTEMPTED);
       done.push(service);
     }
-    const receipt = await store.edit(edits, { base });
+    const stored = await commit(options, edits, { base });
     const count = changes.length;
     return {
-      message: `${count} ${count === 1 ? "entry" : "entries"} changed, ${sentTo(receipt)}`,
+      message: `${count} ${count === 1 ? "entry" : "entries"} changed, ${stored}`,
       problems: [],
     };
   } catch (error) {

@@ -16,10 +16,10 @@ import { poolOf } from "../core/pool.ts";
 import { Refusal } from "../core/refusal.ts";
 import { formatServiceName, memberPort, serviceKey, type ServiceName } from "../core/service.ts";
 import {
+  commit,
   nodeNamed,
   type OperationsOptions,
   refuseIf,
-  sentTo,
   serviceNamed,
 } from "./operation_tools.ts";
 
@@ -32,7 +32,7 @@ export async function drain(
   server: ServerRef,
   order: DrainOrder,
 ): Promise<string> {
-  const { agent, store } = options;
+  const { agent } = options;
   const attempted = `drain ${words(server, order.service)}`;
   const place = placeOf(options, attempted, { server, service: order.service });
   const now = agent.state.wallMs;
@@ -53,11 +53,9 @@ export async function drain(
     problem: "no service has such a server",
     remedy: "see them with `troop server list`; a member is drained by its name",
   });
-  const receipt = await store.edit([...forgotten(options), { kind: "putDrain", drain: entry }]);
+  const stored = await commit(options, [...forgotten(options), { kind: "putDrain", drain: entry }]);
   const end = untilMs === null ? "" : ` until ${new Date(untilMs).toISOString()}`;
-  return `${words(server, order.service)} is drained${end}, ${sentTo(receipt)}${
-    aloneWords(options, entry)
-  }`;
+  return `${words(server, order.service)} is drained${end}, ${stored}${aloneWords(options, entry)}`;
 }
 
 /**
@@ -69,7 +67,7 @@ export async function undrain(
   server: ServerRef,
   service: ServiceName | null,
 ): Promise<string> {
-  const { agent, store } = options;
+  const { agent } = options;
   const attempted = `undrain ${words(server, service)}`;
   const place = placeOf(options, attempted, { server, service });
   const now = agent.state.wallMs;
@@ -86,8 +84,8 @@ export async function undrain(
     kind: "putDrain",
     drain: { ...drain, on: false, sinceMs: now },
   }));
-  const receipt = await store.edit([...forgotten(options), ...edits]);
-  return `${words(server, service)} is back, ${sentTo(receipt)}`;
+  const stored = await commit(options, [...forgotten(options), ...edits]);
+  return `${words(server, service)} is back, ${stored}`;
 }
 
 type Place = Pick<Drain, "service" | "target">;

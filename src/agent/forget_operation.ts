@@ -3,13 +3,11 @@
  */
 import { forgetEdits } from "../core/forgotten.ts";
 import { isPresent } from "../core/liveness.ts";
-import { nodeNamed, type OperationsOptions, refuseIf, sentTo } from "./operation_tools.ts";
+import { commit, nodeNamed, type OperationsOptions, refuseIf } from "./operation_tools.ts";
 
 /** Removes a dead node: a living one leaves by itself. */
-export async function forget(
-  { agent, store }: OperationsOptions,
-  name: string,
-): Promise<string> {
+export async function forget(options: OperationsOptions, name: string): Promise<string> {
+  const { agent } = options;
   const attempted = `forget ${name}`;
   const { state } = agent;
   refuseIf(state.self.name === name, {
@@ -24,8 +22,6 @@ export async function forget(
     problem: `${name} is ${peer?.life.state}`,
     remedy: `run \`troop leave\` on ${name} instead; only a node that is dead can be forgotten`,
   });
-  const receipt = await store.edit(forgetEdits(state.document, id, name));
-  return `${name} is forgotten, ${
-    sentTo(receipt)
-  }; if it comes back it holds nothing until it joins again`;
+  const stored = await commit(options, forgetEdits(state.document, id, name));
+  return `${name} is forgotten, ${stored}; if it comes back it holds nothing until it joins again`;
 }

@@ -3,11 +3,16 @@
  */
 import type { Check } from "../core/check.ts";
 import type { EventQuery, TroopEvent } from "../core/event.ts";
-import type { NodeId } from "../core/document.ts";
+import type { Edit, NodeId } from "../core/document.ts";
 import type { ServerEntry } from "../core/server.ts";
 import { Refusal } from "../core/refusal.ts";
 import { type Service, serviceKey, type ServiceName } from "../core/service.ts";
-import type { EditReceipt } from "../core/document_orders.ts";
+import type { EntryChange } from "../core/difference.ts";
+import { changeLine } from "../core/difference_words.ts";
+import type { EditOptions, EditReceipt } from "../core/document_orders.ts";
+import { type NamedNode, nodeNames } from "../core/file/names.ts";
+import type { EditNote } from "../core/history.ts";
+import type { Peer } from "../core/state.ts";
 import type { Connections, Counters, DocumentStore, MarkRules, Table } from "../ports.ts";
 import type { Agent } from "./agent.ts";
 import type { TokenTools } from "./token_operations.ts";
@@ -27,9 +32,14 @@ export interface OperationsOptions {
   readonly leave: () => Promise<void>;
   /** Changes the cluster's token; left out where an agent has none. */
   readonly tokens?: TokenTools;
+  /** Who asks, as the command line says; left out: nobody knows. */
+  readonly user?: string;
   /** Lets time pass while a move runs, ms. */
   readonly sleep?: (ms: number) => Promise<void>;
 }
+
+/** Nodes that a line names before it only counts. */
+const NODES_TOLD = 3;
 
 /** Lets time pass. */
 export function waitMs(ms: number): Promise<void> {
@@ -83,7 +93,82 @@ export function nodeNamed(agent: Agent, attempted: string, name: string): NodeId
   });
 }
 
-/** The end of a line about an edit: how far it came. */
-export function sentTo({ sentTo: count }: EditReceipt): string {
-  return `sent to ${count} ${count === 1 ? "peer" : "peers"}`;
+/** What else is said of an edit. */
+type More = Pick<EditOptions, "base"> & { readonly undoes?: string };
+
+/** Edits, and says at the end of a line how far that came. */
+export async function commit(
+  options: OperationsOptions,
+  edits: readonly Edit[],
+  more: More = {},
+): Promise<string> {
+  return await storedWords(options.agent, await remember(options, edits, more));
+}
+
+/** Edits, so that the history has it. */
+export async function remember(
+  options: OperationsOptions,
+  edits: readonly Edit[],
+  more: More = {},
+): Promise<EditReceipt> {
+  const { agent, store } = options;
+  const { undoes, ...rest } = more;
+  const note: EditNote = {
+    node: agent.state.self.name,
+    user: options.user ?? "",
+    ...(undoes === undefined ? {} : { undoes }),
+    describe: (changes) => changeLines(agent, changes),
+  };
+  return await store.edit(edits, { ...rest, note });
+}
+
+/** Changes in words, one line each. */
+export function changeLines(agent: Agent, changes: readonly EntryChange[]): string[] {
+  const services = new Map(agent.state.document.services);
+  for (const { part, key, before, after } of changes) {
+    const service = part === "services" ? after ?? before : undefined;
+    if (service !== undefined) services.set(key, service);
+  }
+  const context = { names: nodeNames(nodesByName(agent)), services };
+  return changes.map((change) => changeLine(change, context));
+}
+
+/** Every node that has a name: the living ones first, those who left last. */
+export function nodesByName({ state }: Agent): NamedNode[] {
+  const { self, peers, document } = state;
+  const known = [...peers.values()].sort((a, b) =>
+    Number(b.life.state === "alive") - Number(a.life.state === "alive")
+  );
+  return [
+    { id: self.id, name: self.name },
+    ...known.map(({ record: { id, name } }) => ({ id, name })),
+    ...[...document.nodes].filter(([id]) => id !== self.id && !peers.has(id))
+      .map(([id, { name }]) => ({ id, name })),
+  ];
+}
+
+/** How many nodes have an edit on disk, and who does not: waits a moment for those who are alive. */
+async function storedWords({ state }: Agent, receipt: EditReceipt): Promise<string> {
+  const peers = [...state.peers.values()].filter(({ life }) => life.state !== "left");
+  const living = peers.filter(({ life }) => life.state !== "dead");
+  const stored = new Set(await receipt.storedBy(living.map(({ record }) => record.id)));
+  const named = (list: readonly Peer[]) => {
+    const names = list.map(({ record }) => record.name).sort();
+    const rest = names.length - NODES_TOLD;
+    return `${names.slice(0, NODES_TOLD).join(", ")}${rest > 0 ? ` and ${rest} more` : ""}`;
+  };
+  const dead = peers.filter(({ life }) => life.state === "dead");
+  const silent = living.filter(({ record }) => !stored.has(record.id));
+  const total = peers.length + 1;
+  return [
+    `stored on ${stored.size + 1} of ${total} ${total === 1 ? "node" : "nodes"}`,
+    ...(silent.length === 0
+      ? []
+      : [`${named(silent)} ${silent.length === 1 ? "has" : "have"} not confirmed it yet`]),
+    ...(dead.length === 0 ? [] : [
+      dead.length === 1
+        ? `${named(dead)} is dead and gets it when it returns`
+        : `${named(dead)} are dead and get it when they return`,
+    ]),
+  ].join("; ");
 }

@@ -9,7 +9,8 @@ import { Refusal } from "../core/refusal.ts";
 import type { Operations } from "../ports.ts";
 import { applyEdits, documentSnapshot } from "./document_operations.ts";
 import { drain, undrain } from "./drain_operations.ts";
-import { type OperationsOptions, sentTo, serviceNamed } from "./operation_tools.ts";
+import { commit, type OperationsOptions, serviceNamed } from "./operation_tools.ts";
+import { historyViews, undo } from "./history_operations.ts";
 import { addServer, removeServer, setServer } from "./server_operations.ts";
 import { addService, removeService, setService } from "./service_operations.ts";
 import { forget } from "./forget_operation.ts";
@@ -46,6 +47,9 @@ export function agentOperations(options: OperationsOptions): Operations {
     rotateToken: (order) => rotateToken(options, order),
     abortRotation: () => abortRotation(options),
     finishRotation: () => finishRotation(options),
+    history: () => historyViews(options),
+    undo: (order) => undo(options, order),
+    by: (user) => agentOperations({ ...options, user }),
     leave: async () => {
       await options.leave();
       return `${agent.state.self.name} left cluster ${agent.state.self.cluster}`;
@@ -65,7 +69,7 @@ async function listConnections(
 }
 
 async function setSetting(
-  { store }: OperationsOptions,
+  options: OperationsOptions,
   name: string,
   value: string | null,
 ): Promise<string> {
@@ -78,8 +82,8 @@ async function setSetting(
   }
   const spec = settingSpecs[name];
   if (value === null) {
-    const receipt = await store.edit([{ kind: "removeSetting", name }]);
-    return `${name} is ${spec.standard} again, ${sentTo(receipt)}`;
+    const stored = await commit(options, [{ kind: "removeSetting", name }]);
+    return `${name} is ${spec.standard} again, ${stored}`;
   }
   const text = spec.read(value);
   if (text === undefined) {
@@ -89,6 +93,6 @@ async function setSetting(
       remedy: `${name} takes ${spec.takes}`,
     });
   }
-  const receipt = await store.edit([{ kind: "putSetting", name, value: text }]);
-  return `${name} is ${text}, ${sentTo(receipt)}`;
+  const stored = await commit(options, [{ kind: "putSetting", name, value: text }]);
+  return `${name} is ${text}, ${stored}`;
 }

@@ -21,11 +21,11 @@ import {
   type ServerTarget,
 } from "../core/server.ts";
 import {
+  commit,
   nodeNamed,
   type OperationsOptions,
   refuseFor,
   refuseIf,
-  sentTo,
   serviceNamed,
   waitMs,
 } from "./operation_tools.ts";
@@ -45,7 +45,7 @@ export async function addServer(
   place: ServerPlace,
   settings: ServerChange,
 ): Promise<string> {
-  const { agent, store } = options;
+  const { agent } = options;
   const words = placeWords(place);
   const attempted = `add server ${words}`;
   const service = serviceNamed(agent, attempted, place.service);
@@ -67,8 +67,8 @@ export async function addServer(
     problem: `the cluster has ${SERVERS_MAX} servers already, the most it takes`,
     remedy: "remove some first",
   });
-  const receipt = await store.edit([{ kind: "putServer", server: entry }]);
-  return `server ${words} added, ${sentTo(receipt)}`;
+  const stored = await commit(options, [{ kind: "putServer", server: entry }]);
+  return `server ${words} added, ${stored}`;
 }
 
 /** Says what differs for a member, of which nothing is said yet. */
@@ -98,7 +98,7 @@ export async function setServer(
   place: ServerPlace,
   change: ServerChange,
 ): Promise<string> {
-  const { agent, store } = options;
+  const { agent } = options;
   const words = placeWords(place);
   const attempted = `change server ${words}`;
   const service = serviceNamed(agent, attempted, place.service);
@@ -122,8 +122,8 @@ export async function setServer(
     attempted,
     remedy: "see `troop server set --help` for what goes together",
   });
-  const receipt = await store.edit([{ kind: "putServer", server: entry }]);
-  return `server ${words} changed, ${sentTo(receipt)}`;
+  const stored = await commit(options, [{ kind: "putServer", server: entry }]);
+  return `server ${words} changed, ${stored}`;
 }
 
 /** Removes a machine; with `now` its connections are cut, else they end first. For a member: what was special about it. */
@@ -148,13 +148,14 @@ export async function removeServer(
     });
   }
   if (isExternal(entry) && now) {
+    // Half of what is done here: it is not remembered by itself.
     await store.edit([{ kind: "putServer", server: { ...entry, off: true } }]);
     await (options.sleep ?? waitMs)(DROP_MS);
   }
-  const receipt = await store.edit([{ kind: "removeServer", key }]);
-  if ("node" in target) return `server ${words} is as the service says, ${sentTo(receipt)}`;
+  const stored = await commit(options, [{ kind: "removeServer", key }]);
+  if ("node" in target) return `server ${words} is as the service says, ${stored}`;
   const how = now ? "removed at once" : "removed; its connections end first";
-  return `server ${words} ${how}, ${sentTo(receipt)}`;
+  return `server ${words} ${how}, ${stored}`;
 }
 
 function placeWords({ service, server }: ServerPlace): string {

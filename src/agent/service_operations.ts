@@ -21,18 +21,18 @@ import {
 import { changeService } from "../core/service_change.ts";
 import type { TableService } from "../core/table.ts";
 import {
+  commit,
   entriesOf,
   type OperationsOptions,
   refuseFor,
   refuseIf,
-  sentTo,
   serviceNamed,
 } from "./operation_tools.ts";
 import { refuseBadVip, refuseTooManyVips } from "./vip_operations.ts";
 
 /** Adds a service. */
 export async function addService(options: OperationsOptions, service: Service): Promise<string> {
-  const { agent, store, table } = options;
+  const { agent, table } = options;
   const { state } = agent;
   const name = formatServiceName(service);
   const attempted = `add service ${name}`;
@@ -54,7 +54,7 @@ export async function addService(options: OperationsOptions, service: Service): 
   await refuseImpossible(options, attempted, service);
   if (state.self.director) await tryNewRow(options, service, attempted);
   try {
-    return `service ${name} added, ${sentTo(await store.edit([{ kind: "putService", service }]))}`;
+    return `service ${name} added, ${await commit(options, [{ kind: "putService", service }])}`;
   } catch (error) {
     if (state.self.director) await table.apply([{ kind: "removeService", service }]);
     await agent.rows.delete([key]);
@@ -68,7 +68,7 @@ export async function setService(
   name: ServiceName,
   change: ServiceChange,
 ): Promise<string> {
-  const { agent, store, table } = options;
+  const { agent, table } = options;
   const attempted = `change service ${formatServiceName(name)}`;
   const before = serviceNamed(agent, attempted, name);
   const service = changeService(before, change);
@@ -88,8 +88,8 @@ export async function setService(
   const tries = agent.state.self.director && agent.rows.has(serviceKey(name));
   if (tries) await tryChangedRow(options, service, attempted);
   try {
-    const receipt = await store.edit([{ kind: "putService", service }]);
-    return `service ${formatServiceName(name)} changed, ${sentTo(receipt)}`;
+    const stored = await commit(options, [{ kind: "putService", service }]);
+    return `service ${formatServiceName(name)} changed, ${stored}`;
   } catch (error) {
     if (tries) await table.apply([{ kind: "editService", service: bareRow(before) }]);
     throw error;
@@ -98,17 +98,21 @@ export async function setService(
 
 /** Removes a service, and what is said of its servers. */
 export async function removeService(
-  { agent, store }: OperationsOptions,
+  options: OperationsOptions,
   name: ServiceName,
 ): Promise<string> {
+  const { agent } = options;
   const attempted = `remove service ${formatServiceName(name)}`;
   const service = serviceNamed(agent, attempted, name);
   const edits: Edit[] = entriesOf(agent, service).map((entry) => ({
     kind: "removeServer",
     key: serverKey(entry),
   }));
-  const receipt = await store.edit([...edits, { kind: "removeService", key: serviceKey(service) }]);
-  return `service ${formatServiceName(name)} removed, ${sentTo(receipt)}`;
+  const stored = await commit(options, [
+    ...edits,
+    { kind: "removeService", key: serviceKey(service) },
+  ]);
+  return `service ${formatServiceName(name)} removed, ${stored}`;
 }
 
 /** What is wrong with a check that its schema takes, here and anywhere. */

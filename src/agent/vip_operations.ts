@@ -15,11 +15,12 @@ import { FUNNEL_MS } from "../core/timing.ts";
 import { groupOf, leaderOf, plainVip, type VipEntry } from "../core/vip.ts";
 import type { Agent } from "./agent.ts";
 import {
+  commit,
   nodeNamed,
   type OperationsOptions,
   refuseFor,
   refuseIf,
-  sentTo,
+  remember,
   waitMs,
 } from "./operation_tools.ts";
 
@@ -34,7 +35,7 @@ export async function addVip(
   vip: Ip,
   settings: VipChange,
 ): Promise<string> {
-  const { agent, store } = options;
+  const { agent } = options;
   const attempted = `add VIP ${vip}`;
   refuseIf(agent.state.document.vips.has(vip), {
     attempted,
@@ -44,8 +45,8 @@ export async function addVip(
   refuseTooManyVips(agent, attempted, [vip]);
   const entry = changedEntry(options, attempted, { entry: plainVip(vip), change: settings });
   refuseBadVip(agent, attempted, vip, entry.interface);
-  const receipt = await store.edit(groupEdits(agent, attempted, entry));
-  return `VIP ${vip} added, ${sentTo(receipt)}`;
+  const stored = await commit(options, groupEdits(agent, attempted, entry));
+  return `VIP ${vip} added, ${stored}`;
 }
 
 /** Changes what is said of a VIP. */
@@ -54,7 +55,7 @@ export async function setVip(
   vip: Ip,
   change: VipChange,
 ): Promise<string> {
-  const { agent, store } = options;
+  const { agent } = options;
   const attempted = `change VIP ${vip}`;
   refuseUnknownVip(agent, attempted, vip);
   const before = agent.state.document.vips.get(vip) ?? plainVip(vip);
@@ -62,13 +63,13 @@ export async function setVip(
   if (entry.interface !== before.interface) {
     refuseBadVip(agent, attempted, vip, entry.interface);
   }
-  const receipt = await store.edit(groupEdits(agent, attempted, entry));
-  return `VIP ${vip} changed, ${sentTo(receipt)}`;
+  const stored = await commit(options, groupEdits(agent, attempted, entry));
+  return `VIP ${vip} changed, ${stored}`;
 }
 
 /** Removes what is said of a VIP, and the VIP unless it is one of a service. */
 export async function removeVip(options: OperationsOptions, vip: Ip): Promise<string> {
-  const { agent, store } = options;
+  const { agent } = options;
   const attempted = `remove VIP ${vip}`;
   refuseUnknownVip(agent, attempted, vip);
   const user = [...agent.state.document.services.values()]
@@ -80,7 +81,7 @@ export async function removeVip(options: OperationsOptions, vip: Ip): Promise<st
       remedy: `remove that first with \`troop service remove ${formatServiceName(user)}\``,
     });
   }
-  return `VIP ${vip} removed, ${sentTo(await store.edit([{ kind: "removeVip", address: vip }]))}`;
+  return `VIP ${vip} removed, ${await commit(options, [{ kind: "removeVip", address: vip }])}`;
 }
 
 function changedEntry(
@@ -219,7 +220,7 @@ export async function moveVip(
   vip: Ip,
   nodeName: string,
 ): Promise<string> {
-  const { agent, store } = options;
+  const { agent } = options;
   const { state } = agent;
   const attempted = `move VIP ${vip} to ${nodeName}`;
   refuseUnknownVip(agent, attempted, vip);
@@ -242,7 +243,7 @@ export async function moveVip(
     remedy: "`troop status` shows which nodes can hold it",
   });
   const fromEpoch = state.epochs.get(leader) ?? 0;
-  await store.edit([{ kind: "putMove", move: { vip: leader, to: known.id, fromEpoch } }]);
+  await remember(options, [{ kind: "putMove", move: { vip: leader, to: known.id, fromEpoch } }]);
   await moved(options, { vip, id: known.id, attempted, nodeName });
   const group = groupOf(vip, state.document.vips);
   return group.length > 1

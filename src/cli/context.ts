@@ -5,6 +5,7 @@
 import type { Endpoint } from "../core/address.ts";
 import type { Ip } from "../core/address.ts";
 import type { Config } from "../core/config.ts";
+import type { HistoryView } from "../core/document_orders.ts";
 import type { Snapshot } from "../core/document_wire.ts";
 import type { Home } from "../core/home.ts";
 import type { HostFacts } from "../core/host.ts";
@@ -33,9 +34,11 @@ export interface HelloMember {
 }
 
 /** A running agent. Every call rejects with a Refusal when it cannot be reached or refuses. */
-export interface RunningAgent extends Omit<Operations, "status" | "counters" | "document"> {
+export interface RunningAgent
+  extends Omit<Operations, "status" | "counters" | "document" | "history" | "by"> {
   status(): Promise<Status>;
   document(): Promise<Snapshot>;
+  history(): Promise<readonly HistoryView[]>;
 }
 
 /** What `init` and `join` write: everything that has a default may be missing. */

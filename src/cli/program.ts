@@ -12,6 +12,7 @@ import { addDrain } from "./drain.ts";
 import { addEvents } from "./events.ts";
 import { addExport } from "./export.ts";
 import { addForget } from "./forget.ts";
+import { addHistory } from "./history.ts";
 import { addInit } from "./init.ts";
 import { addJoin } from "./join.ts";
 import { addLeave } from "./leave.ts";
@@ -41,6 +42,7 @@ const verbs: readonly AddVerb[] = [
   addSettings,
   addExport,
   addApply,
+  addHistory,
   addTable,
   addConnections,
   addEvents,

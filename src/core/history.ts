@@ -14,10 +14,11 @@ export const HISTORY_EDITS_MAX = 128;
 /** What all of them may take, bytes of JSON: a sixteenth of the largest document, so that it stays a small part of it. */
 export const HISTORY_BYTES_MAX = 1_048_576;
 /**
- * What one edit may take, bytes of JSON: some 500 services. A larger one is remembered in words and cannot be undone;
+ * What one edit may take, bytes of JSON: some hundred services. It travels as one piece of an update, which is bounded.
+ * A larger one is remembered in words and cannot be undone;
  * an export taken before can be applied instead.
  */
-export const HISTORY_ENTRY_BYTES_MAX = 524_288;
+export const HISTORY_ENTRY_BYTES_MAX = 131_072;
 /** Lines of words that are kept of an edit; the rest is counted. */
 export const HISTORY_LINES_MAX = 20;
 /** Longest line that is kept. */

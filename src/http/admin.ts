@@ -7,6 +7,7 @@ import type { z } from "zod";
 import type { ConnectionQuery } from "../core/connection.ts";
 import type { Edit } from "../core/document.ts";
 import { editSchema } from "../core/document_wire.ts";
+import { USER_LENGTH_MAX } from "../core/history.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Operations } from "../ports.ts";
 import {
@@ -18,6 +19,7 @@ import {
   applyHeadSchema,
   connectionsSchema,
   drainServerSchema,
+  emptySchema,
   eventsSchema,
   forgetSchema,
   moveVipSchema,
@@ -28,7 +30,9 @@ import {
   serverSchema,
   setServiceSchema,
   settingSchema,
+  undoSchema,
   undrainServerSchema,
+  USER_HEADER,
   vipOrderSchema,
   wireRefusal,
 } from "./admin_wire.ts";
@@ -54,14 +58,18 @@ export function adminApp({ operations, onFault }: AdminOptions): Hono {
   const long = limitedTo(APPLY_BODY_BYTES_MAX);
   app.use((context, next) => (context.req.path === APPLY_PATH ? long : short)(context, next));
   addQuestions(app, operations);
-  addServiceOrders(app, operations);
-  addServerOrders(app, operations);
-  addVipOrders(app, operations);
-  addDrainOrders(app, operations);
+  const order = orderRoutes(app, operations);
+  addServiceOrders(order);
+  addServerOrders(order);
+  addVipOrders(order);
+  addDrainOrders(order);
   addDocumentOrders(app, operations);
-  order(app, "/settings", settingSchema, ({ name, value }) => operations.setSetting(name, value));
-  addMemberOrders(app, operations);
-  app.post("/leave", async (context) => done(context, await operations.leave()));
+  addMemberOrders(order);
+  order(
+    "/settings",
+    settingSchema,
+    ({ name, value }, operations) => operations.setSetting(name, value),
+  );
   app.notFound((context) => refuse(context, usage(context, "there is no such route"), 404));
   app.onError((error, context) => answerError(context, error, onFault));
   return app;
@@ -93,69 +101,75 @@ function addQuestions(app: Hono, operations: Operations): void {
   });
 }
 
-function addServiceOrders(app: Hono, operations: Operations): void {
-  order(app, "/services", addServiceSchema, ({ service }) => operations.addService(service));
+function addServiceOrders(order: AddOrder): void {
+  order("/services", addServiceSchema, ({ service }, operations) => operations.addService(service));
   order(
-    app,
     "/services/set",
     setServiceSchema,
-    ({ service, change }) => operations.setService(service, change),
+    ({ service, change }, operations) => operations.setService(service, change),
   );
   order(
-    app,
     "/services/remove",
     removeServiceSchema,
-    ({ service }) => operations.removeService(service),
+    ({ service }, operations) => operations.removeService(service),
   );
 }
 
-function addServerOrders(app: Hono, operations: Operations): void {
+function addServerOrders(order: AddOrder): void {
   order(
-    app,
     "/servers",
     serverSchema,
-    ({ service, server, settings }) => operations.addServer(service, server, settings),
+    ({ service, server, settings }, operations) => operations.addServer(service, server, settings),
   );
   order(
-    app,
     "/servers/set",
     serverSchema,
-    ({ service, server, settings }) => operations.setServer(service, server, settings),
+    ({ service, server, settings }, operations) => operations.setServer(service, server, settings),
   );
   order(
-    app,
     "/servers/remove",
     removeServerSchema,
-    ({ service, server, now }) => operations.removeServer(service, server, now),
+    ({ service, server, now }, operations) => operations.removeServer(service, server, now),
   );
 }
 
-function addVipOrders(app: Hono, operations: Operations): void {
-  order(app, "/vips", vipOrderSchema, ({ vip, settings }) => operations.addVip(vip, settings));
-  order(app, "/vips/set", vipOrderSchema, ({ vip, settings }) => operations.setVip(vip, settings));
-  order(app, "/vips/remove", removeVipSchema, ({ vip }) => operations.removeVip(vip));
-  order(app, "/vips/move", moveVipSchema, ({ vip, node }) => operations.moveVip(vip, node));
-}
-
-function addMemberOrders(app: Hono, operations: Operations): void {
-  order(app, "/nodes/forget", forgetSchema, ({ node }) => operations.forget(node));
-  order(app, "/token/rotate", rotateSchema, (rotation) => operations.rotateToken(rotation));
-  app.post("/token/abort", async (context) => done(context, await operations.abortRotation()));
-  app.post("/token/finish", async (context) => done(context, await operations.finishRotation()));
-}
-
-function addDrainOrders(app: Hono, operations: Operations): void {
+function addVipOrders(order: AddOrder): void {
   order(
-    app,
+    "/vips",
+    vipOrderSchema,
+    ({ vip, settings }, operations) => operations.addVip(vip, settings),
+  );
+  order(
+    "/vips/set",
+    vipOrderSchema,
+    ({ vip, settings }, operations) => operations.setVip(vip, settings),
+  );
+  order("/vips/remove", removeVipSchema, ({ vip }, operations) => operations.removeVip(vip));
+  order("/vips/move", moveVipSchema, ({ vip, node }, operations) => operations.moveVip(vip, node));
+}
+
+function addMemberOrders(order: AddOrder): void {
+  order("/nodes/forget", forgetSchema, ({ node }, operations) => operations.forget(node));
+  order(
+    "/token/rotate",
+    rotateSchema,
+    (rotation, operations) => operations.rotateToken(rotation),
+  );
+  order("/token/abort", emptySchema, (_, operations) => operations.abortRotation());
+  order("/token/finish", emptySchema, (_, operations) => operations.finishRotation());
+  order("/leave", emptySchema, (_, operations) => operations.leave());
+}
+
+function addDrainOrders(order: AddOrder): void {
+  order(
     "/drains",
     drainServerSchema,
-    ({ server, order }) => operations.drain(server, order),
+    ({ server, order }, operations) => operations.drain(server, order),
   );
   order(
-    app,
     "/drains/end",
     undrainServerSchema,
-    ({ server, service }) => operations.undrain(server, service),
+    ({ server, service }, operations) => operations.undrain(server, service),
   );
 }
 
@@ -163,7 +177,13 @@ function addDocumentOrders(app: Hono, operations: Operations): void {
   app.get("/document", (context) => answerJson(context, operations.document()));
   app.post("/document/apply", async (context) => {
     const { head, edits } = await applyOrder(context);
-    return answerJson(context, await operations.apply({ ...head, edits }));
+    const answer = await operations.by(userOf(context)).apply({ ...head, edits });
+    return answerJson(context, answer);
+  });
+  app.get("/history", (context) => answerJson(context, { edits: operations.history() }));
+  app.post("/undo", async (context) => {
+    const asked = await body(context, undoSchema);
+    return answerJson(context, await operations.by(userOf(context)).undo(asked));
   });
 }
 
@@ -201,14 +221,26 @@ function limitedTo(maxSize: number): MiddlewareHandler {
   });
 }
 
-/** A route that changes something and answers with a line for the person who asked. */
-function order<Schema extends z.ZodType>(
-  app: Hono,
+/** Adds a route that changes something and answers with a line for the person who asked. */
+type AddOrder = <Schema extends z.ZodType>(
   path: string,
   schema: Schema,
-  work: (order: z.infer<Schema>) => Promise<string>,
-): void {
-  app.post(path, async (context) => done(context, await work(await body(context, schema))));
+  work: (order: z.infer<Schema>, operations: Operations) => Promise<string>,
+) => void;
+
+function orderRoutes(app: Hono, operations: Operations): AddOrder {
+  return (path, schema, work) => {
+    app.post(path, async (context) => {
+      const asked = await body(context, schema);
+      return done(context, await work(asked, operations.by(userOf(context))));
+    });
+  };
+}
+
+/** Who asks, as far as the header says it: printable ASCII, for it is shown on terminals. */
+function userOf(context: Context): string {
+  const text = context.req.header(USER_HEADER) ?? "";
+  return text.replace(/[^\x21-\x7e]/g, "").slice(0, USER_LENGTH_MAX);
 }
 
 function done(context: Context, message: string): Response {

@@ -11,7 +11,7 @@ import { Refusal } from "../core/refusal.ts";
 import { formatServiceName, nameOf } from "../core/service.ts";
 import { type Status, statusSchema } from "../core/status.ts";
 import type { ObservedService } from "../core/table.ts";
-import type { ApplyAnswer } from "../core/document_orders.ts";
+import type { ApplyAnswer, HistoryView } from "../core/document_orders.ts";
 import type { Operations } from "../ports.ts";
 import { readLines } from "./event_stream.ts";
 import {
@@ -19,26 +19,31 @@ import {
   applyAnswerSchema,
   connectionListingSchema,
   doneSchema,
+  historySchema,
   refusedSchema,
   tableSchema,
+  undoAnswerSchema,
+  USER_HEADER,
 } from "./admin_wire.ts";
 
 /** Longest wait for an answer, ms: a move or a leave hands over with pauses of some seconds. */
 const ANSWER_MS_MAX = 60_000;
 
 /** A running agent as the command line sees it. Every call rejects with a {@link Refusal}. */
-export interface AdminClient extends Omit<Operations, "status" | "counters" | "document"> {
+export interface AdminClient
+  extends Omit<Operations, "status" | "counters" | "document" | "history" | "by"> {
   status(): Promise<Status>;
   document(): Promise<Snapshot>;
+  history(): Promise<readonly HistoryView[]>;
 }
 
 /** Sends an order and returns the line that answers it. */
 type Order = (attempted: string, path: string, body: unknown) => Promise<string>;
 
 /** The client of the agent of this home. Nothing is contacted before the first call. */
-export function adminClient(home: Home): AdminClient {
+export function adminClient(home: Home, user = ""): AdminClient {
   const ask = (attempted: string, path: string, body?: unknown) =>
-    request(home, { attempted, path, ...(body === undefined ? {} : { body }) });
+    request(home, { attempted, path, user, ...(body === undefined ? {} : { body }) });
   // As it came: a newer agent may tell more than this program knows, and --json hands it on.
   const known = <Schema extends z.ZodType>(attempted: string, schema: Schema, raw: unknown) => {
     read(home, { attempted, schema, raw });
@@ -77,7 +82,7 @@ export function adminClient(home: Home): AdminClient {
         name,
         value,
       }),
-    ...documentOrders(home),
+    ...documentOrders(home, user),
     forget: (node) => order(`forget ${node}`, "/nodes/forget", { node }),
     rotateToken: (rotation) => order("rotate the token", "/token/rotate", rotation),
     abortRotation: () => order("abort the rotation", "/token/abort", {}),
@@ -86,18 +91,31 @@ export function adminClient(home: Home): AdminClient {
   };
 }
 
-function documentOrders(home: Home): Pick<AdminClient, "document" | "apply"> {
+function documentOrders(
+  home: Home,
+  user: string,
+): Pick<AdminClient, "document" | "apply" | "history" | "undo"> {
   return {
     document: async () => {
       const attempted = "read the cluster document";
-      const raw = await request(home, { attempted, path: "/document" });
+      const raw = await request(home, { attempted, path: "/document", user });
       return read(home, { attempted, schema: snapshotSchema, raw });
     },
     apply: async ({ edits, ...head }) => {
       const attempted = "apply the file";
       const lines = [head, ...edits].map((line) => `${JSON.stringify(line)}\n`).join("");
-      const raw = await request(home, { attempted, path: "/document/apply", lines });
+      const raw = await request(home, { attempted, path: "/document/apply", lines, user });
       return read(home, { attempted, schema: applyAnswerSchema, raw }) as ApplyAnswer;
+    },
+    history: async () => {
+      const attempted = "read the history";
+      const raw = await request(home, { attempted, path: "/history", user });
+      return read(home, { attempted, schema: historySchema, raw }).edits;
+    },
+    undo: async (body) => {
+      const attempted = body.id === null ? "undo" : `undo ${body.id}`;
+      const raw = await request(home, { attempted, path: "/undo", body, user });
+      return read(home, { attempted, schema: undoAnswerSchema, raw });
     },
   };
 }
@@ -168,21 +186,26 @@ function refuseLongPath(home: Home, attempted: string): void {
 interface Question {
   readonly attempted: string;
   readonly path: string;
+  /** Who asks; empty: nobody knows. */
+  readonly user: string;
   /** Present for orders, absent for questions. */
   readonly body?: unknown;
   /** The body of a long order: lines of JSON. */
   readonly lines?: string;
 }
 
-async function request(home: Home, { attempted, path, body, lines }: Question): Promise<unknown> {
+async function request(
+  home: Home,
+  { attempted, path, user, body, lines }: Question,
+): Promise<unknown> {
   refuseLongPath(home, attempted);
   let response: Response;
   let raw: unknown;
   try {
     response = await contact(home, path, {
       signal: AbortSignal.timeout(ANSWER_MS_MAX),
-      ...(body === undefined ? {} : posted("json", JSON.stringify(body))),
-      ...(lines === undefined ? {} : posted("x-ndjson", lines)),
+      ...(body === undefined ? {} : posted("json", user, JSON.stringify(body))),
+      ...(lines === undefined ? {} : posted("x-ndjson", user, lines)),
     });
     raw = await response.json();
   } catch (error) {
@@ -192,8 +215,9 @@ async function request(home: Home, { attempted, path, body, lines }: Question): 
   throw refusalOf(home, { attempted, response, raw });
 }
 
-function posted(type: string, body: string): RequestInit {
-  return { method: "POST", headers: { "content-type": `application/${type}` }, body };
+function posted(type: string, user: string, body: string): RequestInit {
+  const headers = { "content-type": `application/${type}`, [USER_HEADER]: user };
+  return { method: "POST", headers, body };
 }
 
 function contact(home: Home, path: string, init: RequestInit): Promise<Response> {

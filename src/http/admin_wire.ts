@@ -122,6 +122,34 @@ export const applyAnswerSchema = z.object({
   })),
 });
 
+/** Body of orders that say no more than their route. */
+export const emptySchema = z.strictObject({});
+
+/** Header that says who asks: what the command line knows of its user. It can only be sent by whom the socket lets in. */
+export const USER_HEADER = "x-troop-user";
+
+/** Answer of `GET /history`, as far as it is printed. */
+export const historySchema = z.object({
+  edits: z.array(z.looseObject({
+    id: z.string(),
+    atMs: z.number(),
+    node: z.string(),
+    user: z.string(),
+    words: z.array(z.string()),
+    more: z.number(),
+    undoes: z.string().nullable(),
+    undoable: z.boolean(),
+  })),
+});
+/** Body of `POST /undo`. */
+export const undoSchema = z.strictObject({
+  id: z.string().min(1).max(96).nullable(),
+  force: z.boolean(),
+  dryRun: z.boolean(),
+});
+/** Answer of `POST /undo`. */
+export const undoAnswerSchema = z.object({ message: z.string(), words: z.array(z.string()) });
+
 const count = z.number();
 const rates = z.looseObject({
   connectionsPerS: count,

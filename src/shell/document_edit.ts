@@ -6,11 +6,14 @@ import * as Y from "yjs";
 import { documentParts, type Edit } from "../core/document.ts";
 import { drainKey } from "../core/drain.ts";
 import { DRAINS_MAX, SERVERS_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
+import { changesOf } from "../core/edit_changes.ts";
+import { type EditNote, historyEntry, historyId } from "../core/history.ts";
 import { Refusal } from "../core/refusal.ts";
 import { serverKey } from "../core/server.ts";
 import { serviceKey } from "../core/service.ts";
 import { type ContentTracker, vipsNeeded } from "./document_content.ts";
 import { canonicalSetting, NODE_ENTRIES_MAX, type Part, unknownOf } from "./document_entry.ts";
+import { HISTORY_PART, sizeOf } from "./document_history.ts";
 import type { Replica } from "./document_replica.ts";
 import { addRange, type Range, structBytes, writeUpdate } from "./document_update.ts";
 
@@ -24,6 +27,16 @@ interface EntryChange {
   readonly value: object | undefined;
 }
 
+/** A change as it is written: the history has its own map. */
+type WrittenChange = Omit<EntryChange, "part"> & { readonly part: Part | typeof HISTORY_PART };
+
+/** How an edit is remembered. */
+export interface Remember {
+  readonly note: EditNote;
+  /** Now, ms since 1970. */
+  readonly wallMs: number;
+}
+
 /** An edit on paper. */
 export interface PreparedEdit {
   /** All of it as one update, for the disk; null when it changes nothing. */
@@ -33,13 +46,32 @@ export interface PreparedEdit {
 }
 
 /** Works out edits. Throws a {@link Refusal} when a value is not valid or a limit would be exceeded. */
-export function prepareEdit(replica: Replica, edits: readonly Edit[]): PreparedEdit {
+export function prepareEdit(
+  replica: Replica,
+  edits: readonly Edit[],
+  remember?: Remember,
+): PreparedEdit {
   for (const edit of edits) checkValue(edit);
   const changes = new EntryChanges(replica.content);
   for (const edit of edits) changes.add(edit);
   checkServers(replica.content, changes);
   checkLimits(replica.content, changes);
-  return writeChanges(replica.doc, [...changes.all()]);
+  const remembered = remember === undefined ? [] : historyChanges(replica, edits, remember);
+  return writeChanges(replica.doc, [...changes.all(), ...remembered]);
+}
+
+/** The edit as one to remember, and what it makes too old. */
+function historyChanges(
+  { content, history }: Replica,
+  edits: readonly Edit[],
+  { note, wallMs }: Remember,
+): WrittenChange[] {
+  const changes = changesOf(content.read().document, edits);
+  const entry = historyEntry(changes, note, { sequence: history.nextSequence(), wallMs });
+  if (entry === null) return [];
+  const gone = history.excess(sizeOf(entry)).map((key) => ({ key, value: undefined }));
+  return [...gone, { key: historyId(entry), value: entry }]
+    .map((change): WrittenChange => ({ ...change, part: HISTORY_PART }));
 }
 
 /** Changes of entries, the last one for each. */
@@ -236,7 +268,7 @@ function vipsAfter(content: ContentTracker, changes: EntryChanges): number {
 }
 
 /** Makes the items that Yjs would make, without putting them anywhere. */
-function writeChanges(replica: Y.Doc, changes: readonly EntryChange[]): PreparedEdit {
+function writeChanges(replica: Y.Doc, changes: readonly WrittenChange[]): PreparedEdit {
   const client = replica.clientID;
   const first = Y.getState(replica.store, client);
   const items: Y.Item[] = [];
@@ -247,7 +279,8 @@ function writeChanges(replica: Y.Doc, changes: readonly EntryChange[]): Prepared
     if (value !== undefined) {
       const id = Y.createID(client, first + items.length);
       // An edit here takes nothing away that a later version has said.
-      const content = new Y.ContentAny([{ ...unknownOf(part, map.get(key)), ...value }]);
+      const unknown = part === HISTORY_PART ? {} : unknownOf(part, map.get(key));
+      const content = new Y.ContentAny([{ ...unknown, ...value }]);
       items.push(new Y.Item(id, null, last?.lastId ?? null, null, null, map, key, content));
     } else if (last !== undefined && !last.deleted) {
       removed.push({ client: last.id.client, clock: last.id.clock, len: last.length });

@@ -6,6 +6,7 @@ import * as Y from "yjs";
 import { ContentTracker } from "./document_content.ts";
 import { type DigestTracker, trackDigest } from "./document_digest.ts";
 import { partNames } from "./document_entry.ts";
+import { HistoryTracker } from "./document_history.ts";
 import { realTimers, type Timers } from "./timers.ts";
 
 /** Bytes of updates kept that wait for an earlier one: beyond, they are forgotten and synchronized again. */
@@ -15,6 +16,7 @@ const PENDING_BYTES_MAX = 1_048_576;
 export interface Replica {
   readonly doc: Y.Doc;
   readonly content: ContentTracker;
+  readonly history: HistoryTracker;
   readonly digest: DigestTracker;
 }
 
@@ -27,7 +29,12 @@ export function createReplica(
   doc.clientID = timers.writer();
   // Named here so that no update can make them something other than maps.
   for (const part of partNames) doc.getMap(part);
-  const replica = { doc, content: new ContentTracker(doc), digest: trackDigest(doc) };
+  const replica = {
+    doc,
+    content: new ContentTracker(doc),
+    history: new HistoryTracker(doc),
+    digest: trackDigest(doc),
+  };
   Y.transact(doc, () => applyAll(doc, updates), null, false);
   return replica;
 }

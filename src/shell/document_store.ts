@@ -6,7 +6,9 @@ import type { ClusterDocument, Edit, NodeId } from "../core/document.ts";
 import type { EditOptions, EditReceipt } from "../core/document_orders.ts";
 import type { DocumentStore } from "../ports.ts";
 import type { SkippedEntry } from "./document_content.ts";
-import { prepareEdit, refuse } from "./document_edit.ts";
+import type { EditNote } from "../core/history.ts";
+import { Confirmations } from "./document_confirm.ts";
+import { type PreparedEdit, prepareEdit, refuse } from "./document_edit.ts";
 import { updateProblem } from "./document_gate.ts";
 import { DocumentFile } from "./document_file.ts";
 import { DOCUMENT_BYTES_MAX, type DocumentNetwork } from "./document_network.ts";
@@ -46,6 +48,8 @@ export interface DocumentStoreOptions {
   readonly notices?: Notices;
   /** Left out: the event loop's. */
   readonly timers?: Timers;
+  /** Wall clock, ms since 1970, for the history. Left out: the machine's. */
+  readonly wallMs?: () => number;
 }
 
 /** The open store. */
@@ -75,6 +79,7 @@ interface StoreState {
   queue: Promise<unknown>;
   /** The writing of the whole replica, while there is one. It goes on beside the queue. */
   compaction: Promise<void> | undefined;
+  readonly confirmations: Confirmations;
   closed: boolean;
 }
 
@@ -98,6 +103,7 @@ export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentSt
     queue: Promise.resolve(),
     compaction: undefined,
     closed: false,
+    confirmations: new Confirmations((peer) => confirm(state, peer), timers),
   };
   if (file.isDamaged) saveLater(state, 0);
   options.network.attach({
@@ -109,6 +115,7 @@ export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentSt
     current: () => state.shown ?? readContent(state),
     digest: () => state.replica.digest.value(),
     edit: (edits, options = {}) => enqueue(state, () => edit(state, edits, options)),
+    history: () => state.replica.history.read(),
     synchronize: (peer) => synchronizeOnce(state, peer),
     dropped: () => state.drops.counts(),
     close: () => close(state),
@@ -143,16 +150,14 @@ function enqueue<Result>(state: StoreState, job: () => Promise<Result>): Promise
 async function edit(
   state: StoreState,
   edits: readonly Edit[],
-  { base }: EditOptions,
+  { base, note }: EditOptions,
 ): Promise<EditReceipt> {
   if (base !== undefined && base !== state.replica.digest.value()) {
     throw refuse("it has changed meanwhile", "look at it once more, and try again");
   }
-  const { whole, pieces } = prepareEdit(state.replica, edits);
-  if (whole === null) return { sentTo: await state.options.network.publish(NO_UPDATE) };
-  if (!fits(state, whole)) {
-    throw refuse("the cluster document would be too big", "remove services that are not needed");
-  }
+  const storedBy = (peers: readonly NodeId[]) => state.confirmations.storedBy(peers);
+  const { whole, pieces } = prepare(state, edits, note);
+  if (whole === null) return { sentTo: await state.options.network.publish(NO_UPDATE), storedBy };
   // A refused edit that reached the disk after all is gone from there with the next write, which replaces the journal:
   // so the next edit can have its place in the order of this writer's edits.
   await append(state, [whole]);
@@ -162,7 +167,22 @@ async function edit(
   for (const piece of pieces) {
     sentTo = Math.min(sentTo, await state.options.network.publish(piece));
   }
-  return { sentTo };
+  return { sentTo, storedBy };
+}
+
+/** Works the edit out, with a word for the history if there is room for that. */
+function prepare(
+  state: StoreState,
+  edits: readonly Edit[],
+  note: EditNote | undefined,
+): PreparedEdit {
+  const { wallMs = Date.now } = state.options;
+  const remember = note === undefined ? undefined : { note, wallMs: wallMs() };
+  const prepared = prepareEdit(state.replica, edits, remember);
+  if (prepared.whole === null || fits(state, prepared.whole)) return prepared;
+  const bare = remember === undefined ? prepared : prepareEdit(state.replica, edits);
+  if (bare.whole !== null && fits(state, bare.whole)) return bare;
+  throw refuse("the cluster document would be too big", "remove services that are not needed");
 }
 
 /** Merges an own edit. What is read meanwhile is as it was before: an edit is seen as a whole. */
@@ -293,6 +313,16 @@ async function synchronize(state: StoreState, peer: NodeId): Promise<void> {
   }
 }
 
+/** Gives a peer what it lacks of what this node has now; resolves when the peer has it on its disk. */
+async function confirm(state: StoreState, peer: NodeId): Promise<void> {
+  for (let count = 0; count < ROUNDS_MAX; count++) {
+    const { sentAll } = await exchange(state, peer);
+    if (sentAll) return;
+    await state.timers.turn();
+  }
+  throw new Error(`${peer} does not take what it is sent`);
+}
+
 /** What came of one round; state vectors are those of its beginning. */
 interface Round {
   readonly own: Uint8Array;
@@ -303,7 +333,8 @@ interface Round {
 
 /**
  * One round of the side that asks. Frames: own state vector; what it lacks, or the first of it, and the other's
- * state vector; what the other lacks, or the first of it; an empty one when that is merged.
+ * state vector; what the other lacks, or the first of it; an empty one when that is merged, and on disk too if it was
+ * all there was.
  */
 async function exchange(state: StoreState, peer: NodeId): Promise<Round> {
   const frames = await state.options.network.open(peer);
@@ -327,10 +358,15 @@ async function exchange(state: StoreState, peer: NodeId): Promise<Round> {
 
 /** The side that is asked. */
 async function serve(state: StoreState, frames: Frames): Promise<void> {
-  const { update } = missingChunk(state.replica.doc, await frames.read());
+  const theirs = await frames.read();
+  const { update } = missingChunk(state.replica.doc, theirs);
   await frames.write(update);
-  await frames.write(stateVector(state.replica));
-  takeUpdate(state, await frames.read());
+  const own = stateVector(state.replica);
+  await frames.write(own);
+  const received = await frames.read();
+  takeUpdate(state, received);
+  // Who asks may tell an operator that this node has it. Pieces in between are saved with the next burst.
+  if (completes({ own, received, theirs })) await enqueue(state, () => save(state));
   await frames.write(DONE);
   await frames.close();
 }

@@ -29,8 +29,11 @@ export const PEER_BUDGETS = {
   updates: { burst: 2_000, perSecond: 200 },
   /** Bytes of them. */
   "update bytes": { burst: 4 * MEBIBYTE, perSecond: MEBIBYTE / 4 },
-  /** Rounds of a synchronization: the largest document takes 1,024, and then one each half second. */
-  synchronizations: { burst: 1_100, perSecond: 10 },
+  /**
+   * Rounds of a synchronization: the largest document takes 1,024, then one each half second, and an edit is confirmed
+   * by one, 40 a second at most.
+   */
+  synchronizations: { burst: 1_100, perSecond: 50 },
   /** Questions of `troop join`: a person asks once, a script for a rack a few times. */
   hellos: { burst: 20, perSecond: 1 },
   /** Calls over a budget, before the peer loses its connection: a fault may mend itself. */

@@ -33,7 +33,7 @@ describe("apply", () => {
       { kind: "putVip", vip: vipEntry({ address: "10.0.0.100", prefer: [idOf(2)] }) },
     ];
     expect(await apply(at, edits)).toEqual({
-      message: "3 entries changed, sent to 1 peer",
+      message: "3 entries changed, stored on 2 of 2 nodes",
       problems: [],
     });
     await at.world.run(1_000);

@@ -29,7 +29,7 @@ describe("drain", () => {
     const order = { ...ORDER, comment: "disk", forMs: 60_000 };
     const until = new Date(begin + 60_000).toISOString();
     expect(await at.operations.drain(N2, order))
-      .toBe(`n2 is drained until ${until}, sent to 1 peer`);
+      .toBe(`n2 is drained until ${until}, stored on 2 of 2 nodes`);
     await at.world.run(500);
     const entry = { service: null, target: { node: idOf(2) }, on: true, comment: "disk" };
     for (const { store } of at.cluster.nodes) {
@@ -66,7 +66,7 @@ describe("drain", () => {
     await at.operations.drain({ node: "n1" }, ORDER);
     await at.world.run(500);
     expect(await at.operations.drain(N2, ORDER))
-      .toBe("n2 is drained, sent to 1 peer; nobody else serves 10.0.0.100:80");
+      .toBe("n2 is drained, stored on 2 of 2 nodes; nobody else serves 10.0.0.100:80");
   });
 
   test("forgets what ended more than a day ago", async () => {
@@ -107,7 +107,7 @@ describe("undrain", () => {
     await at.operations.drain(N2, { ...ORDER, service: NAME });
     await at.operations.drain(N2, ORDER);
     await at.world.run(200);
-    expect(await at.operations.undrain(N2, null)).toBe("n2 is back, sent to 1 peer");
+    expect(await at.operations.undrain(N2, null)).toBe("n2 is back, stored on 2 of 2 nodes");
     await at.world.run(200);
     expect(drains(at).map(({ on }) => on)).toEqual([false, false]);
     expect(at.operations.status().drains).toEqual([]);

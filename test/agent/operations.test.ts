@@ -32,11 +32,11 @@ describe("setSetting", () => {
   test("changes a setting on every node, in its one spelling, and back", async () => {
     const at = await bench(undefined, [service()]);
     expect(await at.operations.setSetting("tcp-timeout", "0600"))
-      .toBe("tcp-timeout is 600, sent to 1 peer");
+      .toBe("tcp-timeout is 600, stored on 2 of 2 nodes");
     await at.world.run(2_000);
     for (const { kernel } of at.cluster.nodes) expect(kernel.timeouts.tcpS).toBe(600);
     expect(await at.operations.setSetting("tcp-timeout", null))
-      .toBe("tcp-timeout is kernel again, sent to 1 peer");
+      .toBe("tcp-timeout is kernel again, stored on 2 of 2 nodes");
     await at.world.run(2_000);
     for (const { kernel } of at.cluster.nodes) expect(kernel.timeouts.tcpS).toBe(900);
   });

@@ -38,7 +38,7 @@ describe("addServer", () => {
     const at = await bench(undefined, [NAME]);
     at.cluster.machines.set("10.0.0.21", true);
     expect(await at.operations.addServer(NAME, OUTSIDE, { weight: 3 }))
-      .toBe("server 10.0.0.100:80 10.0.0.21 added, sent to 1 peer");
+      .toBe("server 10.0.0.100:80 10.0.0.21 added, stored on 2 of 2 nodes");
     await at.world.run(2_000);
     const entry = serverEntry(machine(21), { weight: 3 });
     expect(entriesOf(at)).toEqual([[entry], [entry]]);
@@ -185,7 +185,7 @@ describe("setServer", () => {
   test("changes a machine: what is not named stays, null is as the service says", async () => {
     const at = await outside({ weight: 3, upper: 9 });
     expect(await at.operations.setServer(NAME, OUTSIDE, { weight: 0 }))
-      .toBe("server 10.0.0.100:80 10.0.0.21 changed, sent to 1 peer");
+      .toBe("server 10.0.0.100:80 10.0.0.21 changed, stored on 2 of 2 nodes");
     await at.world.run(100);
     expect(entriesOf(at)[0]).toEqual([serverEntry(machine(21), { weight: 0, upper: 9 })]);
     await at.operations.setServer(NAME, OUTSIDE, { upper: null });
@@ -195,7 +195,7 @@ describe("setServer", () => {
   test("drains a member, and says by its name what is special about it", async () => {
     const at = await bench(undefined, [NAME]);
     expect(await at.operations.setServer(NAME, { node: "n2" }, { weight: 0 }))
-      .toBe("server 10.0.0.100:80 n2 changed, sent to 1 peer");
+      .toBe("server 10.0.0.100:80 n2 changed, stored on 2 of 2 nodes");
     await at.world.run(500);
     expect(entriesOf(at)[1]).toEqual([serverEntry({ node: idOf(2) }, { weight: 0 })]);
     expect(servers(at)).toEqual(["10.0.0.1:80 1", "10.0.0.2:80 0"]);
@@ -254,7 +254,7 @@ describe("removeServer", () => {
     const at = await outside();
     const clients = Array.from({ length: 3 }, () => at.node.kernel.connect(NAME));
     expect(await at.operations.removeServer(NAME, OUTSIDE, false)).toBe(
-      "server 10.0.0.100:80 10.0.0.21 removed; its connections end first, sent to 1 peer",
+      "server 10.0.0.100:80 10.0.0.21 removed; its connections end first, stored on 2 of 2 nodes",
     );
     await at.world.run(5_000);
     expect(servers(at)).toContain("10.0.0.21:80 0");
@@ -268,7 +268,7 @@ describe("removeServer", () => {
     const at = await outside();
     for (let turn = 0; turn < 3; turn++) at.node.kernel.connect(NAME);
     expect(await at.operations.removeServer(NAME, OUTSIDE, true))
-      .toBe("server 10.0.0.100:80 10.0.0.21 removed at once, sent to 1 peer");
+      .toBe("server 10.0.0.100:80 10.0.0.21 removed at once, stored on 2 of 2 nodes");
     expect(servers(at)).toEqual(["10.0.0.1:80 1", "10.0.0.2:80 1"]);
     expect(at.node.kernel.cut).toHaveLength(1);
     await at.world.run(100);
@@ -280,7 +280,7 @@ describe("removeServer", () => {
     const at = await bench(undefined, [NAME], put(drained));
     expect(servers(at)).toContain("10.0.0.2:80 0");
     expect(await at.operations.removeServer(NAME, { node: "n2" }, true))
-      .toBe("server 10.0.0.100:80 n2 is as the service says, sent to 1 peer");
+      .toBe("server 10.0.0.100:80 n2 is as the service says, stored on 2 of 2 nodes");
     await at.world.run(500);
     expect(servers(at)).toContain("10.0.0.2:80 1");
   });

@@ -23,7 +23,7 @@ describe("addService", () => {
   test("makes every node have it, and says to how many it went", async () => {
     const at = await bench();
     expect(await at.operations.addService(service()))
-      .toBe("service 10.0.0.100:80 added, sent to 1 peer");
+      .toBe("service 10.0.0.100:80 added, stored on 2 of 2 nodes");
     await at.world.run(1_000);
     for (const { kernel } of at.cluster.nodes) expect([...kernel.rows.keys()]).toEqual([KEY]);
     expect([...at.node.owned]).toEqual([KEY]);
@@ -32,7 +32,7 @@ describe("addService", () => {
   test("on a node alone says so too", async () => {
     const at = await bench([{}]);
     expect(await at.operations.addService(service({ port: 53, protocol: "udp", check: NO_CHECK })))
-      .toBe("service 10.0.0.100:53/udp added, sent to 0 peers");
+      .toBe("service 10.0.0.100:53/udp added, stored on 1 of 1 node");
   });
 
   test("refuses one that exists", async () => {
@@ -162,7 +162,7 @@ describe("removeService", () => {
   test("makes every node forget it", async () => {
     const at = await bench(undefined, [service()]);
     expect(await at.operations.removeService(service())).toBe(
-      "service 10.0.0.100:80 removed, sent to 1 peer",
+      "service 10.0.0.100:80 removed, stored on 2 of 2 nodes",
     );
     await at.world.run(1_500);
     for (const { kernel } of at.cluster.nodes) {
@@ -197,7 +197,7 @@ describe("addService of a mark", () => {
   test("makes every director have its row and its rules", async () => {
     const at = await bench();
     expect(await at.operations.addService(markService()))
-      .toBe("service fwmark:7 added, sent to 1 peer");
+      .toBe("service fwmark:7 added, stored on 2 of 2 nodes");
     await at.world.run(1_000);
     for (const { kernel } of at.cluster.nodes) {
       expect([...kernel.rows.keys()]).toEqual(["fwm/7"]);
@@ -285,7 +285,7 @@ describe("setService", () => {
   test("changes every node's row in place", async () => {
     const at = await bench(undefined, [service()]);
     expect(await at.operations.setService(service(), { scheduler: "rr", weight: 5 }))
-      .toBe("service 10.0.0.100:80 changed, sent to 1 peer");
+      .toBe("service 10.0.0.100:80 changed, stored on 2 of 2 nodes");
     await at.world.run(1_000);
     for (const { kernel } of at.cluster.nodes) {
       expect(kernel.rows.get(KEY)?.scheduler).toBe("rr");
@@ -355,6 +355,6 @@ test("removeService forgets what was said of its servers", async () => {
   await at.world.run(1_000);
   for (const { store } of at.cluster.nodes) {
     const parts = [...(store as SimStore).entries].filter(([, { value }]) => value !== null);
-    expect(parts.map(([key]) => key)).toEqual([]);
+    expect(parts.map(([key]) => key)).toEqual(["history 1-n1"]);
   }
 });

@@ -46,7 +46,8 @@ class Bench {
         current: () => this.state.document,
         lost: null,
         digest: () => this.digest,
-        edit: () => Promise.resolve({ sentTo: 0 }),
+        edit: () => Promise.resolve({ sentTo: 0, storedBy: () => Promise.resolve([]) }),
+        history: () => [],
         synchronize: (id) => {
           this.exchanges.push(id);
           return this.exchange();

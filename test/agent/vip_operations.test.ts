@@ -150,7 +150,7 @@ describe("addVip", () => {
   test("makes a node hold it, before there is any service", async () => {
     const at = await bench();
     expect(await at.operations.addVip(VIP, { prefer: ["n2"], failbackS: 30, label: "1" }))
-      .toBe("VIP 10.0.0.100 added, sent to 1 peer");
+      .toBe("VIP 10.0.0.100 added, stored on 2 of 2 nodes");
     await at.world.run(2_000);
     const entry = vipEntry({ prefer: [idOf(2)], failbackS: 30, label: "1" });
     expect(entriesOf(at, VIP)).toEqual([entry, entry]);
@@ -213,7 +213,7 @@ describe("setVip", () => {
   test("changes what is named, and makes an entry for the VIP of a service", async () => {
     const at = await bench(undefined, [service()]);
     expect(await at.operations.setVip(VIP, { failbackS: 30 }))
-      .toBe("VIP 10.0.0.100 changed, sent to 1 peer");
+      .toBe("VIP 10.0.0.100 changed, stored on 2 of 2 nodes");
     await at.world.run(100);
     await at.operations.setVip(VIP, { label: "1" });
     await at.world.run(100);
@@ -254,7 +254,9 @@ describe("removeVip", () => {
   test("makes every node forget it", async () => {
     const at = await bench(undefined, [], [{ kind: "putVip", vip: vipEntry() }]);
     expect(at.cluster.holders(VIP)).toHaveLength(1);
-    expect(await at.operations.removeVip(VIP)).toBe("VIP 10.0.0.100 removed, sent to 1 peer");
+    expect(await at.operations.removeVip(VIP)).toBe(
+      "VIP 10.0.0.100 removed, stored on 2 of 2 nodes",
+    );
     await at.world.run(1_000);
     expect(at.cluster.holders(VIP)).toEqual([]);
     for (const { kernel } of at.cluster.nodes) expect(kernel.accepts(VIP)).toBe(false);

@@ -126,6 +126,7 @@ export class FakeWorld {
           ...bind(this.operations),
           status: async () => this.operations.status(),
           document: async () => this.operations.document(),
+          history: async () => this.operations.history(),
         };
       },
       runAgent: async (home, config) => {
@@ -175,9 +176,10 @@ export class FakeWorld {
 }
 
 /** The calls of a running agent, which may be taken from it one by one. */
-function bind(operations: FakeOperations): Omit<RunningAgent, "status" | "document"> {
+function bind(operations: FakeOperations): Omit<RunningAgent, "status" | "document" | "history"> {
   return {
     apply: (order) => operations.apply(order),
+    undo: (order) => operations.undo(order),
     table: () => operations.table(),
     connections: (filter) => operations.connections(filter),
     events: (query) => operations.events(query),

@@ -66,6 +66,16 @@ describe("help", () => {
         fresh.files.set("/etc/troop/troop.yaml", await configOf());
         fresh.secrets.set("/etc/troop/redis", "secret");
         fresh.texts.set("cluster.yaml", "troop: 1\n");
+        fresh.operations.file.edits = ["41-n2", "41"].map((id) => ({
+          id,
+          atMs: 0,
+          node: "n2",
+          user: "",
+          words: [],
+          more: 0,
+          undoes: null,
+          undoable: true,
+        }));
         fresh.files.set("/srv/n1/troop.yaml", await configOf());
         if (["init", "join"].includes(verb[0]!)) fresh.files.clear();
         fresh.facts = {

@@ -6,7 +6,13 @@ import type { DocumentProblem } from "../../src/core/document_problems.ts";
 import { type Snapshot, snapshotParts } from "../../src/core/document_wire.ts";
 import { applied, changesOf } from "../../src/core/edit_changes.ts";
 import { Refusal } from "../../src/core/refusal.ts";
-import type { ApplyAnswer, ApplyOrder } from "../../src/core/document_orders.ts";
+import type {
+  ApplyAnswer,
+  ApplyOrder,
+  HistoryView,
+  UndoAnswer,
+  UndoOrder,
+} from "../../src/core/document_orders.ts";
 
 /** See the head of this file. */
 export class FakeDocument {
@@ -16,6 +22,20 @@ export class FakeDocument {
   /** Orders that were taken. */
   readonly orders: ApplyOrder[] = [];
   version = 0;
+  /** What is remembered, the newest first. */
+  edits: HistoryView[] = [];
+  readonly undone: UndoOrder[] = [];
+
+  undo(order: UndoOrder): UndoAnswer {
+    this.undone.push(order);
+    const found = this.edits.find(({ id }) => order.id === null || id === order.id);
+    if (found !== undefined) return { message: `${found.id} is undone`, words: ["- VIP 10.0.0.9"] };
+    throw new Refusal({
+      attempted: `undo ${order.id}`,
+      problem: "no such edit is remembered",
+      remedy: "see them with `troop history`",
+    });
+  }
 
   edit(...edits: readonly Edit[]): void {
     const changes = changesOf(this.current, edits);

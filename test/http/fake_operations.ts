@@ -25,7 +25,13 @@ import type { SettingName } from "../../src/core/settings.ts";
 import type { Status, StatusDrain, StatusNode, StatusServer } from "../../src/core/status.ts";
 import type { ObservedService } from "../../src/core/table.ts";
 import type { Snapshot } from "../../src/core/document_wire.ts";
-import type { ApplyAnswer, ApplyOrder } from "../../src/core/document_orders.ts";
+import type {
+  ApplyAnswer,
+  ApplyOrder,
+  HistoryView,
+  UndoAnswer,
+  UndoOrder,
+} from "../../src/core/document_orders.ts";
 import type { Counters, Operations } from "../../src/ports.ts";
 import { FakeDocument } from "./fake_document.ts";
 import {
@@ -45,6 +51,8 @@ export class FakeOperations implements FakeCluster, Operations {
     fakeNode("n1", "192.0.2.11", { lastHeardMs: null, reason: "this node" }),
     fakeNode("n2", "192.0.2.12"),
   ];
+  /** Who asked, order by order. */
+  readonly users: string[] = [];
   /** What `document` and `apply` are about; the other orders do not touch it. */
   readonly file = new FakeDocument();
   readonly services = new Map<string, Service>();
@@ -360,6 +368,19 @@ export class FakeOperations implements FakeCluster, Operations {
 
   async apply(order: ApplyOrder): Promise<ApplyAnswer> {
     return this.file.apply(order);
+  }
+
+  history(): readonly HistoryView[] {
+    return this.file.edits;
+  }
+
+  async undo(order: UndoOrder): Promise<UndoAnswer> {
+    return this.file.undo(order);
+  }
+
+  by(user: string): this {
+    this.users.push(user);
+    return this;
   }
 
   async leave(): Promise<string> {

@@ -43,7 +43,7 @@ function contextOf(stdout: Output, stderr: Output): CliContext {
     stderr,
     findHome: (option) => findHome(option, {}),
     readConfig: readConfigFile,
-    connect: adminClient,
+    connect: (home) => adminClient(home, "operator"),
     hostFacts: elsewhere,
     refuseExisting: elsewhere,
     createConfig: elsewhere,

@@ -13,6 +13,15 @@ import {
 import { type Drain, drainKey } from "../../src/core/drain.ts";
 import { type ServerEntry, type ServerKey, serverKey } from "../../src/core/server.ts";
 import { type Service, type ServiceKey, serviceKey } from "../../src/core/service.ts";
+import type { EditOptions, EditReceipt } from "../../src/core/document_orders.ts";
+import { changesOf } from "../../src/core/edit_changes.ts";
+import {
+  byAge,
+  type EditNote,
+  type HistoryEntry,
+  historyEntry,
+  historyId,
+} from "../../src/core/history.ts";
 import { isSettingName } from "../../src/core/settings.ts";
 import type { VipEntry } from "../../src/core/vip.ts";
 import type { Replica } from "./replica.ts";
@@ -48,7 +57,9 @@ export class SimStore implements Replica {
       .map(([key, entry]) => `${key}=${entry.count}${entry.writer}`).sort().join(";");
   }
 
-  edit(edits: readonly Edit[]): Promise<{ sentTo: number }> {
+  edit(edits: readonly Edit[], { base, note }: EditOptions = {}): Promise<EditReceipt> {
+    if (base !== undefined && base !== this.digest()) throw new Error("another document");
+    if (note !== undefined) this.#remember(edits, note);
     for (const edit of edits) {
       const [key, value] = keyed(edit);
       this.#set(key, value);
@@ -56,9 +67,27 @@ export class SimStore implements Replica {
       for (const known of this.#part<ServerEntry>("servers").keys()) {
         if (known.startsWith(`${edit.key}|`)) this.#set(`servers ${known}`, null);
       }
+      for (const known of this.#part<Drain>("drains").keys()) {
+        if (known.startsWith(`${edit.key}|`)) this.#set(`drains ${known}`, null);
+      }
     }
     this.#changed();
-    return Promise.resolve({ sentTo: this.broadcast(this.offer()) });
+    const sentTo = this.broadcast(this.offer());
+    // Whoever is reached has it on its simulated disk.
+    return Promise.resolve({
+      sentTo,
+      storedBy: (peers) => Promise.resolve(peers.slice(0, sentTo)),
+    });
+  }
+
+  history(): readonly HistoryEntry[] {
+    return [...this.#part<HistoryEntry>("history").values()].sort(byAge);
+  }
+
+  #remember(edits: readonly Edit[], note: EditNote): void {
+    const sequence = (this.history()[0]?.sequence ?? 0) + 1;
+    const entry = historyEntry(changesOf(this.#current, edits), note, { sequence, wallMs: 0 });
+    if (entry !== null) this.#set(`history ${historyId(entry)}`, entry);
   }
 
   #set(key: string, value: unknown): void {
