@@ -9,15 +9,21 @@ import { netlinkProtocols, NetlinkSocket } from "./netlink_socket.ts";
 import {
   type AddressKey,
   decodeAddress,
+  decodeGateway,
   decodeLink,
   type InterfaceAddress,
   type Link,
   routeMessages,
+  type RouteQuestion,
   writeDeleteAddress,
   writeGetAddresses,
   writeGetLink,
+  writeGetRoute,
   writeNewAddress,
 } from "./rtnetlink_codec.ts";
+
+/** What the kernel says of an address it knows no way to (fib_props in fib_semantics.c): none, unreachable, blackhole, prohibited. */
+const NO_WAY: readonly string[] = ["ENETUNREACH", "EHOSTUNREACH", "EINVAL", "EACCES"];
 
 /** The verbs of rtnetlink. All are synchronous and short; errors throw {@link KernelRequestError}. */
 export interface Route {
@@ -28,6 +34,8 @@ export interface Route {
   /** Adds the address, or sets flags and lifetimes of one that is there. */
   putAddress(address: InterfaceAddress, operation: string): void;
   deleteAddress(address: AddressKey, operation: string): void;
+  /** The gateway by which an interface reaches an address; undefined where there is none, or no way at all. */
+  gateway(question: RouteQuestion): Uint8Array | undefined;
   close(): void;
 }
 
@@ -65,6 +73,17 @@ export function openRoute(libraries: Libraries): Route {
     deleteAddress(address, operation) {
       const write = (writer: AttributeWriter) => writeDeleteAddress(writer, address);
       socket.query({ type: routeMessages.deleteAddress, flags: 0, write }, operation);
+    },
+    gateway(question) {
+      const write = (writer: AttributeWriter) => writeGetRoute(writer, question);
+      try {
+        const message = { type: routeMessages.getRoute, flags: 0, write };
+        const [answer] = socket.query(message, "find the default gateway");
+        return answer === undefined ? undefined : decodeGateway(answer.payload);
+      } catch (error) {
+        if (error instanceof KernelRequestError && NO_WAY.includes(error.code)) return undefined;
+        throw error;
+      }
     },
     close: () => socket.close(),
   };

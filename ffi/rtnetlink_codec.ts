@@ -13,10 +13,15 @@ export const routeMessages = {
   newAddress: 20,
   deleteAddress: 21,
   getAddress: 22,
+  getRoute: 26,
 } as const;
 
 /** IFA_*: attributes of an address. */
 const addressAttributes = { address: 1, local: 2, label: 3, cacheInfo: 6, flags: 8 } as const;
+/** RTA_*: attributes of a route. */
+const routeAttributes = { destination: 1, outInterface: 4, gateway: 5 } as const;
+/** Bytes of struct rtmsg: family, two prefix lengths, TOS, table, protocol, scope, type, flags. */
+const ROUTE_HEADER_BYTES = 12;
 /** IFLA_*: attributes of a link. */
 const linkAttributes = { address: 1, name: 3, extendedMask: 29 } as const;
 /** RTEXT_FILTER_SKIP_STATS: without it every link comes with a kilobyte of counters. */
@@ -154,3 +159,27 @@ export function decodeLink(payload: Uint8Array): Link | undefined {
 
 /** The link type of everything that looks like Ethernet (linux/if_arp.h). */
 const ARPHRD_ETHER = 1;
+
+/** A way that is asked for: whither, and by which interface (its index). */
+export interface RouteQuestion {
+  readonly destination: Uint8Array;
+  readonly index: number;
+}
+
+/** Appends the payload of RTM_GETROUTE that asks for the way to one address, as `ip route get ADDRESS oif DEVICE`. */
+export function writeGetRoute(writer: AttributeWriter, question: RouteQuestion): void {
+  const { destination, index } = question;
+  const header = new Uint8Array(ROUTE_HEADER_BYTES);
+  header[0] = familyNumber(versionOfAddress(destination));
+  header[1] = 8 * destination.length;
+  writer.structure(header);
+  writer.bytes(routeAttributes.destination, destination);
+  writer.u32(routeAttributes.outInterface, index);
+}
+
+/** The gateway of a route (RTM_NEWROUTE); undefined for one without. */
+export function decodeGateway(payload: Uint8Array): Uint8Array | undefined {
+  if (payload.length < ROUTE_HEADER_BYTES) return undefined;
+  const found = new AttributeReader().read(payload, ROUTE_HEADER_BYTES);
+  return found.has(routeAttributes.gateway) ? found.bytes(routeAttributes.gateway) : undefined;
+}

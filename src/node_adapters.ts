@@ -214,6 +214,7 @@ function selfOf(
     pulseMs: config.pulseMs,
     deadMs: config.deadMs,
     syncInterface: config.syncInterface ?? config.interface,
+    witness: config.witness,
   };
 }
 

@@ -65,6 +65,8 @@ export interface KernelLink {
 export interface Addresses {
   listAddresses(): KernelAddress[];
   listLinks(): KernelLink[];
+  /** The default gateway by an interface, or null. */
+  gateway(interfaceName: string, family: Family): Ip | null;
   /** Adds the address, or sets the lifetime of one that is there. IPv6: without duplicate address detection. */
   put(address: KernelAddress): void;
   /** Removes the address; one that is not there is done. */
@@ -349,6 +351,3 @@ export interface SwitchFinding {
   readonly wanted: string;
   readonly why: string;
 }
-
-/** The addresses of one family an interface has: re-exported for adapters that need it. */
-export type { Family };

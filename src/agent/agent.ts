@@ -8,6 +8,7 @@
 import type { Ip } from "../core/address.ts";
 import { isActive } from "../core/desired.ts";
 import { openConnections } from "../core/drained_connections.ts";
+import { awaitsWitness } from "../core/gateway_witness.ts";
 import { adaptsWeights, type ProcessorLoad } from "../core/load_weight.ts";
 import type { NodeRecord } from "../core/record.ts";
 import { isConfirmed } from "../core/recall.ts";
@@ -45,6 +46,7 @@ import type { Logger } from "./logger.ts";
 import { NetworkLane } from "./network_lane.ts";
 import { recalled } from "./recalled.ts";
 import { TableLane } from "./table_lane.ts";
+import { WitnessLane } from "./witness_lane.ts";
 import { TalkLane } from "./talk_lane.ts";
 import { type Change, changesBetween, type Outline, outline } from "./changes.ts";
 
@@ -85,6 +87,7 @@ export class Agent {
   readonly troubles: KernelTroubles;
   readonly #ports: AgentPorts;
   readonly #network: NetworkLane;
+  readonly #witness: WitnessLane;
   readonly #table: TableLane;
   readonly #health: HealthLane;
   readonly #talk: TalkLane;
@@ -116,6 +119,7 @@ export class Agent {
       savedSwitches: ports.memory.savedSwitches,
       formerVips: ports.memory.vips(),
     });
+    this.#witness = new WitnessLane({ ...ports, ...common });
     this.#table = new TableLane({
       ...common,
       table: ports.table,
@@ -197,7 +201,7 @@ export class Agent {
     const now = this.#ports.clock.now();
     const { state } = this;
     // On a busy machine the answer may be there while its reader has not run yet.
-    if (state.witnesses.size > 0) {
+    if (state.witnesses.size > 0 || awaitsWitness(state)) {
       this.troubles.attempt("read answers of the LAN", () => this.#ports.neighbours.poll());
     }
     const facts = this.#inbox;
@@ -213,6 +217,7 @@ export class Agent {
     if (this.#quiet) return;
     if (state.doubt !== null) return this.#wait(now);
     this.#network.apply(state, now);
+    this.#witness.apply(state, now);
     // A standby is bypassed before it says that it is there; a new holder says so before its daemon starts.
     const active = isActive(state);
     if (!active) this.#table.applyDaemons(state, now);
@@ -279,11 +284,12 @@ export class Agent {
     this.#ports.memory.saveVips(this.state.vips);
   }
 
-  /** Who the peers are is remembered; what they said of their servers is not, for it is soon untrue. */
+  /** Who the members are is remembered, also those that were stopped; what they said of their servers is not, for it is soon untrue. */
   #saveRecords(): void {
     if (this.#rememberedVersion === this.state.tableVersion) return;
     this.#rememberedVersion = this.state.tableVersion;
-    const records = [...this.state.peers.values()].filter((peer) => peer.life.state !== "left")
+    const records = [...this.state.peers.values()]
+      .filter(({ record }) => this.state.document.nodes.get(record.id)?.left !== true)
       .map(({ record }): NodeRecord => ({
         ...record,
         sequence: 0,

@@ -130,7 +130,8 @@ export class TalkLane {
       port: peer.record.port,
     }));
     const others = memory.knownPeers().filter(({ id }) =>
-      !state.peers.has(id) && id !== state.self.id && state.document.nodes.get(id)?.left !== true
+      !present.some((peer) => peer.id === id) && id !== state.self.id &&
+      state.document.nodes.get(id)?.left !== true
     );
     const wanted = [...present, ...others];
     const fingerprint = JSON.stringify(wanted);

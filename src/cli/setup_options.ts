@@ -7,7 +7,7 @@ import type { Config } from "../core/config.ts";
 import { CLUSTER_PORT_DEFAULT, HTTP_DEFAULT } from "../core/config.ts";
 import { nameSchema } from "../core/document.ts";
 import { choosePlace, describeLinks, type HostFacts, nodeNameFrom } from "../core/host.ts";
-import { NAME_LENGTH_MAX, NODE_PATHS_MAX } from "../core/limits.ts";
+import { NAME_LENGTH_MAX, NODE_PATHS_MAX, WITNESSES_MAX } from "../core/limits.ts";
 import { usage } from "./session.ts";
 import { readNumber } from "./words.ts";
 
@@ -18,6 +18,7 @@ export interface SetupOptions {
   readonly address?: string;
   readonly heartbeat?: readonly string[];
   readonly syncInterface?: string;
+  readonly witness?: readonly string[];
   readonly port?: string;
   readonly http?: string;
   readonly director: boolean;
@@ -29,6 +30,7 @@ export interface SetupOptions {
 export type NodeSetup = Pick<Config, "name" | "interface" | "address"> & {
   readonly heartbeat?: Ip[];
   readonly syncInterface?: string;
+  readonly witness?: Config["witness"];
   readonly port?: number;
   readonly http?: string;
   readonly director?: boolean;
@@ -57,6 +59,11 @@ export function addSetupOptions(command: Command): Command {
       "--sync-interface <if>",
       "interface by which directors tell each other of connections\n(default: the one that carries VIPs)",
     )
+    .option(
+      "--witness <ip>",
+      "whom to ask whether this node still has its public network; may be\nrepeated; or off (default: auto, the interface's default gateway)",
+      (value: string, previous: readonly string[] | undefined) => [...previous ?? [], value],
+    )
     .option("--port <n>", `port of gossip and pulses (default: ${CLUSTER_PORT_DEFAULT})`)
     .option(
       "--http <ip:port>",
@@ -83,6 +90,7 @@ export function readSetup(
     ...place,
     ...readHeartbeat(attempted, options.heartbeat, { facts, address: place.address }),
     ...readSyncInterface(attempted, options.syncInterface, facts),
+    ...readWitness(attempted, options.witness, place.address),
     ...readPort(attempted, options.port),
     ...readHttp(attempted, options.http),
     // What has its default is left out, so that the file shows what was decided.
@@ -161,6 +169,33 @@ function readSyncInterface(
     `--sync-interface "${name}" does not exist`,
     `use one of this machine: ${describeLinks(links)}`,
   );
+}
+
+function readWitness(
+  attempted: string,
+  texts: readonly string[] | undefined,
+  own: Ip,
+): Pick<NodeSetup, "witness"> {
+  if (texts === undefined) return {};
+  const [word] = texts;
+  if (texts.length === 1 && (word === "auto" || word === "off")) return { witness: word };
+  if (texts.length > WITNESSES_MAX) {
+    throw usage(
+      attempted,
+      `--witness is given ${texts.length} times`,
+      `use at most ${WITNESSES_MAX}`,
+    );
+  }
+  const witness = texts.map((text) => {
+    const ip = parseIp(text);
+    if (ip !== undefined && ip !== own) return ip;
+    throw usage(
+      attempted,
+      `--witness "${text}" is ${ip === own ? "this node itself" : "not an address, auto or off"}`,
+      "name a router of the public network, which is none of the cluster's nodes",
+    );
+  });
+  return { witness };
 }
 
 function readPort(attempted: string, text: string | undefined): Pick<NodeSetup, "port"> {

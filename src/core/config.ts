@@ -6,7 +6,7 @@ import { z } from "zod";
 import { parseIp, PORT_MAX } from "./address.ts";
 import { nameSchema } from "./document.ts";
 import { HOOKS_MAX, hookSchema } from "./hook.ts";
-import { INTERFACE_LENGTH_MAX, NODE_PATHS_MAX } from "./limits.ts";
+import { INTERFACE_LENGTH_MAX, NODE_PATHS_MAX, WITNESSES_MAX } from "./limits.ts";
 
 /** Port of gossip (TCP) and pulses (UDP). */
 export const CLUSTER_PORT_DEFAULT = 6_940;
@@ -14,6 +14,9 @@ export const CLUSTER_PORT_DEFAULT = 6_940;
 export const HTTP_DEFAULT = "127.0.0.1:6941";
 /** A token is 32 random bytes in hexadecimal behind a prefix that names its kind and version. */
 export const TOKEN_PATTERN = /^troop1-[0-9a-f]{64}$/;
+
+/** See {@link configSchema}, `witness`. */
+export const witnessWords = ["auto", "off"] as const;
 
 const address = z.string().refine(
   (text) => parseIp(text) === text,
@@ -34,6 +37,12 @@ export const configSchema = z.strictObject({
   heartbeat: z.array(address).max(NODE_PATHS_MAX - 1).default([]),
   /** Interface by which connections are told to the other directors; left out: `interface`. */
   syncInterface: z.string().min(1).max(INTERFACE_LENGTH_MAX).optional(),
+  /**
+   * Who is asked whether this node still has its public network: `auto` (the default gateway of `interface`), `off`, or
+   * addresses on that network. See core/gateway_witness.ts.
+   */
+  witness: z.union([z.literal(witnessWords), z.array(address).min(1).max(WITNESSES_MAX)])
+    .default("auto"),
   /** TCP port of gossip and UDP port of pulses; the same on every node makes life simple, but is not required. */
   port: z.int().min(1).max(PORT_MAX).default(CLUSTER_PORT_DEFAULT),
   /** Where the read-only HTTP endpoint listens, `IP:PORT`, or `off`. */

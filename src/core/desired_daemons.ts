@@ -1,7 +1,7 @@
 /**
  * The sync daemons and connection timeouts this node wants of its kernel's IPVS.
  */
-import { spreadHash } from "./ownership.ts";
+import { spreadHash } from "./spread_hash.ts";
 import { perDocument } from "./per_document.ts";
 import { isExternal } from "./server.ts";
 import { settingNumber, settingText, SYNC_LENGTH_SHORT, syncGroupOf } from "./settings.ts";

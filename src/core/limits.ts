@@ -13,6 +13,8 @@ export const PULSE_CLAIMS_MAX = 56;
 export const VIPS_MAX = PULSE_CLAIMS_MAX;
 /** Addresses one node may have for pulses: public and private path, twice over. */
 export const NODE_PATHS_MAX = 4;
+/** Addresses a node asks whether it has its public network: two routers, each with both families. */
+export const WITNESSES_MAX = 4;
 /** Longest node, cluster and interface names. Interfaces: IFNAMSIZ is 16 with the closing zero (linux/if.h). */
 export const NAME_LENGTH_MAX = 63;
 /** See {@link NAME_LENGTH_MAX}. */

@@ -21,5 +21,6 @@ export function isNews(state: State, fact: Fact): boolean {
   return life === undefined || pulse.ask || pulse.boot !== life.boot ||
     pulse.echo !== state.self.boot ||
     pulse.leaving !== life.leaving || pulse.starting !== life.starting || life.state !== "alive" ||
+    pulse.deaf !== life.deaf || pulse.witness !== life.witness ||
     !sameClaims(life.claims, pulse.claims);
 }

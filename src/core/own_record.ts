@@ -43,6 +43,7 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
     vips: Object.fromEntries(
       state.vips.map((vip) => [vip, ownUnfit(state, vip)?.slice(0, REASON_LENGTH_MAX) ?? null]),
     ),
+    deadMs: self.deadMs,
     phase: state.phase === "stopped" ? "left" : state.phase === "leaving" ? "leaving" : "running",
     claims: Object.fromEntries(
       [...claimsOf(state, context.now)].map(([vip, claim]) => [vip, claim.epoch]),

@@ -13,9 +13,12 @@ import type { NodeId } from "./document.ts";
 import { givesVipsAway } from "./drain.ts";
 import { FORGOTTEN, isSelfForgotten } from "./forgotten.ts";
 import { EPOCH_MAX } from "./limits.ts";
+import { peerCutOff, witnessUnfit } from "./gateway_witness.ts";
 import { groupOf, leaderOf } from "./vip.ts";
 import { isPresent } from "./liveness.ts";
 import type { Claim } from "./pulse.ts";
+import { quorumUnfit, quorumWaitMs } from "./quorum.ts";
+import { spreadHash } from "./spread_hash.ts";
 import type { Hold, State } from "./state.ts";
 import { LEAVE_WAIT_MS, WITNESS_ASKS_MIN, WITNESS_SILENT_MS, WITNESS_STALE_MS } from "./timing.ts";
 
@@ -51,7 +54,7 @@ export function presentMembers(state: State, vip: Ip): Member[] {
       name: record.name,
       priority: record.priority,
       director: record.director,
-      unfit: peerUnfit(state, record.vips, vip),
+      unfit: peerUnfit(state, record.vips, vip) ?? peerCutOff(state, peer, vip),
       leaving: life.leaving || record.phase !== "running",
       starting: life.starting,
       // A peer of which no pulse came in this run of ours is not a claimer yet.
@@ -96,7 +99,8 @@ export function ownUnfit(state: State, vip: Ip): string | null {
   if (isSelfForgotten(state)) return FORGOTTEN;
   const placement = state.placements.get(vip);
   if (placement === undefined) return "interfaces not looked at yet";
-  return placement.unfit ?? state.refused.get(vip)?.reason ?? null;
+  return placement.unfit ?? state.refused.get(vip)?.reason ?? quorumUnfit(state) ??
+    witnessUnfit(state, vip);
 }
 
 function peerUnfit(
@@ -213,8 +217,8 @@ function decideFollower(state: State, vip: Ip, { leader, now }: Followed): Decis
     if (incumbent !== undefined && incumbent.claim?.yielding !== true) {
       return { act: "wait", reason: `${incumbent.name} will hand it over, as ${leader} is here` };
     }
-    const epoch = nextEpoch(state, vip);
-    return { act: "claim", reason, epoch };
+    const unheard = incumbent === undefined ? waitForUnheard(state, vip, now) : null;
+    return unheard ?? { act: "claim", reason, epoch: nextEpoch(state, vip) };
   }
   const heir = held ? heirOf(state, vip, { leader, now }) : null;
   if (heir !== null) {
@@ -355,12 +359,23 @@ function decideFree(state: State, context: Context): Decision {
   if (best.id !== state.self.id) return { act: "wait", reason: `${best.name} is preferred` };
   const epoch = nextEpoch(state, vip);
   if (yields) return { act: "claim", reason: `${incumbent?.name} hands it over`, epoch };
+  const unheard = waitForUnheard(state, vip, now);
+  if (unheard !== null) return unheard;
   return decideByWitness(state, { vip, now, epoch });
 }
 
 function ownObstacle(state: State, vip: Ip): string {
   if (!state.self.director) return "this node is not a director";
   return unfitReason(state, vip) ?? "this node has just let it go";
+}
+
+/** With a majority asked for: the decision to wait until a node that is not heard has surely let go; null when all have. */
+function waitForUnheard(state: State, vip: Ip, now: number): Decision | null {
+  const waitMs = quorumWaitMs(state, vip, now);
+  if (waitMs === 0) return null;
+  const seconds = (waitMs / 1_000).toFixed(1);
+  const reason = `a node that is not heard may hold it for another ${seconds} s (setting quorum)`;
+  return { act: "wait", reason };
 }
 
 /** Nobody that pulses holds the VIP; a machine that cannot pulse may still answer for it. */
@@ -381,17 +396,6 @@ function decideByWitness(state: State, free: { vip: Ip; now: number; epoch: numb
     reason: "no live node holds it and nobody answers for it",
     epoch: free.epoch,
   };
-}
-
-/** 32-bit FNV-1a: spreads VIPs over nodes; not for secrets. */
-export function spreadHash(text: string): number {
-  let hash = 0x811c9dc5;
-  for (let index = 0; index < text.length; index++) {
-    hash = Math.imul(hash ^ text.charCodeAt(index), 0x01000193);
-  }
-  // FNV alone hardly moves the high bits for texts that differ at the end: mix once (murmur3's finalizer).
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-  return (hash ^ (hash >>> 13)) >>> 0;
 }
 
 function compareText(a: string, b: string): number {

@@ -5,7 +5,8 @@
  * in `shell/pulse_seal.ts`):
  *
  *     0  4  magic "TRP1"
- *     4  1  flags: 1 leaving, 2 ask (answer at once), 4 starting (no verdicts yet)
+ *     4  1  flags: 1 leaving, 2 ask (answer at once), 4 starting (no verdicts yet), 8 and 16 gateway witness
+ *           (0 none, 1 answers, 2 in doubt, 3 silent), 32 deaf (the sender does not hear the receiver)
  *     5  1  number of claims n
  *     6  2  interval, ms: when the next pulse to this receiver is promised
  *     8  8  sender's node id
@@ -22,6 +23,7 @@
  */
 import { type Ip, ipFamily, ipFromBytes, ipToBytes } from "./address.ts";
 import type { NodeId } from "./document.ts";
+import { type WitnessView, witnessViews } from "./gateway_witness.ts";
 import { EPOCH_MAX, PULSE_CLAIMS_MAX } from "./limits.ts";
 
 /** A node's claim on a VIP. `yielding`: the claimer is ready for its successor to claim. */
@@ -42,6 +44,10 @@ export interface Pulse {
   readonly leaving: boolean;
   readonly ask: boolean;
   readonly starting: boolean;
+  /** The sender does not hear the receiver: it takes it for dead. */
+  readonly deaf: boolean;
+  /** The sender's gateway witness. */
+  readonly witness: WitnessView;
   readonly claims: ReadonlyMap<Ip, Claim>;
 }
 
@@ -67,7 +73,7 @@ export function encodePulse(pulse: Pulse): Uint8Array {
   const bytes = new Uint8Array(HEADER_BYTES + CLAIM_BYTES * pulse.claims.size);
   const view = new DataView(bytes.buffer);
   view.setUint32(0, PULSE_MAGIC);
-  view.setUint8(4, (pulse.leaving ? 1 : 0) | (pulse.ask ? 2 : 0) | (pulse.starting ? 4 : 0));
+  view.setUint8(4, flagsOf(pulse));
   view.setUint8(5, pulse.claims.size);
   view.setUint16(6, pulse.intervalMs);
   view.setBigUint64(8, BigInt(`0x${pulse.from}`));
@@ -117,6 +123,8 @@ export function decodePulse(bytes: Uint8Array): Pulse | undefined {
     leaving: (flags & 1) !== 0,
     ask: (flags & 2) !== 0,
     starting: (flags & 4) !== 0,
+    deaf: (flags & 32) !== 0,
+    witness: witnessViews[(flags >> 3) & 3] as WitnessView,
     claims,
   };
 }
@@ -125,6 +133,11 @@ export function decodePulse(bytes: Uint8Array): Pulse | undefined {
 export function looksLikePulse(bytes: Uint8Array): boolean {
   return bytes.length >= HEADER_BYTES &&
     new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0) === PULSE_MAGIC;
+}
+
+function flagsOf({ leaving, ask, starting, deaf, witness }: Pulse): number {
+  const bits = (leaving ? 1 : 0) | (ask ? 2 : 0) | (starting ? 4 : 0) | (deaf ? 32 : 0);
+  return bits | (witnessViews.indexOf(witness) << 3);
 }
 
 function hexId(value: bigint): NodeId {

@@ -16,7 +16,9 @@ export function pulseIntervalMs(state: State, peer: Peer): number {
   const peerHolds = peer.life.claims.size > 0;
   const urgent = state.phase !== "running" ||
     (holds && (peer.record.director || peer.record.realServer)) ||
-    (peerHolds && (state.self.realServer || state.self.director));
+    (peerHolds && (state.self.realServer || state.self.director)) ||
+    // A holder lets go when it does not hear a majority, whatever those nodes are.
+    (state.quorum !== null && (holds || peerHolds || state.quorum.wanting));
   return urgent ? state.self.pulseMs : Math.max(SLOW_PULSE_MS, state.self.pulseMs);
 }
 
@@ -63,6 +65,8 @@ export function pulseFor(
     leaving: state.phase === "leaving" || state.phase === "stopped",
     ask: options.ask,
     starting: state.phase === "starting",
+    deaf: peer.life.state === "dead",
+    witness: state.gateway.view,
     claims: claimsOf(state, options.now),
   };
 }

@@ -74,6 +74,13 @@ function line(text: string): string | undefined {
 
 /** Every setting by name (net.ipv4.vs.* in Documentation/networking/ipvs-sysctl.rst; ipvsadm(8), --set and --start-daemon). */
 export const settingSpecs = {
+  "quorum": {
+    standard: "off",
+    ...choice("majority", "off"),
+    about:
+      "majority: a node that does not hear more than half of the cluster's nodes holds no VIP " +
+      "(the --quorum of a service is another thing: how many of its servers must be up)",
+  },
   "tcp-timeout": {
     standard: "kernel",
     ...number(1, TIMEOUT_S_MAX, ["kernel"]),

@@ -5,11 +5,13 @@
 import type { Endpoint, Ip } from "./address.ts";
 import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document.ts";
 import type { Flap } from "./flap.ts";
+import { type GatewayWitness, newGatewayWitness, type WitnessView } from "./gateway_witness.ts";
 import type { History } from "./health.ts";
 import type { LoadShare } from "./load_weight.ts";
 import type { Caution } from "./caution.ts";
 import type { Claim } from "./pulse.ts";
 import type { PoolMemory } from "./pool_judgement.ts";
+import type { Quorum } from "./quorum.ts";
 import type { NodeRecord, Path } from "./record.ts";
 import type { ServerKey } from "./server.ts";
 import type { ServiceKey } from "./service.ts";
@@ -33,6 +35,8 @@ export interface Self {
   readonly deadMs: number;
   /** Interface of the sync daemon. */
   readonly syncInterface: string;
+  /** Whom it asks whether it still has its public network: addresses, or the default gateway; see gateway_witness.ts. */
+  readonly witness: "auto" | "off" | readonly Ip[];
 }
 
 /** What pulses told about one peer. */
@@ -43,6 +47,8 @@ export interface Life {
   metMs: number;
   /** Last pulse on any path that proved life; -Infinity before the first. */
   heardMs: number;
+  /** Since when it is heard without a break, and says that it hears this node. */
+  sinceMs: number;
   /** Last pulse per own interface. */
   readonly heardOn: Map<string, number>;
   /** When the next pulse was promised: ms after the last one. */
@@ -51,6 +57,10 @@ export interface Life {
   askedMs: number | null;
   leaving: boolean;
   starting: boolean;
+  /** The peer says that it does not hear this node. */
+  deaf: boolean;
+  /** What the peer says of its gateway witness. */
+  witness: WitnessView;
   claims: ReadonlyMap<Ip, Claim>;
   /** Longest gap between two pulses so far. */
   gapMaxMs: number;
@@ -69,6 +79,8 @@ export type LifeState = "alive" | "suspect" | "dead" | "left";
 export interface Peer {
   record: NodeRecord;
   readonly life: Life;
+  /** When its last record came, by whatever way; -Infinity: in an earlier run of this agent. */
+  toldMs: number;
   /** This node's verdicts about the peer's servers, over the network; only a holder has them. */
   readonly reached: Map<ServiceKey, History>;
 }
@@ -181,6 +193,11 @@ export interface State {
   readonly placements: Map<Ip, Placement>;
   /** VIPs the kernel refused to add as an address, why, and until when that counts. */
   readonly refused: Map<Ip, { readonly reason: string; readonly untilMs: number }>;
+  readonly gateway: GatewayWitness;
+  /** Null while no majority is asked for. */
+  quorum: Quorum | null;
+  /** When this node last claimed a VIP; -Infinity before the first. */
+  claimedMs: number;
   /** Whether IPVS passes every packet untouched on this node now, as the kernel itself says. */
   bypassed: boolean;
   /** Silence before this moment proves nothing: this node was not listening. */
@@ -238,6 +255,9 @@ export function initialState(self: Self, now: number): State {
     deaf: new Map(),
     placements: new Map(),
     refused: new Map(),
+    gateway: newGatewayWitness([]),
+    quorum: null,
+    claimedMs: -Infinity,
     bypassed: false,
     trustedFromMs: now,
     lastTickMs: now,
@@ -261,11 +281,14 @@ export function newLife(now: number): Life {
     boot: 0,
     metMs: now,
     heardMs: -Infinity,
+    sinceMs: now,
     heardOn: new Map(),
     promisedMs: 0,
     askedMs: null,
     leaving: false,
     starting: false,
+    deaf: false,
+    witness: "none",
     claims: new Map(),
     gapMaxMs: 0,
     diedMs: -Infinity,

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { rotationStages } from "./token_rotation.ts";
+import { witnessViews } from "./gateway_witness.ts";
 import { whenAllFailChoices } from "./fallback.ts";
 import { forwardings, protocols, schedulers } from "./service.ts";
 import { persistenceSchema, schedulerFlags } from "./scheduling.ts";
@@ -22,6 +23,8 @@ export const statusNodeSchema = z.object({
   priority: z.int(),
   version: z.string(),
   unfit: z.string().nullable().describe("why the node cannot hold a VIP now, or null"),
+  witness: z.enum(witnessViews).describe("what the node says of its gateway witness"),
+  witnessReason: z.string().describe("that of the answering node in words; empty for others"),
   lastHeardMs: z.number().nullable().describe(
     "ms since its last pulse; null for the answering node itself",
   ),
@@ -140,6 +143,11 @@ export const statusSchema = z.object({
   time: iso,
   version: z.string(),
   nodes: z.array(statusNodeSchema),
+  quorum: z.object({
+    members: z.int().describe("nodes that were heard of and did not leave for good"),
+    heard: z.int().describe("those the answering node hears, itself included"),
+    majority: z.boolean(),
+  }).nullable().describe("null while the setting quorum is off"),
   vips: z.array(statusVipSchema),
   drains: z.array(statusDrainSchema).describe("nodes and servers in maintenance"),
   rotation: z.object({

@@ -23,6 +23,7 @@ import {
 } from "./service.ts";
 import { settingNames, settingText } from "./settings.ts";
 import type { Peer, State } from "./state.ts";
+import { witnessWords } from "./gateway_witness.ts";
 import { statusDrains } from "./status_drains.ts";
 import { type BothVerdicts, verdictsOn } from "./status_verdicts.ts";
 import type { Status, StatusNode, StatusServer, StatusService, StatusVip } from "./status.ts";
@@ -48,10 +49,15 @@ export function statusOf(state: State, context: StatusContext): Status {
     time: new Date(context.wallMs).toISOString(),
     version: self.version,
     nodes: [
-      selfNode(state),
+      selfNode(state, context.now),
       ...[...state.peers.values()].map((peer) => peerNode(state, peer, context.now)),
     ]
       .sort((a, b) => (a.name < b.name ? -1 : 1)),
+    quorum: state.quorum === null ? null : {
+      members: state.quorum.members,
+      heard: state.quorum.heard,
+      majority: 2 * state.quorum.heard > state.quorum.members,
+    },
     vips: state.vips.map((vip) => statusVip(state, vip)),
     drains: statusDrains(state, context.open ?? {}),
     rotation: state.rotation === null
@@ -67,7 +73,7 @@ export function statusOf(state: State, context: StatusContext): Status {
   };
 }
 
-function selfNode(state: State): StatusNode {
+function selfNode(state: State, now: number): StatusNode {
   const { self } = state;
   const unfit = state.vips.map((vip) => ownUnfit(state, vip)).find((reason) => reason !== null);
   return {
@@ -81,6 +87,8 @@ function selfNode(state: State): StatusNode {
     priority: self.priority,
     version: self.version,
     unfit: unfit ?? null,
+    witness: state.gateway.view,
+    witnessReason: witnessWords(state, now),
     lastHeardMs: null,
     leaving: state.phase === "leaving",
   };
@@ -100,6 +108,8 @@ function peerNode(state: State, peer: Peer, now: number): StatusNode {
     priority: record.priority,
     version: record.version,
     unfit: Object.values(record.vips).find((reason) => reason !== null) ?? null,
+    witness: life.witness,
+    witnessReason: "",
     lastHeardMs: life.heardMs === -Infinity ? null : Math.round(now - life.heardMs),
     leaving: life.leaving || record.phase === "leaving",
   };

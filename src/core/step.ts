@@ -5,6 +5,7 @@ import type { Endpoint, Ip } from "./address.ts";
 import type { Caution } from "./caution.ts";
 import { type ClusterDocument, type NodeId, vipsOf } from "./document.ts";
 import { isForgotten } from "./forgotten.ts";
+import { noteWitnessAnswer, onWitnessFact, type WitnessFact } from "./gateway_witness.ts";
 import { goneHistory, type History, judge, type Outcome, startHistory } from "./health.ts";
 import { noteLoad } from "./load_weight.ts";
 import type { Pulse } from "./pulse.ts";
@@ -66,7 +67,8 @@ export type Fact =
   | { readonly kind: "placements"; readonly placements: ReadonlyMap<Ip, Placement> }
   /** The LAN was asked for a VIP. */
   | { readonly kind: "asked"; readonly vip: Ip }
-  /** Another machine answered for a VIP. */
+  | WitnessFact
+  /** Another machine answered for a VIP, or for a gateway witness. */
   | { readonly kind: "answer"; readonly vip: Ip; readonly mac: string }
   /** An earlier run of this agent left the VIP on its interface and had claimed it with this epoch. */
   | {
@@ -125,6 +127,9 @@ export function step(state: State, fact: Fact, now: number): void {
       return onAsked(state, fact.vip, now);
     case "answer":
       return onAnswer(state, fact, now);
+    case "witnesses":
+    case "witnessAsked":
+      return onWitnessFact(state, fact, now);
     case "adopt":
       return onAdopt(state, fact, now);
     case "renewed":
@@ -271,6 +276,7 @@ function onAsked(state: State, vip: Ip, now: number): void {
 }
 
 function onAnswer(state: State, fact: { vip: Ip; mac: string }, now: number): void {
+  noteWitnessAnswer(state, fact.vip, now);
   const witness = state.witnesses.get(fact.vip);
   if (witness === undefined) return;
   witness.answeredMs = now;

@@ -6,6 +6,7 @@ import type { NodeId } from "./document.ts";
 import { isForgotten } from "./forgotten.ts";
 import { noteLoad } from "./load_weight.ts";
 import { type Pulse, sameClaims } from "./pulse.ts";
+import { hearsAnew } from "./quorum.ts";
 import { isNewer, type NodeRecord, type Verdict } from "./record.ts";
 import { newLife, type Peer, type State } from "./state.ts";
 import { noteForgotten } from "./warnings.ts";
@@ -34,6 +35,7 @@ export function onPulse(state: State, fact: PulseFact, now: number): void {
   const { life } = peer;
   if (life.heardMs === -Infinity) state.tableVersion++;
   if (life.heardMs > -Infinity) life.gapMaxMs = Math.max(life.gapMaxMs, now - life.heardMs);
+  if (hearsAnew(state, life, pulse, now)) life.sinceMs = now;
   life.heardMs = now;
   life.heardOn.set(path, now);
   life.promisedMs = pulse.intervalMs;
@@ -41,6 +43,8 @@ export function onPulse(state: State, fact: PulseFact, now: number): void {
   if (life.leaving !== pulse.leaving || life.starting !== pulse.starting) state.tableVersion++;
   life.leaving = pulse.leaving;
   life.starting = pulse.starting;
+  life.deaf = pulse.deaf;
+  life.witness = pulse.witness;
   if (!sameClaims(life.claims, pulse.claims)) state.tableVersion++;
   life.claims = pulse.claims;
 }
@@ -54,6 +58,8 @@ function meetNewRun(state: State, peer: Peer, run: { boot: number; now: number }
   life.heardOn.clear();
   life.askedMs = null;
   life.claims = new Map();
+  life.deaf = false;
+  life.witness = "none";
   state.unanswered.add(peer.record.id);
   state.tableVersion++;
 }
@@ -68,13 +74,14 @@ export function onRecord(state: State, record: NodeRecord, now: number): void {
   if (record.id === state.self.id || isForgotten(state.document, record.id)) return;
   const peer = state.peers.get(record.id);
   if (peer === undefined) {
-    state.peers.set(record.id, { record, life: newLife(now), reached: new Map() });
+    state.peers.set(record.id, { record, life: newLife(now), reached: new Map(), toldMs: now });
     state.unanswered.add(record.id);
     state.tableVersion++;
   } else {
     if (!isNewer(record, peer.record)) return;
     if (!samePool(peer.record, record)) state.tableVersion++;
     peer.record = record;
+    peer.toldMs = now;
   }
   noteClock(state, record);
   noteLoad(state, record.id, told(record, now));

@@ -3,6 +3,7 @@
  */
 import type { Ip } from "./address.ts";
 import { drainsTurn } from "./drain.ts";
+import { awaitsWitness, forgetQuestions, judgeWitness } from "./gateway_witness.ts";
 import { isPresent, judgeLife } from "./liveness.ts";
 import {
   decideOwnership,
@@ -12,6 +13,7 @@ import {
   presentMembers,
   rankCandidates,
 } from "./ownership.ts";
+import { judgeQuorum } from "./quorum.ts";
 import type { Hold, State } from "./state.ts";
 import {
   ANNOUNCE_MS,
@@ -53,6 +55,8 @@ export function tick(state: State, now: number, wallMs = state.wallMs): void {
     touch(state);
   }
   judgePeers(state, now);
+  const heardOtherwise = judgeQuorum(state, now);
+  if (judgeWitness(state, now) || heardOtherwise) touch(state);
   dropUnwanted(state);
   for (const [vip, { untilMs }] of state.refused) {
     if (now < untilMs) continue;
@@ -85,6 +89,7 @@ function noticeGap(state: State, now: number): void {
   if (gapMs < CLOCK_GAP_MS) return;
   state.trustedFromMs = now;
   state.witnesses.clear();
+  forgetQuestions(state);
   for (const [vip, hold] of state.holds) {
     if (hold.phase !== "holding" || now - hold.renewedMs < LEASE_S * 1_000) continue;
     state.holds.delete(vip);
@@ -224,6 +229,7 @@ function claim(state: State, vip: Ip, made: { epoch: number; now: number }): voi
     lost: false,
   });
   state.epochs.set(vip, made.epoch);
+  state.claimedMs = made.now;
   state.witnesses.delete(vip);
   state.takeovers++;
   touch(state);
@@ -294,7 +300,7 @@ function announceDue(hold: Hold, now: number): boolean {
 
 /** Time until the next tick, ms: short while something hangs in the balance, longer otherwise. */
 export function paceMs(state: State): number {
-  const pressing = state.witnesses.size > 0 || state.phase !== "running" ||
+  const pressing = state.witnesses.size > 0 || awaitsWitness(state) || state.phase !== "running" ||
     [...state.peers.values()].some(({ life }) => life.state === "suspect") ||
     [...state.holds.values()].some((hold) =>
       hold.phase !== "holding" || hold.rival || hold.successor !== null

@@ -38,6 +38,32 @@ export const WITNESS_SILENT_MS = 80;
 /** A round of questions older than this is forgotten and begun anew, ms. */
 export const WITNESS_STALE_MS = 200;
 
+/** How often a gateway witness that answers is asked, ms; and one that never did. */
+export const GATEWAY_ASK_MS = 1_000;
+/** How often it is asked while its answer is missing, ms. A gateway answers in one. */
+export const GATEWAY_FAST_MS = 40;
+/** How often a silent one is asked, ms. */
+export const GATEWAY_SILENT_ASK_MS = 250;
+/** Age from which an answer is too old for a peer that has doubts, ms. */
+export const GATEWAY_FRESH_MS = 200;
+/** Questions that must stay unanswered before it is silent: where a tenth of all frames is lost, 0.19^12 is one in 450 million. */
+export const GATEWAY_FALL_ASKS = 12;
+/** Time for which the witness of a peer must answer while this node's is silent, ms: theirs may have died in the same moment. */
+export const GATEWAY_COMPARE_MS = 500;
+/** Time for which it must answer again before it counts, ms: a gateway that comes and goes moves a VIP once in this time at most. */
+export const GATEWAY_RISE_MS = 10_000;
+/** Unanswered questions after which that time begins anew. */
+export const GATEWAY_BACK_MISSES = 3;
+/** Time within which witness and nodes must have fallen silent to be one event, ms: the slow beat's death, and some. */
+export const GATEWAY_TOGETHER_MS = 5_000;
+/** How often the default gateway is looked up, ms. */
+export const GATEWAY_LOOK_MS = 5_000;
+
+/** With a majority asked for: beside lease and dead times, the time before a claim, ms, for late turns and the kernel's clock. */
+export const QUORUM_SLACK_MS = 500;
+/** Pulses of the slow beat that may be missing before a member is not counted. */
+export const QUORUM_FRESH_PULSES = 2;
+
 /**
  * Time for which new connections go to the successor only before it takes over, ms. After it every
  * connection to another server has ended or has reached the successor by the sync daemon, which sends

@@ -47,6 +47,12 @@ const knobs: { readonly [Key in keyof Config]-?: Knob } = {
       "Interface by which directors tell each other of connections; `interface` if left out.",
     sample: "eth1",
   },
+  witness: {
+    comment:
+      "Whom this node asks whether it still has its public network: auto (the default gateway of\n" +
+      "# `interface`), off, or a list of addresses there. A node that is cut off hands its VIPs over.",
+    sample: "auto",
+  },
   port: { comment: "TCP port of gossip and UDP port of pulses.", sample: 6940 },
   http: {
     comment: "Where status and metrics can be read, IP:PORT, or off.",

@@ -143,5 +143,6 @@ function selfOn(interfaceName: string): Self {
     pulseMs: 0,
     deadMs: 0,
     syncInterface: interfaceName,
+    witness: "off",
   };
 }

@@ -12,6 +12,9 @@ import {
 import { ipFamily, ipFromBytes, ipToBytes } from "../core/address.ts";
 import type { Addresses, KernelAddress, KernelLink } from "../ports.ts";
 
+/** Addresses for documentation (RFC 5737, 3849): nobody has a route of its own to them, and nothing is sent there. */
+const FAR_AWAY = { 4: "203.0.113.1", 6: "2001:db8:ffff::1" } as const;
+
 /** Names an address like `ip addr` does. */
 type AddressKey = Pick<KernelAddress, "address" | "prefixLength" | "interface">;
 
@@ -27,6 +30,12 @@ export function createKernelAddresses(route: Route): Addresses {
       });
     },
     listLinks: () => route.links().map(toKernelLink),
+    gateway(interfaceName, family) {
+      const link = route.link(interfaceName);
+      if (link === undefined) return null;
+      const found = route.gateway({ destination: ipToBytes(FAR_AWAY[family]), index: link.index });
+      return found === undefined ? null : ipFromBytes(found);
+    },
     put(address) {
       const operation = `add address ${format(address)} to ${address.interface}`;
       route.putAddress(

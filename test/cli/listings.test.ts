@@ -16,7 +16,7 @@ describe("troop settings", () => {
       "tcp-timeout set to 900\n",
     );
     const { out } = await world.call("settings");
-    expect(out).toMatch(/^SETTING +VALUE +TAKES +ABOUT\ntcp-timeout +900 \* +1 to /);
+    expect(out).toMatch(/^SETTING +VALUE +TAKES +ABOUT\n(?:.*\n)*?tcp-timeout +900 \* +1 to /);
     expect(out).toMatch(/^udp-timeout +kernel +1 to /m);
     expect(out.split("\n")).toHaveLength(settingNames.length + 2);
     expect((await world.call("settings", "list")).out).toBe(out);

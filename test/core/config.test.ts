@@ -20,6 +20,7 @@ describe("configSchema", () => {
       ...LEAST,
       heartbeat: [],
       port: 6_940,
+      witness: "auto",
       http: "127.0.0.1:6941",
       join: [],
       director: true,

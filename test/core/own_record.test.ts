@@ -52,6 +52,7 @@ describe("ownRecord", () => {
       priority: 100,
       vips: { [VIP]: null },
       phase: "running",
+      deadMs: 400,
       claims: { [VIP]: 3 },
       verdicts: { [KEY]: { up: true, reason: "200 in 1 ms", sinceMs: 0, tookMs: 1 } },
       wallMs: 1_700_000_000_000,

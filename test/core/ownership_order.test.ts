@@ -3,7 +3,8 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { incumbentOf, type Member, rankCandidates, spreadHash } from "../../src/core/ownership.ts";
+import { incumbentOf, type Member, rankCandidates } from "../../src/core/ownership.ts";
+import { spreadHash } from "../../src/core/spread_hash.ts";
 import { idOf, modelNode, service, viewOf, VIP } from "../support/cluster_views.ts";
 
 function member(index: number, fields: Partial<Member> = {}): Member {

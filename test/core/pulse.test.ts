@@ -17,6 +17,8 @@ const PULSE: Pulse = {
   leaving: true,
   ask: false,
   starting: true,
+  deaf: true,
+  witness: "doubt",
   claims: new Map([
     ["192.0.2.240", { epoch: 5, yielding: false }],
     ["2001:db8::240", { epoch: EPOCH_MAX, yielding: true }],
@@ -26,7 +28,7 @@ const PULSE: Pulse = {
 // Written by hand from the table at the head of core/pulse.ts.
 const GOLDEN = [
   "54525031", // "TRP1"
-  "05", // leaving and starting
+  "35", // leaving, starting, witness in doubt (16), deaf (32)
   "02", // claims
   "0064", // promised in 100 ms
   "0123456789abcdef",
@@ -57,6 +59,8 @@ const pulse: fc.Arbitrary<Pulse> = fc.record({
   leaving: fc.boolean(),
   ask: fc.boolean(),
   starting: fc.boolean(),
+  deaf: fc.boolean(),
+  witness: fc.constantFrom("none", "answers", "doubt", "silent"),
   claims: fc.array(
     fc.tuple(
       vip,
@@ -136,7 +140,7 @@ describe("decodePulse", () => {
 
   const wrong: [what: string, text: string][] = [
     ["another magic", GOLDEN.replace("54525031", "54525032")],
-    ["a count that does not fit the length", GOLDEN.replace("0502", "0503")],
+    ["a count that does not fit the length", GOLDEN.replace("3502", "3503")],
     [
       "one VIP claimed twice",
       GOLDEN.replace("20010db8000000000000000000000240", "00000000000000000000ffffc00002f0"),

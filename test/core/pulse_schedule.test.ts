@@ -122,6 +122,8 @@ describe("pulseFor", () => {
       leaving: true,
       ask: true,
       starting: false,
+      deaf: false,
+      witness: "none",
       claims: new Map([[VIP, { epoch: 7, yielding: false }]]),
     });
   });

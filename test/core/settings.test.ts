@@ -14,6 +14,7 @@ const timeout = {
   bad: ["0", "2147484", "-1", "1.5", "1e3", "auto", "", "15m", " 1"],
 };
 const values: Record<(typeof settingNames)[number], { good: string[]; bad: string[] }> = {
+  "quorum": { good: ["majority", "off"], bad: ["on", "2", ""] },
   "tcp-timeout": timeout,
   "tcpfin-timeout": timeout,
   "udp-timeout": timeout,

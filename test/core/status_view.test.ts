@@ -42,7 +42,9 @@ describe("statusOf", () => {
     const model = [modelNode(1, { holds: holding(3) }), modelNode(2), modelNode(3)];
     const [one, two] = [1, 2].map((index) => statusOf(viewOf(model, index, SHARED), CONTEXT));
     const shared = (status: typeof one) =>
-      status?.nodes.map(({ reason: _reason, lastHeardMs: _heard, ...node }) => node);
+      status?.nodes.map((
+        { reason: _reason, witnessReason: _words, lastHeardMs: _heard, ...node },
+      ) => node);
     expect(shared(one)).toEqual(shared(two));
     expect(one?.vips.map(({ holder, epoch }) => ({ holder, epoch })))
       .toEqual(two?.vips.map(({ holder, epoch }) => ({ holder, epoch })));

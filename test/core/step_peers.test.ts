@@ -40,6 +40,8 @@ function pulseOf(
       leaving: false,
       ask: false,
       starting: false,
+      deaf: false,
+      witness: "none",
       claims: new Map(),
       ...fields,
     },

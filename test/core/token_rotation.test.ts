@@ -162,7 +162,7 @@ class Model {
       const record = { ...SAMPLE, id: String(other), name: `n${other}`, token };
       const life = newLife(0);
       life.state = "alive";
-      state.peers.set(String(other), { record, life, reached: new Map() });
+      state.peers.set(String(other), { record, life, reached: new Map(), toldMs: 0 });
     }
     return state;
   }

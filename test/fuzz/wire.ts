@@ -25,6 +25,8 @@ const pulse = encodePulse({
   leaving: false,
   ask: true,
   starting: false,
+  deaf: true,
+  witness: "doubt",
   claims: new Map([["192.0.2.240", { epoch: 3, yielding: false }], ["2001:db8::1", {
     epoch: 0x7fff_ffff,
     yielding: true,

@@ -162,6 +162,7 @@ function selfOf(
     pulseMs: 100,
     deadMs: 400,
     syncInterface: INTERFACE,
+    witness: "off",
   };
 }
 

@@ -67,6 +67,8 @@ export function fakeNode(
     priority: 100,
     version: "0.1.0",
     unfit: null,
+    witness: "answers",
+    witnessReason: "",
     lastHeardMs: 85,
     leaving: false,
     ...change,
@@ -100,6 +102,7 @@ export function clusterStatus(cluster: FakeCluster): Status {
     time: "2026-01-02T12:00:01.123Z",
     version: "0.1.0",
     nodes: [...cluster.nodes],
+    quorum: null,
     vips: vips.map((address) => statusVip(cluster, address)),
     drains: [...cluster.drains],
     settings: Object.fromEntries(

@@ -141,7 +141,7 @@ describe("readConfigFile refuses", () => {
     [
       "a misspelt key",
       `${valid}\nprioritiy: 1\n`,
-      "prioritiy: is not a key of this file; use cluster, name, interface, address, heartbeat, syncInterface, port, http, token, join, director, realServer, priority, pulseMs, deadMs, hooks, privileges, log",
+      "prioritiy: is not a key of this file; use cluster, name, interface, address, heartbeat, syncInterface, witness, port, http, token, join, director, realServer, priority, pulseMs, deadMs, hooks, privileges, log",
     ],
     [
       "a missing key",
@@ -186,7 +186,7 @@ describe("readConfigFile refuses", () => {
     [
       "a key twice",
       `${valid}\nport: 1\nport: 2\n`,
-      "line 59: Map keys must be unique; write one `key: value` per line",
+      "line 63: Map keys must be unique; write one `key: value` per line",
     ],
     [
       "what is no YAML",

@@ -38,6 +38,7 @@ function createFakeRoute(links: Link[]): Route & { rows: Map<string, InterfaceAd
       if (rows.delete(keyOf(address))) return;
       throw new KernelRequestError({ operation, code: "EADDRNOTAVAIL" });
     },
+    gateway: () => undefined,
     close: () => undefined,
   };
 }

@@ -63,6 +63,8 @@ function pulse(fields: Partial<Pulse> = {}): Pulse {
     leaving: false,
     ask: false,
     starting: false,
+    deaf: false,
+    witness: "none",
     claims: new Map(),
     ...fields,
   };

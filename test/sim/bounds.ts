@@ -32,3 +32,12 @@ export const IN_POOL_MS = 6_000;
 export const CONVERGED_MS = 4_000;
 /** Most takeovers of one VIP for one thing that happens: it begins, and it ends. */
 export const TAKEOVERS_PER_FAULT = 3;
+
+/** The holder's public network is down, its private one lives, and it has a gateway witness: another holds the VIP, ms. */
+export const CUT_PUBLIC_MS = 3_000;
+/** A holder that hears neither its gateway witness nor any node has let go, ms. */
+export const CUT_OFF_MS = 3_000;
+/** With `quorum majority`: a holder without a majority has let go, if its agent runs, ms. */
+export const NO_MAJORITY_MS = 600;
+/** With `quorum majority`: after the holder's death or a cut, the majority has a holder, ms. */
+export const MAJORITY_MS = 5_000;

@@ -12,7 +12,7 @@ import { type Service, vipsOfService } from "../../src/core/service.ts";
 import type { Self } from "../../src/core/state.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
 import { SimKernel } from "./kernel.ts";
-import { Lan, LATENCY_MS } from "./lan.ts";
+import { GATEWAY, Lan, LATENCY_MS } from "./lan.ts";
 import { portsOf } from "./node_ports.ts";
 import { Killed } from "./port_hooks.ts";
 import { type NodeOptions, SimNode } from "./sim_node.ts";
@@ -93,6 +93,7 @@ export class SimCluster {
     node.kernel = new SimKernel(this.world, node.clock, node.interfaces);
     node.kernel.tableMs = tableMs;
     for (const path of dark) node.kernel.setCarrier(path, false);
+    node.kernel.gateway = node.options.gateway === true ? GATEWAY.address : null;
     node.powered = true;
   }
 
@@ -210,7 +211,7 @@ export class SimCluster {
   }
 
   #self(node: SimNode): Self {
-    const { networks: _, ...options } = node.options;
+    const { networks: _, gateway: _gateway, ...options } = node.options;
     const paths = [...node.interfaces].map(([name, address]) => ({
       interface: name,
       address,
@@ -231,6 +232,7 @@ export class SimCluster {
       pulseMs: 100,
       deadMs: 400,
       syncInterface: PUBLIC,
+      witness: "auto",
       ...options,
     };
   }

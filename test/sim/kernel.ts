@@ -65,6 +65,8 @@ export class SimKernel {
     ["net.ipv4.conf.eth0.send_redirects", "1"],
     ["net.ipv4.conf.tunl0.rp_filter", "0"],
   ]);
+  /** The default gateway; null without one. */
+  gateway: Ip | null = null;
   daemons: SyncDaemons = { master: null, backup: null };
   markRules: readonly MarkRule[] = [];
   timeouts: TableTimeouts = { tcpS: 900, tcpFinS: 120, udpS: 300 };
@@ -197,6 +199,7 @@ export class SimKernel {
           ? null
           : Math.ceil((expiresMs - this.#clock.now()) / 1_000),
       })),
+    gateway: () => this.gateway,
     listLinks: (): KernelLink[] => [
       { name: "lo", index: 1, up: true, carrier: true, mac: "" },
       ...[...this.#interfaces.keys()].map((name, index) => ({

@@ -11,6 +11,11 @@ export const LATENCY_MS = 1;
 /** What a lost segment costs a TCP connection, ms: the first retransmission (RTO minimum in Linux). */
 const RETRANSMIT_MS = 200;
 
+/** The router of the LAN: no machine of the cluster, but a third party that answers when asked. */
+export const GATEWAY = { name: "gateway", address: "10.0.0.254" } as const;
+/** The network the gateway is on. */
+const PUBLIC = "eth0";
+
 /** How datagrams fare. Shares are of 1. */
 export interface Weather {
   readonly loss: number;
@@ -35,13 +40,37 @@ export class Lan {
   }
 
   /** Cuts what goes from one machine to another on a path; returns what mends it. */
-  cut(from: SimNode, to: SimNode, path: string): () => void {
+  cut(from: Pick<SimNode, "name">, to: Pick<SimNode, "name">, path: string): () => void {
     return this.#count(this.#cuts, `${from.name}>${to.name} ${path}`);
   }
 
   /** Pulls a cable at the far end, where the machine cannot see it; returns what puts it back. */
   unplug(node: SimNode, path: string): () => void {
     return this.#count(this.#unplugged, `${node.name} ${path}`);
+  }
+
+  /** The gateway loses power; returns what gives it back. */
+  killGateway(): () => void {
+    return this.#count(this.#unplugged, `${GATEWAY.name} ${PUBLIC}`);
+  }
+
+  /** Whether the gateway has power. */
+  get gatewayLives(): boolean {
+    return !this.#unplugged.has(`${GATEWAY.name} ${PUBLIC}`);
+  }
+
+  /** Whether the gateway answers a machine. */
+  reachesGateway(node: SimNode): boolean {
+    return this.gatewayLives && this.plugged(node, PUBLIC) &&
+      !this.#cuts.has(`${node.name}>${GATEWAY.name} ${PUBLIC}`) &&
+      !this.#cuts.has(`${GATEWAY.name}>${node.name} ${PUBLIC}`);
+  }
+
+  /** The same for one question: it or its answer can get lost. */
+  asksGateway(node: SimNode): boolean {
+    const loss = Math.max(this.loss, ...[...this.#weathers].map((weather) => weather.loss));
+    const lost = loss > 0 && (this.#world.random() < loss || this.#world.random() < loss);
+    return !lost && this.reachesGateway(node);
   }
 
   #count(counts: Map<string, number>, key: string): () => void {

@@ -8,7 +8,7 @@ import type { Gossip, ListenerWatch, Prober, ProbeTarget, PulseSocket } from "..
 import { type PulseWay, pulseWays } from "../../src/shell/pulse_paths.ts";
 import { createReplayGuard, type ReplayGuard } from "../../src/shell/replay_guard.ts";
 import type { SimCluster } from "./cluster.ts";
-import { LATENCY_MS } from "./lan.ts";
+import { GATEWAY, LATENCY_MS } from "./lan.ts";
 import { type Caller, hooked } from "./port_hooks.ts";
 import { memoryOf, type SimNode } from "./sim_node.ts";
 
@@ -112,6 +112,11 @@ function gossip(cluster: SimCluster, node: SimNode): Gossip {
 }
 
 function ask(cluster: SimCluster, node: SimNode, vip: Ip): void {
+  if (vip === GATEWAY.address && cluster.lan.asksGateway(node)) {
+    cluster.later(node, 2 * LATENCY_MS, () => {
+      node.agent?.receive({ kind: "answer", vip, mac: "02:00:00:00:00:fe" });
+    });
+  }
   for (const other of cluster.nodes) {
     if (other === node || !cluster.answers(other, vip)) continue;
     if (!cluster.lan.joined(node, other, PUBLIC)) continue;

@@ -8,6 +8,7 @@ import type { NodeRecord } from "../../src/core/record.ts";
 import type { Self } from "../../src/core/state.ts";
 import type { AgentMemory, ProbeTarget } from "../../src/ports.ts";
 import { type Interfaces, SimKernel } from "./kernel.ts";
+import { GATEWAY } from "./lan.ts";
 import { MachineClock } from "./machine_clock.ts";
 import { NO_HOOKS, type PortHooks } from "./port_hooks.ts";
 import type { Replica } from "./replica.ts";
@@ -16,10 +17,17 @@ import type { World } from "./world.ts";
 
 /** Options of one machine that differ from the default. */
 export type NodeOptions =
-  & Partial<Pick<Self, "director" | "realServer" | "priority" | "version" | "pulseMs" | "deadMs">>
+  & Partial<
+    Pick<
+      Self,
+      "director" | "realServer" | "priority" | "version" | "pulseMs" | "deadMs" | "witness"
+    >
+  >
   & {
     /** On how many networks the machine is: the LAN, and a private one for pulses. */
     readonly networks?: 1 | 2;
+    /** Whether it has a default gateway: its witness, see core/gateway_witness.ts. */
+    readonly gateway?: boolean;
   };
 
 /** The networks, by the name of every machine's interface to it. */
@@ -75,6 +83,7 @@ export class SimNode {
     );
     this.#world = world;
     this.kernel = new SimKernel(world, this.clock, this.interfaces);
+    if (options.gateway === true) this.kernel.gateway = GATEWAY.address;
     this.store = new SimStore(this.id);
   }
 

@@ -196,6 +196,7 @@ export function selfOf(node: Pick<ModelNode, "index"> & Partial<ModelNode>): Sel
     pulseMs: 100,
     deadMs: 400,
     syncInterface: LAN,
+    witness: "auto",
   };
 }
 
@@ -276,7 +277,7 @@ function peerOf(node: ModelNode, shared: Shared): Peer {
     life.leaving = node.phase === "leaving" || node.phase === "stopped";
     life.starting = node.phase === "starting";
   }
-  return { record: ownRecord(state, context), life, reached: new Map() };
+  return { record: ownRecord(state, context), life, reached: new Map(), toldMs: NOW };
 }
 
 /**

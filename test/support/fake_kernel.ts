@@ -41,6 +41,8 @@ export class FakeKernel {
     { name: "lo", index: 1, up: true, carrier: true, mac: "" },
     { name: LAN, index: 2, up: true, carrier: true, mac: "02:00:00:00:00:01" },
   ];
+  /** The default gateway. */
+  gateway: Ip | null = null;
   readonly switches = new Map<string, string>([
     [`net.ipv4.conf.${LAN}.arp_ignore`, "0"],
     [`net.ipv4.conf.${LAN}.arp_announce`, "0"],
@@ -105,6 +107,7 @@ export class FakeKernel {
       return this.addresses.map(({ expiresMs: _expires, ...item }) => item);
     },
     listLinks: () => this.links,
+    gateway: () => this.gateway,
     put: (made) => {
       this.#note(`put ${made.address}/${made.prefixLength} on ${made.interface}`);
       this.#drop(made);

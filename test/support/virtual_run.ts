@@ -46,6 +46,8 @@ export class Run {
         leaving: false,
         ask: false,
         starting: false,
+        deaf: false,
+        witness: "none",
         claims: new Map(claims.map(([epoch, yielding = false]) => [VIP, { epoch, yielding }])),
       },
     });
