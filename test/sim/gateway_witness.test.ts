@@ -1,12 +1,15 @@
 /**
  * The gateway witness on whole simulated clusters: who is cut off hands over, a dead gateway moves nothing.
  */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { VIP } from "../support/cluster_views.ts";
 import { CUT_OFF_MS, CUT_PUBLIC_MS } from "./bounds.ts";
 import { GATEWAY } from "./lan.ts";
 import type { NodeOptions } from "./sim_node.ts";
 import { type Run, serving } from "./sim_run.ts";
+
+// A busy machine, and not the simulated time, is what takes long.
+setDefaultTimeout(120_000);
 
 const NODES: readonly NodeOptions[] = [{ priority: 110, gateway: true }, { gateway: true }];
 

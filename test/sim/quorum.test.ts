@@ -2,12 +2,15 @@
  * `quorum majority` on whole simulated clusters: no two parts of a cluster hold a VIP at the same time. Asked of the
  * kernels every few ms, also of machines that nobody reaches: a client may be on their side.
  */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { VIP } from "../support/cluster_views.ts";
 import { LEASE_MS, MAJORITY_MS, NO_MAJORITY_MS } from "./bounds.ts";
 import type { NodeOptions } from "./cluster.ts";
 import { broken, type Fault, faults, type Run, RUNS, serving, strike } from "./sim_run.ts";
+
+// A busy machine, and not the simulated time, is what takes long.
+setDefaultTimeout(120_000);
 
 const MAJORITY = { kind: "putSetting", name: "quorum", value: "majority" } as const;
 const THREE: readonly NodeOptions[] = [{ priority: 110, witness: "off" }, { witness: "off" }, {
