@@ -17,7 +17,7 @@ import { peerCutOff, witnessUnfit } from "./gateway_witness.ts";
 import { groupOf, leaderOf } from "./vip.ts";
 import { isPresent } from "./liveness.ts";
 import type { Claim } from "./pulse.ts";
-import { quorumUnfit, quorumWaitMs } from "./quorum.ts";
+import { quorumUnfit, quorumWait } from "./quorum.ts";
 import { spreadHash } from "./spread_hash.ts";
 import type { Hold, State } from "./state.ts";
 import { LEAVE_WAIT_MS, WITNESS_ASKS_MIN, WITNESS_SILENT_MS, WITNESS_STALE_MS } from "./timing.ts";
@@ -217,8 +217,9 @@ function decideFollower(state: State, vip: Ip, { leader, now }: Followed): Decis
     if (incumbent !== undefined && incumbent.claim?.yielding !== true) {
       return { act: "wait", reason: `${incumbent.name} will hand it over, as ${leader} is here` };
     }
-    const unheard = incumbent === undefined ? waitForUnheard(state, vip, now) : null;
-    return unheard ?? { act: "claim", reason, epoch: nextEpoch(state, vip) };
+    const unheard = incumbent === undefined ? quorumWait(state, vip, now) : null;
+    if (unheard !== null) return { act: "wait", reason: unheard };
+    return { act: "claim", reason, epoch: nextEpoch(state, vip) };
   }
   const heir = held ? heirOf(state, vip, { leader, now }) : null;
   if (heir !== null) {
@@ -359,23 +360,14 @@ function decideFree(state: State, context: Context): Decision {
   if (best.id !== state.self.id) return { act: "wait", reason: `${best.name} is preferred` };
   const epoch = nextEpoch(state, vip);
   if (yields) return { act: "claim", reason: `${incumbent?.name} hands it over`, epoch };
-  const unheard = waitForUnheard(state, vip, now);
-  if (unheard !== null) return unheard;
+  const unheard = quorumWait(state, vip, now);
+  if (unheard !== null) return { act: "wait", reason: unheard };
   return decideByWitness(state, { vip, now, epoch });
 }
 
 function ownObstacle(state: State, vip: Ip): string {
   if (!state.self.director) return "this node is not a director";
   return unfitReason(state, vip) ?? "this node has just let it go";
-}
-
-/** With a majority asked for: the decision to wait until a node that is not heard has surely let go; null when all have. */
-function waitForUnheard(state: State, vip: Ip, now: number): Decision | null {
-  const waitMs = quorumWaitMs(state, vip, now);
-  if (waitMs === 0) return null;
-  const seconds = (waitMs / 1_000).toFixed(1);
-  const reason = `a node that is not heard may hold it for another ${seconds} s (setting quorum)`;
-  return { act: "wait", reason };
 }
 
 /** Nobody that pulses holds the VIP; a machine that cannot pulse may still answer for it. */

@@ -100,6 +100,14 @@ export function quorumWaitMs(state: State, vip: Ip, now: number): number {
   return Math.max(0, majorityMs(state, others, now) - now, ...freeMs.map((ms) => ms - now));
 }
 
+/** Why this node must wait before it claims the VIP; null when it need not. */
+export function quorumWait(state: State, vip: Ip, now: number): string | null {
+  const waitMs = quorumWaitMs(state, vip, now);
+  if (waitMs === 0) return null;
+  const seconds = (waitMs / 1_000).toFixed(1);
+  return `a node that is not heard may hold it for another ${seconds} s (setting quorum)`;
+}
+
 /** Longest time for which a holder has a VIP that last heard a majority now, ms. */
 function surelyGoneMs(deadMs: number): number {
   // It may have claimed just before it took the silence for one, and has `deadMs` from there.

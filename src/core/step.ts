@@ -14,7 +14,7 @@ import { recall, type RecallFact } from "./recall.ts";
 import { keyedService, type ServerKey } from "./server.ts";
 import { flapKey, forgetFlaps, noteFlap } from "./server_verdict.ts";
 import type { ServiceKey } from "./service.ts";
-import type { Placement, State } from "./state.ts";
+import type { Hold, Placement, State } from "./state.ts";
 import { noteEpoch, onConnectionClosed, onPulse, onRecord, told } from "./step_peers.ts";
 import { tick } from "./tick.ts";
 import { LEASE_S, REFUSED_MS } from "./timing.ts";
@@ -140,10 +140,7 @@ export function step(state: State, fact: Fact, now: number): void {
         hold.announcedMs = now;
       });
     case "restored":
-      return onHold(state, fact.vip, (hold) => {
-        hold.announceFromMs = now;
-        hold.announced = 0;
-      });
+      return onHold(state, fact.vip, (hold) => announceAnew(hold, now));
     case "refused":
       state.refused.set(fact.vip, { reason: fact.reason, untilMs: now + REFUSED_MS });
       state.recordVersion++;
@@ -308,6 +305,11 @@ function onHold(
 ): void {
   const hold = state.holds.get(vip);
   if (hold !== undefined) change(hold);
+}
+
+function announceAnew(hold: Hold, now: number): void {
+  hold.announceFromMs = now;
+  hold.announced = 0;
 }
 
 function onTableSettled(state: State, version: number, now: number): void {

@@ -23,7 +23,13 @@ const closers: (() => void)[] = [];
 afterEach(() => closers.splice(0).forEach((close) => close()));
 
 function pulse(sequence: number): Pulse {
-  const flags = { leaving: false, ask: false, starting: false };
+  const flags = {
+    leaving: false,
+    ask: false,
+    starting: false,
+    deaf: false,
+    witness: "none" as const,
+  };
   return {
     from: A,
     to: B,
