@@ -216,7 +216,11 @@ async function request(
 }
 
 function posted(type: string, user: string, body: string): RequestInit {
-  const headers = { "content-type": `application/${type}`, [USER_HEADER]: user };
+  const headers = {
+    "content-type": `application/${type}`,
+    // What else a name may have has no place in a header.
+    [USER_HEADER]: user.replace(/[^\x21-\x7e]/g, ""),
+  };
   return { method: "POST", headers, body };
 }
 

@@ -60,3 +60,25 @@ describe("setSetting", () => {
     }
   });
 });
+
+describe("a receipt", () => {
+  test("names those who are dead, and those who have not confirmed", async () => {
+    const at = await bench([{ priority: 110 }, {}, {}], [service()]);
+    const set = (value: string) => at.operations.setSetting("sync-ttl", value);
+    expect(await set("2")).toEndWith("stored on 3 of 3 nodes");
+    // Cut off just now: nobody has noticed.
+    at.cluster.isolate("n1");
+    expect(await set("3")).toEndWith("stored on 1 of 3 nodes; n2, n3 have not confirmed it yet");
+    at.cluster.heal("n1");
+    at.cluster.crash("n3");
+    await at.world.run(3_000);
+    expect(await set("4")).toEndWith(
+      "stored on 2 of 3 nodes; n3 is dead and gets it when it returns",
+    );
+    at.cluster.crash("n2");
+    await at.world.run(3_000);
+    expect(await set("5")).toEndWith(
+      "stored on 1 of 3 nodes; n2, n3 are dead and get it when they return",
+    );
+  });
+});
