@@ -38,10 +38,11 @@ export function gossipsubOptions(topics: Topics): Partial<GossipsubOpts> {
     fallbackToFloodsub: false,
     allowedTopics: Object.values(topics),
     // The library's degrees (6, 4 to 12) are for thousands of nodes: a cluster of three would always be below
-    // the lower bound. Dout must stay below Dlo and at most D / 2.
-    D: 4,
+    // the lower bound, and past a handful each neighbour more is only one more copy of what everybody is told anyway.
+    // Dout must stay below Dlo and at most D / 2.
+    D: 3,
     Dlo: 2,
-    Dhi: 8,
+    Dhi: 4,
     Dscore: 2,
     Dout: 1,
     Dlazy: 4,

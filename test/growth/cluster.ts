@@ -150,7 +150,7 @@ export class GrowthCluster implements AsyncDisposable {
 
   /** Silences the machine of n1 without a word to anybody: the moment, wall clock in ms. */
   silenceFirst(): number {
-    const atMs = performance.timeOrigin + performance.now();
+    const atMs = Date.now();
     this.#processes[0]!.child.kill("SIGSTOP");
     return atMs;
   }

@@ -3,6 +3,7 @@
  */
 import { waitFor } from "../lab/wait.ts";
 import { GrowthCluster, type Happening, type Moment } from "./cluster.ts";
+import type { Growth } from "./growth.ts";
 import type { Sample } from "./members.ts";
 
 /** Time for the last of a start to calm down, ms. */
@@ -13,36 +14,6 @@ const EDITS = 3;
 const EDIT_PAUSE_MS = 3_000;
 const SPREAD_LIMIT_MS = 30_000;
 const TAKEOVER_LIMIT_MS = 30_000;
-
-/** Per node and second unless it says otherwise. */
-export interface Growth {
-  readonly nodes: number;
-  /** Pulses sent by the holder, and by each of the others. */
-  readonly holderPulsesOut: number;
-  readonly otherPulsesOut: number;
-  /** Bytes of pulses and of gossip on the wire, with all headers; as many go out as come in, over all nodes. */
-  readonly pulseBytes: number;
-  readonly gossipBytes: number;
-  /** Records of other nodes heard, each once. */
-  readonly records: number;
-  /** Pulses and records that came in. */
-  readonly messages: number;
-  /** Share of one processor, percent. */
-  readonly holderProcessor: number;
-  readonly otherProcessor: number;
-  /** Memory of the process that is n1 alone, MB. */
-  readonly memoryMb: number;
-  /** Time until an edit is known to everybody, ms: median and longest. */
-  readonly editMs: number;
-  readonly editMaxMs: number;
-  /** Exchanges of the document begun per node and edit. */
-  readonly exchangesPerEdit: number;
-  /** Processor time of an edit and what follows from it, per node, ms. */
-  readonly editProcessorMs: number;
-  /** Time from the silence of the holder's machine until the successor knew, and until it had the VIP, ms. */
-  readonly detectMs: number;
-  readonly takeoverMs: number;
-}
 
 /** Measures a cluster of `nodes` for so long at rest, then with edits, then with a death. */
 export async function measure(nodes: number, restMs: number): Promise<Growth> {
@@ -60,7 +31,7 @@ export async function measure(nodes: number, restMs: number): Promise<Growth> {
   const rest = atRest(nodes, before, after);
   const edits = await spread(cluster, rest);
   const death = await takeover(cluster);
-  return { nodes, ...rest, ...edits, ...death };
+  return { nodes, kind: "real", ...rest, ...edits, ...death };
 }
 
 /** VIPs with one holder all: they are a group only in that n1 has the highest priority. */

@@ -26,7 +26,7 @@ import { fakeMemory } from "../support/fake_memory.ts";
 const INTERFACE = LAN;
 const PREFIX_LENGTH = 16;
 /** UDP and IPv4 headers of a pulse, bytes: 8 and 20 (RFC 768, RFC 791). */
-const HEADERS_BYTES = 28;
+export const HEADERS_BYTES = 28;
 
 /** How to start a member. */
 export interface MemberOptions {
@@ -64,7 +64,7 @@ export interface Member {
 
 /** The address of a member, on the loopback interface of the run's own network namespace. */
 export function addressOfMember(index: number): Ip {
-  return `10.77.${Math.floor(index / 200)}.${1 + (index % 200)}`;
+  return `10.77.0.${index}`;
 }
 
 type Counting = { -readonly [Key in keyof MemberCounts]: number };

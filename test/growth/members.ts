@@ -60,11 +60,6 @@ function answer(value: Answer): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-/** Wall clock with fractions. */
-function wallMs(): number {
-  return performance.timeOrigin + performance.now();
-}
-
 for (let index = plan.first; index <= plan.last; index++) {
   const name = `n${index}`;
   const member = await startMember({
@@ -72,7 +67,7 @@ for (let index = plan.first; index <= plan.last; index++) {
     index,
     seeds: index === 1 ? [] : [{ address: plan.seed, port: plan.port }],
     priority: index === 1 ? 200 : 100,
-    onChange: ({ text }) => answer({ kind: "change", node: name, atMs: wallMs(), text }),
+    onChange: ({ text }) => answer({ kind: "change", node: name, atMs: Date.now(), text }),
   });
   members.push({ name, member, known: new Set() });
 }
@@ -92,7 +87,7 @@ function tellKnown(): void {
     for (const vip of vips) {
       if (known.has(vip)) continue;
       known.add(vip);
-      answer({ kind: "knows", node: name, vip, atMs: wallMs() });
+      answer({ kind: "knows", node: name, vip, atMs: Date.now() });
     }
   }
 }
@@ -106,7 +101,7 @@ async function edit(vip: string): Promise<void> {
     forwarding: "dr",
     check: checkSchema.parse({ kind: "http", port: null }),
   });
-  const atMs = wallMs();
+  const atMs = Date.now();
   await members[0]?.member.store.edit([{ kind: "putService", service }]);
   answer({ kind: "edited", atMs });
 }
@@ -114,7 +109,7 @@ async function edit(vip: string): Promise<void> {
 function sample(): Sample {
   const { user, system } = process.cpuUsage();
   return {
-    atMs: wallMs(),
+    atMs: Date.now(),
     processorMs: (user + system) / 1_000,
     memoryBytes: process.memoryUsage().rss,
     members: members.map(({ name, member }) => {
