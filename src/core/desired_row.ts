@@ -80,7 +80,8 @@ function prospectOf(state: State, vip: Ip): Prospect {
   const next =
     rankCandidates(state, { members: others, vip: leader, first: target })[0]?.id === state.self.id;
   const ends = holder !== undefined &&
-    (holder.leaving || target === state.self.id || givesVipsAway(state, holder.id));
+    (holder.leaving || target === state.self.id || givesVipsAway(state, holder.id) ||
+      holder.claim?.yielding === true);
   return { holder: holder?.id, next, handedOver: next && ends };
 }
 

@@ -11,109 +11,32 @@
 import type { Ip } from "./address.ts";
 import type { NodeId } from "./document.ts";
 import { givesVipsAway } from "./drain.ts";
-import { FORGOTTEN, isSelfForgotten } from "./forgotten.ts";
 import { EPOCH_MAX } from "./limits.ts";
-import { peerCutOff, witnessUnfit } from "./gateway_witness.ts";
-import { groupOf, leaderOf } from "./vip.ts";
-import { isPresent } from "./liveness.ts";
-import type { Claim } from "./pulse.ts";
-import { quorumUnfit, quorumWait } from "./quorum.ts";
+import { type Member, presentMembers, unfitReason } from "./member.ts";
+import { quorumWait } from "./quorum.ts";
 import { spreadHash } from "./spread_hash.ts";
+import { leaderOf } from "./vip.ts";
 import type { Hold, State } from "./state.ts";
-import { LEAVE_WAIT_MS, WITNESS_ASKS_MIN, WITNESS_SILENT_MS, WITNESS_STALE_MS } from "./timing.ts";
+import {
+  LEAVE_WAIT_MS,
+  READY_MS_MAX,
+  WITNESS_ASKS_MIN,
+  WITNESS_SILENT_MS,
+  WITNESS_STALE_MS,
+} from "./timing.ts";
+
+export { type Member, ownUnfit, presentMembers, unfitReason } from "./member.ts";
 
 /** What to do about one VIP now. `reason` is for people, logs and tests. */
 export type Decision =
   | { readonly act: "hold"; readonly reason: string; readonly successor: NodeId | null }
   | { readonly act: "release"; readonly reason: string }
   | { readonly act: "claim"; readonly reason: string; readonly epoch: number }
+  /** Is invited to claim, and makes its table ready first. */
+  | { readonly act: "prepare"; readonly reason: string }
   /** Would claim, but the LAN has to be asked first. */
   | { readonly act: "ask"; readonly reason: string }
   | { readonly act: "wait"; readonly reason: string };
-
-/** A node in the order, this one included. */
-export interface Member {
-  readonly id: NodeId;
-  readonly name: string;
-  readonly priority: number;
-  readonly director: boolean;
-  readonly unfit: string | null;
-  readonly leaving: boolean;
-  readonly starting: boolean;
-  readonly claim: Claim | undefined;
-}
-
-/** Every member that takes part now, this node first. */
-export function presentMembers(state: State, vip: Ip): Member[] {
-  const members: Member[] = [selfMember(state, vip)];
-  for (const peer of state.peers.values()) {
-    if (!isPresent(peer)) continue;
-    const { record, life } = peer;
-    members.push({
-      id: record.id,
-      name: record.name,
-      priority: record.priority,
-      director: record.director,
-      unfit: peerUnfit(state, record.vips, vip) ?? peerCutOff(state, peer, vip),
-      leaving: life.leaving || record.phase !== "running",
-      starting: life.starting,
-      // A peer of which no pulse came in this run of ours is not a claimer yet.
-      claim: life.claims.get(vip),
-    });
-  }
-  return members;
-}
-
-function selfMember(state: State, vip: Ip): Member {
-  const { self } = state;
-  const hold = state.holds.get(vip);
-  return {
-    id: self.id,
-    name: self.name,
-    priority: self.priority,
-    director: self.director,
-    unfit: unfitReason(state, vip),
-    leaving: state.phase === "leaving" || state.phase === "stopped",
-    starting: state.phase === "starting",
-    claim: ownClaim(hold),
-  };
-}
-
-/** As the others see it: who settles still claims, and is ready for any successor. */
-function ownClaim(hold: Hold | undefined): Claim | undefined {
-  if (hold === undefined || hold.phase === "lingering") return undefined;
-  return { epoch: hold.epoch, yielding: hold.phase === "settling" && !hold.lost };
-}
-
-/** Why this node cannot hold the VIP, or one that is held together with it, now; null when it can. */
-export function unfitReason(state: State, vip: Ip): string | null {
-  for (const one of groupOf(vip, state.document.vips)) {
-    const unfit = ownUnfit(state, one);
-    if (unfit !== null) return one === vip ? unfit : `${unfit} (${one}, of the same group)`;
-  }
-  return null;
-}
-
-/** Why this very VIP cannot be on this machine now; null when it can. */
-export function ownUnfit(state: State, vip: Ip): string | null {
-  if (isSelfForgotten(state)) return FORGOTTEN;
-  const placement = state.placements.get(vip);
-  if (placement === undefined) return "interfaces not looked at yet";
-  return placement.unfit ?? state.refused.get(vip)?.reason ?? quorumUnfit(state) ??
-    witnessUnfit(state, vip);
-}
-
-function peerUnfit(
-  state: State,
-  told: Readonly<Record<Ip, string | null>>,
-  vip: Ip,
-): string | null {
-  for (const one of groupOf(vip, state.document.vips)) {
-    const unfit = told[one] === undefined ? "does not know the VIP yet" : told[one];
-    if (unfit !== null) return unfit;
-  }
-  return null;
-}
 
 /** The member whose claim stands: highest epoch, then priority, then lowest id. Undefined when nobody claims. */
 export function incumbentOf(members: readonly Member[]): Member | undefined {
@@ -359,10 +282,28 @@ function decideFree(state: State, context: Context): Decision {
   }
   if (best.id !== state.self.id) return { act: "wait", reason: `${best.name} is preferred` };
   const epoch = nextEpoch(state, vip);
-  if (yields) return { act: "claim", reason: `${incumbent?.name} hands it over`, epoch };
+  const invitedMs = state.invitedMs.get(vip);
+  if (incumbent !== undefined && !isReady(state, invitedMs, now)) {
+    return { act: "prepare", reason: `${incumbent.name} hands it over: making the table ready` };
+  }
+  if (incumbent !== undefined) {
+    return { act: "claim", reason: `${incumbent.name} hands it over`, epoch };
+  }
+  if (invitedMs !== undefined && now - invitedMs < READY_MS_MAX) {
+    return { act: "claim", reason: "its holder has let it go for this node", epoch };
+  }
   const unheard = quorumWait(state, vip, now);
   if (unheard !== null) return { act: "wait", reason: unheard };
   return decideByWitness(state, { vip, now, epoch });
+}
+
+/**
+ * Whether the table is as it should be for a VIP that is handed over: for itself only, until the node that lets go is
+ * known to be so, too. One that takes too long is not waited for.
+ */
+function isReady(state: State, invitedMs: number | undefined, now: number): boolean {
+  if (invitedMs === undefined) return false;
+  return state.settledVersion === state.tableVersion || now - invitedMs >= READY_MS_MAX;
 }
 
 function ownObstacle(state: State, vip: Ip): string {

@@ -160,6 +160,8 @@ export interface State {
   /** What the epochs that were seen earlier may have been at most, if they are lost: new claims are above it. */
   epochFloor: number;
   readonly witnesses: Map<Ip, Witness>;
+  /** VIPs whose holder invites this node to take them, and since when: the table is made ready first. */
+  readonly invitedMs: Map<Ip, number>;
   /** Last decision about every VIP, in words. */
   readonly reasons: Map<Ip, string>;
   /** Peers that wait for a pulse: they asked, or do not know this run yet. */
@@ -207,6 +209,8 @@ export interface State {
   wallMs: number;
   /** Grows whenever the desired table may have changed. */
   tableVersion: number;
+  /** Version of the table that the kernel has, as far as it is known; -1: none yet. */
+  settledVersion: number;
   /** Grows whenever this node's record changed in a way that should be told at once. */
   recordVersion: number;
   /** Grows whenever a pulse should go out at once. */
@@ -240,6 +244,7 @@ export function initialState(self: Self, now: number): State {
     epochs: new Map(),
     epochFloor: 0,
     witnesses: new Map(),
+    invitedMs: new Map(),
     reasons: new Map(),
     unanswered: new Set(),
     own: new Map(),
@@ -263,6 +268,7 @@ export function initialState(self: Self, now: number): State {
     lastTickMs: now,
     wallMs: 0,
     tableVersion: 0,
+    settledVersion: -1,
     recordVersion: 0,
     pulseVersion: 0,
     takeovers: 0,

@@ -313,6 +313,7 @@ function announceAnew(hold: Hold, now: number): void {
 }
 
 function onTableSettled(state: State, version: number, now: number): void {
+  state.settledVersion = version;
   if (version !== state.tableVersion) return;
   for (const hold of state.holds.values()) {
     if (hold.phase !== "settling") continue;

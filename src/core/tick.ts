@@ -123,8 +123,8 @@ function dropUnwanted(state: State): void {
     state.failbacks.delete(vip);
     touch(state);
   }
-  for (const vip of state.witnesses.keys()) {
-    if (!state.vips.includes(vip)) state.witnesses.delete(vip);
+  for (const asked of [state.witnesses, state.invitedMs]) {
+    for (const vip of asked.keys()) if (!state.vips.includes(vip)) asked.delete(vip);
   }
 }
 
@@ -154,6 +154,7 @@ function noteFailback(state: State, vip: Ip, now: number): void {
 function decide(state: State, vip: Ip, now: number): void {
   const decision = decideOwnership(state, vip, now);
   state.reasons.set(vip, decision.reason);
+  if (decision.act !== "prepare") state.invitedMs.delete(vip);
   switch (decision.act) {
     case "hold":
       state.witnesses.delete(vip);
@@ -162,6 +163,12 @@ function decide(state: State, vip: Ip, now: number): void {
       return release(state, vip, now);
     case "claim":
       return claim(state, vip, { epoch: decision.epoch, now });
+    case "prepare":
+      if (state.invitedMs.has(vip)) return;
+      state.invitedMs.set(vip, now);
+      // Who takes a VIP over is local until the other one is: see core/desired_row.ts.
+      state.tableVersion++;
+      return;
     case "ask":
       return beginWitness(state, vip, now);
     case "wait":
@@ -300,7 +307,8 @@ function announceDue(hold: Hold, now: number): boolean {
 
 /** Time until the next tick, ms: short while something hangs in the balance, longer otherwise. */
 export function paceMs(state: State): number {
-  const pressing = state.witnesses.size > 0 || awaitsWitness(state) || state.phase !== "running" ||
+  const pressing = state.witnesses.size > 0 || state.invitedMs.size > 0 || awaitsWitness(state) ||
+    state.phase !== "running" ||
     [...state.peers.values()].some(({ life }) => life.state === "suspect") ||
     [...state.holds.values()].some((hold) =>
       hold.phase !== "holding" || hold.rival || hold.successor !== null

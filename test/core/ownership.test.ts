@@ -8,7 +8,8 @@ import {
 } from "../../src/core/ownership.ts";
 import { EPOCH_MAX } from "../../src/core/limits.ts";
 import type { Move } from "../../src/core/document.ts";
-import { LEAVE_WAIT_MS } from "../../src/core/timing.ts";
+import type { State } from "../../src/core/state.ts";
+import { LEAVE_WAIT_MS, READY_MS_MAX } from "../../src/core/timing.ts";
 import { arbitraryCluster, present } from "../support/arbitrary_cluster.ts";
 import {
   hold,
@@ -48,6 +49,12 @@ function able(node: ModelNode): boolean {
 function claims(node: ModelNode, firm = false): boolean {
   const phase = node.holds.get(VIP)?.phase;
   return phase === "holding" || (phase === "settling" && !firm);
+}
+
+/** The node was invited to take the VIP just now, and its table is ready. */
+function invite(state: State): void {
+  state.invitedMs.set(VIP, NOW);
+  state.settledVersion = state.tableVersion;
 }
 
 describe("of any cluster in which everybody sees the same", () => {
@@ -196,6 +203,7 @@ describe("a move order", () => {
       if (holder !== undefined) {
         holder.life.claims = new Map([[VIP, { epoch: 4, yielding: true }]]);
       }
+      invite(state);
       return decideOwnership(state, VIP, NOW);
     };
     expect(ready(2)).toEqual({ act: "claim", reason: "n1 hands it over", epoch: 5 });
@@ -340,12 +348,22 @@ describe("the witness", () => {
 
   test("is not asked when the holder hands the VIP over: it still answers", () => {
     const state = viewOf(
-      [modelNode(1), modelNode(2, { holds: holding(3, "settling") })],
+      [modelNode(1, { priority: 200 }), modelNode(2, { holds: holding(3, "settling") })],
       1,
       SHARED,
     );
     state.witnesses.clear();
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "prepare" });
+    invite(state);
     expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "claim", epoch: 4 });
+    // Its table is not as it should be yet: that is waited for, but not for ever.
+    state.tableVersion++;
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "prepare" });
+    expect(decideOwnership(state, VIP, NOW + READY_MS_MAX)).toMatchObject({ act: "claim" });
+    // Who let go has said so, even if its claim is gone by now.
+    state.peers.get(idOf(2))!.life.claims = new Map();
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "claim", epoch: 4 });
+    expect(decideOwnership(state, VIP, NOW + READY_MS_MAX)).toMatchObject({ act: "ask" });
   });
 });
 

@@ -63,9 +63,14 @@ function number(name: "seeds" | "from" | "seed" | "workers", standard: number): 
 function teller(seeds: number): (totals: Totals) => void {
   const beganMs = performance.now();
   let toldMs = beganMs;
+  let broken = 0;
   return ({ seeds: done, simulatedMs, failures }) => {
     const nowMs = performance.now();
     const isTerminal = process.stderr.isTTY;
+    for (const { seed, failure } of failures.slice(broken)) {
+      process.stderr.write(`${isTerminal ? "\n" : ""}seed ${seed} broke: ${failure.invariant}\n`);
+    }
+    broken = failures.length;
     if (!isTerminal && nowMs - toldMs < PROGRESS_MS && done < seeds) return;
     toldMs = nowMs;
     const hours = (simulatedMs / 3_600_000).toFixed(1);

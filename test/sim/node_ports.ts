@@ -120,9 +120,15 @@ function ask(cluster: SimCluster, node: SimNode, vip: Ip): void {
   for (const other of cluster.nodes) {
     if (other === node || !cluster.answers(other, vip)) continue;
     if (!cluster.lan.joined(node, other, PUBLIC)) continue;
-    cluster.later(node, 2 * LATENCY_MS, () => {
-      node.agent?.receive({ kind: "answer", vip, mac: `02:00:00:00:00:0${other.name.slice(1)}` });
-    });
+    // Question and answer are a frame each.
+    cluster.lan.send(() =>
+      cluster.lan.send(() =>
+        cluster.later(node, 0, () => {
+          const mac = `02:00:00:00:00:0${other.name.slice(1)}`;
+          node.agent?.receive({ kind: "answer", vip, mac });
+        })
+      )
+    );
   }
 }
 
