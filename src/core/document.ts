@@ -66,6 +66,8 @@ export interface ClusterDocument {
   readonly nodes: ReadonlyMap<NodeId, NodeEntry>;
   /** Maintenance, and what was lifted lately. */
   readonly drains: ReadonlyMap<DrainKey, Drain>;
+  /** Entries that are kept and passed on and count for nothing here: a later version's, or not valid. Left out: none. */
+  readonly idle?: number;
 }
 
 /** A document in which nothing was decided yet. */

@@ -117,6 +117,7 @@ export function currentWarnings(state: State, now: number): string[] {
     ...doubleAddresses(state, present),
     ...skewedClocks(present),
     ...differingVersions(state, present),
+    ...documentWarnings(state),
   ].sort();
 }
 
@@ -178,4 +179,16 @@ function differingVersions(state: State, present: readonly Peer[]): string[] {
   const list = [...versions].sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([version, names]) => `${names.sort().join(", ")} ${version}`).join("; ");
   return [`nodes run different versions (${list}); finish the upgrade`];
+}
+
+function documentWarnings({ doubt, document: { idle = 0 } }: State): string[] {
+  const entries = idle === 1 ? "entry" : "entries";
+  return [
+    ...(doubt === null ? [] : [
+      `this node waits for the document of a running peer and touches nothing: ${doubt.reason}`,
+    ]),
+    ...(idle === 0 ? [] : [
+      `${idle} ${entries} of a newer version in the cluster document: kept and passed on, not applied here; upgrade this node`,
+    ]),
+  ];
 }

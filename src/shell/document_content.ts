@@ -73,13 +73,18 @@ export class ContentTracker {
   );
   #lastServers: Servers = new Map();
 
+  readonly #replica: Y.Doc;
+
   constructor(replica: Y.Doc) {
+    this.#replica = replica;
     const parts = new Map<unknown, Part>(
       partNames.map((part) => [replica.getMap(part), part]),
     );
     replica.on("afterTransaction", ({ changed }) => {
       for (const [type, keys] of changed) {
         const part = parts.get(type);
+        // A part that only a later version knows: how many entries it has is told.
+        if (part === undefined) this.#content = undefined;
         if (part === undefined) continue;
         for (const key of keys) if (key !== null) this.#take(replica.getMap(part), part, key);
       }
@@ -176,8 +181,10 @@ export class ContentTracker {
     const moves = this.#withinMoves(parts.moves.read());
     const nodes = this.#withinNodes(parts.nodes.read());
     const drains = this.#withinDrains(parts.drains.read());
+    const idle = this.#invalid.size + laterEntries(this.#replica);
     return {
       document: {
+        ...(idle === 0 ? {} : { idle }),
         services,
         servers: servers.content,
         vips,
@@ -197,6 +204,17 @@ export class ContentTracker {
         .flatMap((entries) => [...entries]),
     };
   }
+}
+
+/** Entries of parts that this version does not know. */
+function laterEntries({ share }: Y.Doc): number {
+  let count = 0;
+  for (const [name, type] of share) {
+    if ((partNames as readonly string[]).includes(name)) continue;
+    for (const item of type._map.values()) if (!item.deleted) count++;
+    count += type._length;
+  }
+  return count;
 }
 
 /** Makes anew only when an input is another one than the last time. */
