@@ -5,10 +5,11 @@ import type { Agent } from "./agent/agent.ts";
 import { TokenLane } from "./agent/token_lane.ts";
 import { agentOperations } from "./agent/operations.ts";
 import type { Config } from "./core/config.ts";
-import { isSelfForgotten } from "./core/forgotten.ts";
+import { asideReason } from "./core/forgotten.ts";
 import type { Home } from "./core/home.ts";
 import { Refusal } from "./core/refusal.ts";
 import { TICK_MS } from "./core/timing.ts";
+import { twinText } from "./core/twins.ts";
 import { adminApp } from "./http/admin.ts";
 import { publicApp } from "./http/public.ts";
 import { refuseSecondAgent, servePublic, serveSocket } from "./http/serve.ts";
@@ -155,8 +156,9 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
   return { stop, ended: ending.promise };
 }
 
-/** Looks several times a second whether the cluster changes its token. */
-function openRotation({ agent, tokens, gossip, now, log: { logger }, closers }: Parts): TokenLane {
+/** Looks several times a second whether the cluster changes its token, or another machine has this node's identity. */
+function openRotation(parts: Parts): TokenLane {
+  const { agent, tokens, gossip, pulses, now, log: { logger }, closers } = parts;
   const lane = new TokenLane({
     state: agent.state,
     tokens,
@@ -167,7 +169,15 @@ function openRotation({ agent, tokens, gossip, now, log: { logger }, closers }: 
     tell: (fact) => agent.receive(fact),
     log: logger,
   });
-  const timer = setInterval(() => void lane.turn(), ROTATION_MS);
+  let aside = false;
+  const timer = setInterval(() => {
+    if (agent.state.twin === null) return void lane.turn();
+    if (aside) return;
+    aside = true;
+    logger.warn({ twin: agent.state.twin }, twinText(agent.state.twin));
+    pulses.close();
+    void gossip.close();
+  }, ROTATION_MS);
   closers.push(() => clearInterval(timer));
   return lane;
 }
@@ -212,13 +222,13 @@ async function leaveCluster(parts: Parts): Promise<void> {
   const { agent, store, home, folder, log: { logger } } = parts;
   await handOver(parts);
   const { id, name } = agent.state.self;
-  const forgotten = isSelfForgotten(agent.state);
-  // What the cluster has noted of a forgotten node stays.
-  if (!forgotten) await store.edit([{ kind: "putNode", id, entry: { name, left: true } }]);
+  const newIdentity = asideReason(agent.state) !== null;
+  // What the cluster has noted of a forgotten node stays, and the identity of a copy is another machine's.
+  if (!newIdentity) await store.edit([{ kind: "putNode", id, entry: { name, left: true } }]);
   await sleep(FAREWELL_MS);
   await agent.clean();
   await store.close();
-  forgetCluster(home, folder, { forgotten });
+  forgetCluster(home, folder, { newIdentity });
   logger.info({}, "left the cluster; kernel and files are as they were before");
 }
 

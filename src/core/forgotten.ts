@@ -20,6 +20,12 @@ export function isSelfForgotten(state: State): boolean {
   return state.forgotten || isForgotten(state.document, state.self.id);
 }
 
+/** Why this node takes part in nothing, whatever it could do; null when it takes part. */
+export function asideReason(state: State): string | null {
+  if (isSelfForgotten(state)) return FORGOTTEN;
+  return state.twin === null ? null : `another machine, at ${state.twin}, has this node's identity`;
+}
+
 /** What removes a node: its drains, weights, preferences and orders go; a mark stays, so that it is told. */
 export function forgetEdits(document: ClusterDocument, id: NodeId, name: string): Edit[] {
   const drains = [...document.drains.values()]

@@ -3,7 +3,7 @@
  */
 import type { Ip } from "./address.ts";
 import type { NodeId } from "./document.ts";
-import { FORGOTTEN, isSelfForgotten } from "./forgotten.ts";
+import { asideReason } from "./forgotten.ts";
 import { peerCutOff, witnessUnfit } from "./gateway_witness.ts";
 import { isPresent } from "./liveness.ts";
 import type { Claim } from "./pulse.ts";
@@ -76,7 +76,8 @@ export function unfitReason(state: State, vip: Ip): string | null {
 
 /** Why this very VIP cannot be on this machine now; null when it can. */
 export function ownUnfit(state: State, vip: Ip): string | null {
-  if (isSelfForgotten(state)) return FORGOTTEN;
+  const aside = asideReason(state);
+  if (aside !== null) return aside;
   const placement = state.placements.get(vip);
   if (placement === undefined) return "interfaces not looked at yet";
   return placement.unfit ?? state.refused.get(vip)?.reason ?? quorumUnfit(state) ??

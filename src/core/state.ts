@@ -223,8 +223,10 @@ export interface State {
   rotation: RotationProgress | null;
   /** Whether a member said that the cluster has forgotten this node. */
   forgotten: boolean;
+  /** Where another machine with this node's identity runs, for which this one stands aside; null when none does. */
+  twin: Ip | null;
   /** What nodes that are not believed have to be told; sent by the agent, at most so often. */
-  readonly cautions: Map<NodeId, DueCaution>;
+  readonly cautions: Map<string, DueCaution>;
   /** What people should know while it goes on, by what it is about; see core/warnings.ts. */
   readonly warnings: Map<string, { readonly text: string; readonly seenMs: number }>;
 }
@@ -276,6 +278,7 @@ export function initialState(self: Self, now: number): State {
     token: null,
     rotation: null,
     forgotten: false,
+    twin: null,
     cautions: new Map(),
     warnings: new Map(),
   };

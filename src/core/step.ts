@@ -19,6 +19,7 @@ import { noteEpoch, onConnectionClosed, onPulse, onRecord, told } from "./step_p
 import { tick } from "./tick.ts";
 import { LEASE_S, REFUSED_MS } from "./timing.ts";
 import type { RotationProgress, TokenFacts } from "./token_rotation.ts";
+import { onTwin } from "./twins.ts";
 import { noteWarning, onCaution } from "./warnings.ts";
 import type { Check } from "./check.ts";
 
@@ -48,6 +49,8 @@ export type Fact =
     readonly source?: Endpoint;
   }
   | { readonly kind: "caution"; readonly caution: Caution; readonly from: Endpoint }
+  /** A machine at this address has proved to have this node's key; `dialled`: this node called it. */
+  | { readonly kind: "twin"; readonly address: Ip; readonly dialled: boolean }
   /** Something people should know for as long as it goes on; `key` names what it is about. */
   | { readonly kind: "warning"; readonly key: string; readonly text: string }
   /** Which tokens this node has. */
@@ -104,6 +107,8 @@ export function step(state: State, fact: Fact, now: number): void {
       return onPulse(state, fact, now);
     case "caution":
       return onCaution(state, fact, now);
+    case "twin":
+      return onTwin(state, fact, now);
     case "warning":
       return noteWarning(state, fact, now);
     case "token":

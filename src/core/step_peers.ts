@@ -9,6 +9,7 @@ import { type Pulse, sameClaims } from "./pulse.ts";
 import { hearsAnew } from "./quorum.ts";
 import { isNewer, type NodeRecord, type Verdict } from "./record.ts";
 import { newLife, type Peer, type State } from "./state.ts";
+import { isTwin, isTwinRecord, noteTwin } from "./twins.ts";
 import { noteForgotten } from "./warnings.ts";
 
 /** A pulse, the path it came by, and the address it came from. */
@@ -24,6 +25,9 @@ export function onPulse(state: State, fact: PulseFact, now: number): void {
   if (isForgotten(state.document, pulse.from)) return noteForgotten(state, fact, now);
   const peer = state.peers.get(pulse.from);
   if (peer === undefined || pulse.boot < peer.life.boot) return;
+  if (fact.source !== undefined && isTwin(peer, pulse, fact.source)) {
+    return noteTwin(state, { peer, pulse, source: fact.source }, now);
+  }
   if (pulse.boot > peer.life.boot) meetNewRun(state, peer, { boot: pulse.boot, now });
   if (pulse.ask) state.unanswered.add(pulse.from);
   for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);
@@ -78,7 +82,7 @@ export function onRecord(state: State, record: NodeRecord, now: number): void {
     state.unanswered.add(record.id);
     state.tableVersion++;
   } else {
-    if (!isNewer(record, peer.record)) return;
+    if (!isNewer(record, peer.record) || isTwinRecord(peer, record)) return;
     if (!samePool(peer.record, record)) state.tableVersion++;
     peer.record = record;
     peer.toldMs = now;

@@ -11,6 +11,7 @@ import { isPresent } from "./liveness.ts";
 import { isSelfForgotten } from "./forgotten.ts";
 import type { Pulse } from "./pulse.ts";
 import type { DueCaution, Peer, State } from "./state.ts";
+import { onTwinCaution, twinText } from "./twins.ts";
 
 /** How long a warning stays after it was last seen, ms: longer than the pauses between two tries of a dialler. */
 export const WARNING_MS = 30_000;
@@ -45,6 +46,8 @@ export function onCaution(
   if (caution.echo !== state.self.boot) return;
   if (caution.kind === "expired") {
     noteWarning(state, { key: "expired", text: expiredText(from) }, now);
+  } else if (caution.kind === "twin") {
+    onTwinCaution(state, caution, now);
   } else if (caution.kind === "forgotten" && !state.forgotten) {
     state.forgotten = true;
     state.tableVersion++;
@@ -79,10 +82,11 @@ export function noteForgotten(
 
 /** Has somebody told, unless that was done just now. */
 export function caution(state: State, due: Omit<DueCaution, "sentMs">, now: number): void {
-  const before = state.cautions.get(due.caution.to);
+  const key = `${due.caution.kind} ${due.caution.to} ${due.caution.echo}`;
+  const before = state.cautions.get(key);
   if (before !== undefined && now - before.sentMs < CAUTION_MS) return;
   if (before === undefined && state.cautions.size >= WARNINGS_MAX) return;
-  state.cautions.set(due.caution.to, { ...due, sentMs: Infinity });
+  state.cautions.set(key, { ...due, sentMs: Infinity });
 }
 
 /** Cautions to be sent now; they count as sent. Forgets the old ones. */
@@ -113,6 +117,7 @@ export function currentWarnings(state: State, now: number): string[] {
   return [
     ...[...state.warnings.values()].map(({ text }) => text),
     ...(isSelfForgotten(state) ? [FORGOTTEN_TEXT] : []),
+    ...(state.twin === null ? [] : [twinText(state.twin)]),
     ...doubleNames(state, present),
     ...doubleAddresses(state, present),
     ...skewedClocks(present),

@@ -31,8 +31,8 @@ export interface DiallerOptions {
   dial(endpoints: readonly Endpoint[]): Promise<void>;
   /** Peers with an open connection. */
   connected(): ReadonlySet<NodeId>;
-  /** Whether the failure says that the endpoint is this node itself. */
-  isSelf(error: unknown): boolean;
+  /** Whether the failure says that the endpoints are this node itself. */
+  isSelf(error: unknown, endpoints: readonly Endpoint[]): boolean;
   readonly now?: () => number;
   /** A number in [0, 1). */
   readonly random?: () => number;
@@ -159,7 +159,9 @@ async function dialTarget(state: DiallerState, target: Target): Promise<void> {
     await state.options.dial(target.endpoints);
     target.failures = 0;
   } catch (error) {
-    if (target.id === undefined && state.options.isSelf(error)) forget(state, target);
+    if (target.id === undefined && state.options.isSelf(error, target.endpoints)) {
+      forget(state, target);
+    }
     target.failures++;
   }
   target.dialling = false;

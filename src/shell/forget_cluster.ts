@@ -13,10 +13,11 @@ import type { StateFolder } from "./state_folder.ts";
 export function forgetCluster(
   home: Home,
   folder: StateFolder,
-  { forgotten = false }: { readonly forgotten?: boolean } = {},
+  { newIdentity = false }: { readonly newIdentity?: boolean } = {},
 ): void {
-  // The cluster never believes an identity again that it has forgotten. The boot number stays: it is this machine's.
-  if (forgotten) rmSync(join(folder.path, IDENTITY_FILE), { force: true });
+  // The cluster never believes an identity again that it has forgotten, and that of a copy is another machine's. The
+  // boot number stays: it is this machine's.
+  if (newIdentity) rmSync(join(folder.path, IDENTITY_FILE), { force: true });
   for (const [name, { ofCluster }] of Object.entries(stateFiles)) {
     if (ofCluster) rmSync(join(folder.path, name), { force: true });
   }

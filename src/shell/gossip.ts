@@ -24,11 +24,9 @@ import { updateProblem } from "./document_gate.ts";
 import {
   type DocumentHandlers,
   type DocumentNetwork,
-  SYNCHRONIZE_TIMEOUT_MS,
   UPDATE_BYTES_MAX,
 } from "./document_network.ts";
 import { createDropCounter, type DropCounter } from "./drop_counter.ts";
-import { createFrames } from "./frames.ts";
 import { createQuarantine, guardGossip, type Quarantine } from "./gossip_guard.ts";
 import { type Links, type OutgoingStreams, watchLinks } from "./gossip_links.ts";
 import {
@@ -37,7 +35,7 @@ import {
   gossipsubOptions,
   type Topics,
 } from "./gossip_topics.ts";
-import { DOCUMENT_LIMITS, serveStreams } from "./gossip_streams.ts";
+import { openDocumentStream, serveStreams } from "./gossip_streams.ts";
 import { askToken } from "./gossip_tokens.ts";
 import type { InboundDrop } from "./handshake_gate.ts";
 import type { HelloAnswer } from "./hello_answer.ts";
@@ -49,6 +47,7 @@ import { type BudgetKind, createPeerBudgets, type PeerBudgets } from "./peer_bud
 import { bindRefusal } from "./port_refusal.ts";
 import { decodeRecord, encodeRecord, type RecordProblem } from "./record_codec.ts";
 import type { TokenRing } from "./token.ts";
+import { type TwinWatch, watchTwins } from "./twin_watch.ts";
 import { type ProtectorOptions, type TokenProtector, tokenProtector } from "./token_protector.ts";
 
 /** Why a message is dropped. `forged`: its signer is not who the record says; `cluster`: of another cluster. */
@@ -75,6 +74,8 @@ export interface GossipOptions {
   readonly hello: () => HelloAnswer;
   /** The token of this fingerprint, when this peer may have it. */
   readonly giveToken?: (fingerprint: string, to: NodeId) => string | undefined;
+  /** A machine at this address has this node's key; `dialled`: this node called it. */
+  readonly onTwin?: (address: Ip, dialled: boolean) => void;
   /** Told of connections that ended because the other side has another token. */
   readonly onStranger?: ProtectorOptions["onStranger"];
   readonly notices?: Notices;
@@ -103,6 +104,7 @@ interface GossipState {
   readonly notices: Notices;
   readonly node: Node;
   readonly protector: TokenProtector;
+  readonly twins: TwinWatch;
   readonly topics: Topics;
   readonly drops: DropCounter<GossipDrop>;
   readonly budgets: PeerBudgets;
@@ -132,12 +134,16 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
     timeoutMs: HANDSHAKE_TIMEOUT_MS,
     onStranger: (at) => options.onStranger?.(at),
   });
+  const twins = watchTwins(protector, (...at) => options.onTwin?.(...at));
   const base = nodeOptions({
     ...options,
     protector,
     privateKey: options.identity.privateKey,
     listen,
-    inbound: { drop: drops.drop, isMember: (address) => members.has(address) },
+    inbound: {
+      drop: twins.watched(drops.drop),
+      isMember: (address) => members.has(address),
+    },
     isUnwelcome: (peer) => quarantine.has(peer.toString()),
   });
   const node = await createLibp2p({
@@ -149,6 +155,7 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
     notices,
     node,
     protector,
+    twins,
     topics,
     drops,
     names,
@@ -216,7 +223,7 @@ function run(state: GossipState): OpenGossip {
     id: options.identity.id,
     seeds: options.seeds.filter((seed) => !isOwnEndpoint(options, seed)),
     connected: () => links.connected(),
-    isSelf: (error) => errorText(error).includes("dial self"),
+    isSelf: (error, endpoints) => state.twins.isSelf(error, endpoints),
     async dial(endpoints) {
       const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
       await node.dial(endpoints.map(toMultiaddr), { signal });
@@ -385,13 +392,7 @@ function documentNetwork(state: GossipState): DocumentNetwork {
       if (update.length > UPDATE_BYTES_MAX) return 0;
       return (await publish(state, state.topics.updates, update))?.length ?? 0;
     },
-    async open(peer) {
-      const connection = connectionTo(state, peer);
-      const signal = AbortSignal.timeout(SYNCHRONIZE_TIMEOUT_MS);
-      return createFrames(
-        await connection.newStream(DOCUMENT_PROTOCOL, { signal }),
-        DOCUMENT_LIMITS,
-      );
-    },
+    // Not a plain function: a missing connection rejects like any other failure.
+    open: async (peer) => await openDocumentStream(connectionTo(state, peer)),
   };
 }

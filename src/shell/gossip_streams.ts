@@ -1,7 +1,7 @@
 /**
  * What a member answers on streams of its own, beside gossip: `troop join`, a token that changes, the document.
  */
-import type { Libp2p } from "@libp2p/interface";
+import type { Connection, Libp2p } from "@libp2p/interface";
 import { getNetConfig } from "@libp2p/utils";
 import type { NodeId } from "../core/document.ts";
 import {
@@ -9,7 +9,7 @@ import {
   SYNCHRONIZE_FRAME_BYTES_MAX,
   SYNCHRONIZE_TIMEOUT_MS,
 } from "./document_network.ts";
-import { createFrames } from "./frames.ts";
+import { createFrames, type Frames } from "./frames.ts";
 import { serveToken, TOKEN_PROTOCOL } from "./gossip_tokens.ts";
 import { DOCUMENT_PROTOCOL, HELLO_PROTOCOL } from "./gossip_topics.ts";
 import { encodeHello, HELLO_LIMITS, type HelloAnswer } from "./hello_answer.ts";
@@ -20,7 +20,7 @@ import type { PeerBudgets } from "./peer_budgets.ts";
 /** Streams one peer may have open at once for one protocol: one synchronization at a time, and one to spare. */
 const STREAMS_PER_PEER_MAX = 4;
 /** Largest frame of a synchronization. */
-export const DOCUMENT_LIMITS = {
+const DOCUMENT_LIMITS = {
   bytesMax: SYNCHRONIZE_FRAME_BYTES_MAX,
   timeoutMs: SYNCHRONIZE_TIMEOUT_MS,
 } as const;
@@ -75,4 +75,10 @@ export async function serveStreams(
       frames.abort(errorText(error));
     }
   }, { maxInboundStreams: STREAMS_PER_PEER_MAX });
+}
+
+/** Opens the stream on which two members exchange what each lacks of the document. */
+export async function openDocumentStream(connection: Connection): Promise<Frames> {
+  const signal = AbortSignal.timeout(SYNCHRONIZE_TIMEOUT_MS);
+  return createFrames(await connection.newStream(DOCUMENT_PROTOCOL, { signal }), DOCUMENT_LIMITS);
 }

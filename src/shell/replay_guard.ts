@@ -1,6 +1,7 @@
 /**
- * Rejects pulses that were seen before. Per sender and path, boot and sequence must grow; a late datagram
- * that another has overtaken is rejected too, because what it says is no longer true.
+ * Rejects pulses that were seen before. Per sender and path, boots must grow, and sequences within a boot; a late
+ * datagram that another has overtaken is rejected too, because what it says is no longer true. A boot that was
+ * heard goes on beside a higher one: with two machines of one identity, the first one must not fall silent.
  */
 import type { NodeId } from "../core/document.ts";
 import { NODE_PATHS_MAX, NODES_MAX } from "../core/limits.ts";
@@ -23,27 +24,29 @@ export interface PulseNumber {
 
 /** Makes a guard that has seen nothing. */
 export function createReplayGuard(): ReplayGuard {
-  const latest = new Map<string, PulseNumber>();
+  /** Sequences by sender, path and boot; and the highest boot by sender and path. */
+  const sequences = new Map<string, number>();
+  const boots = new Map<string, number>();
   return {
-    accept(pulse, path) {
-      const key = `${pulse.from} ${path}`;
-      const last = latest.get(key);
-      if (last !== undefined && !isLater(pulse, last)) return false;
-      latest.delete(key);
-      latest.set(key, { from: pulse.from, boot: pulse.boot, sequence: pulse.sequence });
-      if (latest.size > ENTRIES_MAX) forgetOldest(latest);
+    accept({ from, boot, sequence }, path) {
+      const sender = `${from} ${path}`;
+      const run = `${sender} ${boot}`;
+      const last = sequences.get(run) ?? (boot > (boots.get(sender) ?? -1) ? -1 : Infinity);
+      if (sequence <= last) return false;
+      remember(sequences, run, sequence);
+      remember(boots, sender, Math.max(boot, boots.get(sender) ?? 0));
       return true;
     },
   };
 }
 
-function isLater(a: PulseNumber, b: PulseNumber): boolean {
-  return a.boot !== b.boot ? a.boot > b.boot : a.sequence > b.sequence;
-}
-
-function forgetOldest(latest: Map<string, PulseNumber>): void {
-  for (const key of latest.keys()) {
-    latest.delete(key);
+/** Sets the entry as the newest one; beyond the limit the oldest goes. */
+function remember(entries: Map<string, number>, key: string, value: number): void {
+  entries.delete(key);
+  entries.set(key, value);
+  if (entries.size <= ENTRIES_MAX) return;
+  for (const oldest of entries.keys()) {
+    entries.delete(oldest);
     return;
   }
 }

@@ -8,13 +8,20 @@
  * been told nothing but the nonce.
  */
 import type { AbortOptions, ConnectionProtector, MultiaddrConnection } from "@libp2p/interface";
-import { AbstractMultiaddrConnection, byteStream, type SendResult } from "@libp2p/utils";
+import {
+  AbstractMultiaddrConnection,
+  byteStream,
+  getNetConfig,
+  type SendResult,
+} from "@libp2p/utils";
 import { errorCode } from "./notices.ts";
 import type { TokenRing } from "./token.ts";
 import { XorStream } from "./xor_stream.ts";
 
 /** Bytes of a nonce. */
 export const NONCE_BYTES = 24;
+/** Addresses remembered as this machine's own. */
+const SELVES_MAX = 64;
 /** What both sides send first (multiformats/multistream-select): its length, and the name of the protocol. */
 const HEADER = new TextEncoder().encode("\x13/multistream/1.0.0\n");
 
@@ -46,20 +53,32 @@ export interface ProtectorOptions {
 export interface TokenProtector extends ConnectionProtector {
   /** Closes up to so many open connections that a token let in which is refused by now. */
   closeExpired(count: number): void;
+  /** Whether the host is this machine itself: a nonce of this program came back from there. */
+  isSelf(host: string): boolean;
 }
 
 /** Makes a protector, for `createLibp2p`. */
 export function tokenProtector(options: ProtectorOptions): TokenProtector {
   const open = new Set<TokenConnection>();
+  const calls = new Map<string, string>();
+  const selves = new Set<string>();
   return {
     async protect(connection: MultiaddrConnection, { signal }: AbortOptions = {}) {
       const limit = { signal: signal ?? AbortSignal.timeout(options.timeoutMs) };
       const localNonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
+      const { host } = getNetConfig(connection.remoteAddr);
+      const name = Buffer.from(localNonce).toString("hex");
+      if (connection.direction === "outbound") {
+        calls.set(name, host);
+        connection.addEventListener("close", () => calls.delete(name));
+      }
       const bytes = byteStream(connection);
       const [nonce] = await Promise.all([
         bytes.read({ bytes: NONCE_BYTES, ...limit }),
         bytes.write(localNonce, limit),
       ]);
+      const caller = calls.get(Buffer.from(nonce.subarray()).toString("hex"));
+      if (caller !== undefined && selves.size < SELVES_MAX) selves.add(caller).add(host);
       const made = new TokenConnection(options, {
         connection: bytes.unwrap(),
         localNonce,
@@ -69,6 +88,7 @@ export function tokenProtector(options: ProtectorOptions): TokenProtector {
       made.addEventListener("close", () => open.delete(made));
       return made;
     },
+    isSelf: (host) => selves.has(host),
     closeExpired(count) {
       const accepted = new Set(options.tokens.accepts().map((keys) => keys.fingerprint));
       const expired = [...open].filter((one) =>
