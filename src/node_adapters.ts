@@ -171,6 +171,7 @@ async function openNetwork(
     seeds: seedsOf(config),
     listener: {
       record: (record) => reports.tell({ kind: "record", record }),
+      warning: (key, text) => reports.tell({ kind: "warning", key, text }),
       connected: () => reports.agent()?.wake(),
       disconnected: (id) => reports.tell({ kind: "connectionClosed", id }),
     },

@@ -205,6 +205,8 @@ export interface GossipListener {
   record(record: NodeRecord): void;
   connected(id: NodeId): void;
   disconnected(id: NodeId): void;
+  /** Something people should know for as long as it goes on; `key` names what it is about. */
+  warning?(key: string, text: string): void;
 }
 
 /** The replicated cluster document. */

@@ -2,7 +2,7 @@
  * What changed between two looks at the state, in words: for the log, and for people who wait for it.
  */
 import type { Ip } from "../core/address.ts";
-import type { News } from "../core/event.ts";
+import { EVENT_TEXT_MAX, type News } from "../core/event.ts";
 import { drainWords } from "../core/drain.ts";
 import { PENDING } from "../core/health.ts";
 import { followsFromDocument } from "../core/desired_row.ts";
@@ -10,6 +10,7 @@ import { poolOf } from "../core/pool.ts";
 import { formatServiceName } from "../core/service.ts";
 import { judgePool, type PoolMode } from "../core/pool_judgement.ts";
 import type { State } from "../core/state.ts";
+import { currentWarnings } from "../core/warnings.ts";
 
 /** One change worth a line. */
 export type Change = Readonly<News>;
@@ -36,6 +37,8 @@ export interface Outline {
   /** Who serves each service, and why, where it is not its pool. */
   readonly services: ReadonlyMap<string, { readonly mode: PoolMode; readonly reason: string }>;
   readonly version: number;
+  /** What is wrong between nodes. */
+  readonly warnings: readonly string[];
 }
 
 /** Draws the outline. Servers are looked at only when the table may have changed. */
@@ -54,7 +57,8 @@ export function outline(state: State, before?: Outline): Outline {
   const version = state.tableVersion;
   const pools = before?.version === version ? before : poolsOf(state);
   const { servers, services } = pools;
-  return { phase: state.phase, vips, nodes, servers, services, version };
+  const warnings = currentWarnings(state, state.lastTickMs);
+  return { phase: state.phase, vips, nodes, servers, services, version, warnings };
 }
 
 /** Services whose servers are followed in the log: beyond, single lines tell nobody anything. */
@@ -96,6 +100,7 @@ export function changesBetween(before: Outline, after: Outline): Change[] {
     ...(before.phase === after.phase ? [] : [phase]),
     ...vipChanges(before.vips, after.vips),
     ...nodeChanges(before.nodes, after.nodes),
+    ...warningChanges(before.warnings, after.warnings),
     ...(before.servers === after.servers ? [] : serverChanges(before.servers, after.servers)),
     ...(before.servers === after.servers ? [] : drainChanges(before.servers, after.servers)),
     ...(before.services === after.services ? [] : serviceChanges(before.services, after.services)),
@@ -124,6 +129,15 @@ function nodeChanges(before: Outline["nodes"], after: Outline["nodes"]): Change[
       text: `node ${name} is ${state}`,
       fields: { node: name, state },
     }));
+}
+
+function warningChanges(before: readonly string[], after: readonly string[]): Change[] {
+  return after.filter((text) => !before.includes(text)).map((text): Change => ({
+    kind: "node",
+    level: "warn",
+    text: text.slice(0, EVENT_TEXT_MAX),
+    fields: {},
+  }));
 }
 
 function serverChanges(before: Outline["servers"], after: Outline["servers"]): Change[] {

@@ -92,11 +92,16 @@ export function onRecord(state: State, record: NodeRecord, now: number): void {
   for (const [vip, epoch] of Object.entries(record.claims)) noteEpoch(state, vip, epoch);
 }
 
+/** Differences of two measurements of a clock that say nothing, ms: most records arrive within a period of it. */
+const CLOCK_JITTER_MS = 2_000;
+
 /** Compares wall clocks, for a warning only: no decision uses another node's. */
 function noteClock(state: State, { id, wallMs }: NodeRecord): void {
   const life = state.peers.get(id)?.life;
   if (life === undefined || wallMs === undefined || state.wallMs === 0) return;
-  life.skewMs = wallMs - state.wallMs;
+  const skewMs = wallMs - state.wallMs;
+  // A record takes its time: what people read of it must not change with every record.
+  if (Math.abs(skewMs - (life.skewMs ?? 0)) > CLOCK_JITTER_MS) life.skewMs = skewMs;
 }
 
 /** What a record tells of its node's load. */

@@ -35,6 +35,7 @@ import {
   gossipsubOptions,
   type Topics,
 } from "./gossip_topics.ts";
+import { watchNeighbours } from "./gossip_neighbours.ts";
 import { openDocumentStream, serveStreams } from "./gossip_streams.ts";
 import { askToken } from "./gossip_tokens.ts";
 import type { InboundDrop } from "./handshake_gate.ts";
@@ -194,6 +195,7 @@ async function serve(state: GossipState): Promise<void> {
   pubsub.topicValidators.set(topics.records, (_from, message) => takeRecord(state, message));
   pubsub.topicValidators.set(topics.updates, (_from, message) => takeUpdate(state, message));
   pubsub.addEventListener("subscription-change", () => welcome(state));
+  await watchNeighbours(node, { ...state.options, notices: state.notices });
   await serveStreams(node, {
     budgets,
     notices: state.notices,

@@ -14,6 +14,11 @@ export const DOCUMENT_PROTOCOL = `/troop/document/${FORMAT}`;
 /** The stream protocol that answers `troop join`. */
 export const HELLO_PROTOCOL = `/troop/hello/${FORMAT}`;
 
+/** A protocol whose name tells a member's cluster, by a hash; nothing is said on it. */
+export function clusterProtocol(cluster: string): string {
+  return `/troop/cluster/${clusterHash(cluster)}`;
+}
+
 /** Topics of one cluster. */
 export interface Topics {
   readonly records: string;
@@ -22,8 +27,12 @@ export interface Topics {
 
 /** The topics of a cluster: by a hash of its name, so that two clusters with one token do not mix. */
 export function clusterTopics(cluster: string): Topics {
-  const hash = createHash("sha256").update(`troop cluster ${cluster}`).digest("hex").slice(0, 16);
+  const hash = clusterHash(cluster);
   return { records: `troop/${FORMAT}/${hash}/records`, updates: `troop/${FORMAT}/${hash}/updates` };
+}
+
+function clusterHash(cluster: string): string {
+  return createHash("sha256").update(`troop cluster ${cluster}`).digest("hex").slice(0, 16);
 }
 
 /** Signature, key, sender and field heads of a message, and control messages that ride along, bytes. */

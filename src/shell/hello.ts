@@ -54,6 +54,13 @@ export async function askHello(options: AskOptions): Promise<HelloAnswer> {
       const connection = await node.dial(toMultiaddr(options), { signal });
       stream = await connection.newStream(HELLO_PROTOCOL, { signal });
     } catch (error) {
+      if ((error as Error).name === "UnsupportedProtocolError") {
+        throw refuse(options, {
+          problem:
+            `the member runs a version that does not understand version ${options.version} here`,
+          remedy: "install the member's version (`troop version` there) on this machine",
+        }, error);
+      }
       throw await explainFailure(options, error);
     }
     const frames = createFrames(stream, HELLO_LIMITS);
@@ -79,7 +86,8 @@ async function explainFailure(options: AskOptions, error: unknown): Promise<Refu
   const sight = await look(options);
   if (sight === "member") {
     return refuse(options, {
-      problem: "a member answers there, but it has another token",
+      problem:
+        "a member answers there, but it has another token (this one is of another cluster, mistyped, or has expired)",
       remedy: "copy the token from `troop token` on that member",
     }, error);
   }

@@ -57,6 +57,7 @@ export interface PulseCounts {
 
 /** The open sockets. */
 export interface OpenPulseSocket extends PulseSocket {
+  caution(caution: Caution, to: Ip, port: number): void;
   counts(): PulseCounts;
 }
 

@@ -52,7 +52,7 @@ describe("askHello", () => {
   test("says that the token is wrong when a member has another", async () => {
     const node = await startNode();
     const refusal = await refused(ask(node.endpoint.port, { token: newToken() }));
-    expect(refusal.problem).toBe("a member answers there, but it has another token");
+    expect(refusal.problem).toStartWith("a member answers there, but it has another token (");
     expect(refusal.remedy).toContain("troop token");
   });
 
