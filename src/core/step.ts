@@ -18,7 +18,7 @@ import type { Hold, Placement, State } from "./state.ts";
 import { noteEpoch, onConnectionClosed, onPulse, onRecord, told } from "./step_peers.ts";
 import { tick } from "./tick.ts";
 import { LEASE_S, REFUSED_MS } from "./timing.ts";
-import type { RotationProgress, TokenFacts } from "./token_rotation.ts";
+import { onToken, type RotationProgress, type TokenFacts } from "./token_rotation.ts";
 import { onTwin } from "./twins.ts";
 import { noteWarning, onCaution } from "./warnings.ts";
 import type { Check } from "./check.ts";
@@ -112,10 +112,7 @@ export function step(state: State, fact: Fact, now: number): void {
     case "warning":
       return noteWarning(state, fact, now);
     case "token":
-      state.token = fact.token;
-      state.rotation = fact.progress;
-      state.recordVersion++;
-      return;
+      return onToken(state, fact);
     case "record":
       return onRecord(state, fact.record, now);
     case "document":

@@ -137,3 +137,13 @@ function lateWords({ record, life }: Peer): string {
     ? `${record.name} (version ${record.version} cannot)`
     : record.name;
 }
+
+/** Takes note of this node's tokens: the others hear of them by its record. */
+export function onToken(
+  state: State,
+  { token, progress }: { readonly token: TokenFacts; readonly progress: RotationProgress | null },
+): void {
+  state.token = token;
+  state.rotation = progress;
+  state.recordVersion++;
+}

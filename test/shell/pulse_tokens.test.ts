@@ -56,6 +56,8 @@ function pulse(sequence = 1): Pulse {
     leaving: false,
     ask: false,
     starting: false,
+    deaf: false,
+    witness: "none",
     claims: new Map(),
   };
 }
