@@ -5,7 +5,9 @@
 import type { ConnectionListing, ConnectionQuery } from "../core/connection.ts";
 import { formatServiceName } from "../core/service.ts";
 import { isSettingName, settingSpecs } from "../core/settings.ts";
+import { otherMembers, QUORUM_MEMBERS_MIN } from "../core/quorum.ts";
 import { Refusal } from "../core/refusal.ts";
+import type { State } from "../core/state.ts";
 import type { Operations } from "../ports.ts";
 import { applyEdits, documentSnapshot } from "./document_operations.ts";
 import { drain, undrain } from "./drain_operations.ts";
@@ -93,6 +95,22 @@ async function setSetting(
       remedy: `${name} takes ${spec.takes}`,
     });
   }
+  if (name === "quorum" && text === "majority") refuseSmallMajority(options.agent.state);
   const stored = await commit(options, [{ kind: "putSetting", name, value: text }]);
   return `${name} is ${text}, ${stored}`;
+}
+
+/** Of two nodes a majority is both: the setting would stop the service where it should keep it from being split. */
+function refuseSmallMajority(state: State): void {
+  const members = otherMembers(state).length + 1;
+  if (members >= QUORUM_MEMBERS_MIN) return;
+  throw new Refusal({
+    attempted: "set quorum majority",
+    problem: members === 1
+      ? "this is a cluster of one node"
+      : "in a cluster of two nodes a majority is both: one dead node would stop every service",
+    remedy:
+      "add a third node, which may be `troop join --no-director --no-real-server`; with two nodes a " +
+      "gateway witness tells which of them is cut off (see `troop status`)",
+  });
 }

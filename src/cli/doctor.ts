@@ -18,11 +18,26 @@ export function addDoctor(program: Command, session: Session): void {
   command.action(async ({ json = false }: { json?: boolean }) => {
     const { context } = session;
     const { stdout, env } = context;
-    const findings = await context.diagnose(session.home());
+    const findings = [...await context.diagnose(session.home()), ...await askAgent(session)];
     if (json) writeJson(stdout, findings);
     else stdout.write(findingsText(findings, styleFor(stdout, env)));
     if (findings.some((finding) => finding.state === "missing")) session.finish(EXIT_FAILURE);
   });
+}
+
+/** What only a running agent knows: whether this machine has its public network. */
+async function askAgent(session: Session): Promise<Finding[]> {
+  // An agent that does not run, or does not answer, is not what the doctor is asked about here.
+  const status = await session.context.connect(session.home()).status().catch(() => null);
+  const own = status?.nodes.find(({ name }) => name === status.node);
+  return own === undefined || own.witnessReason === "" ? [] : [{
+    what: "witness",
+    state: own.witness === "silent" ? "warning" : "ok",
+    detail: own.witnessReason,
+    remedy: own.witness === "silent"
+      ? "look at the cable and the switch port, or name another router in `witness` of troop.yaml"
+      : null,
+  }];
 }
 
 const marks: Record<Finding["state"], { readonly text: string; readonly tone: Tone }> = {

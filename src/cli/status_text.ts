@@ -3,6 +3,7 @@
  */
 import { formatDuration } from "../core/duration.ts";
 import type { Status, StatusNode, StatusService } from "../core/status.ts";
+import { pathsHints } from "./paths_hints.ts";
 import { servicesText } from "./services_text.ts";
 import { type Cell, printable, tableText, type TextStyle, type Tone, toned } from "./table_text.ts";
 import { vipsText } from "./vips_text.ts";
@@ -99,6 +100,7 @@ export function statusHints(status: Status): string[] {
       .map((node) =>
         `node ${node.name} cannot hold a VIP: ${node.unfit}; run \`troop doctor\` there`
       ),
+    ...pathsHints(status),
   ];
 }
 

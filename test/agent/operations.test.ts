@@ -51,6 +51,14 @@ describe("setSetting", () => {
     );
   });
 
+  test("refuses a majority of two nodes, which one dead node would end, and takes it back at any time", async () => {
+    const at = await bench();
+    expect(await line(at, () => at.operations.setSetting("quorum", "majority"))).toStartWith(
+      "set quorum majority: in a cluster of two nodes a majority is both: one dead node would stop every service; ",
+    );
+    expect(await at.operations.setSetting("quorum", null)).toStartWith("quorum is off again");
+  });
+
   test("refuses a name that is none", async () => {
     const at = await bench();
     const name = "tcp_timeout" as SettingName;

@@ -47,6 +47,7 @@ Then on each further machine:
         "7000",
         "--http",
         "off",
+        ...["--witness", "10.0.0.1", "--witness", "10.0.0.2"],
         "--no-director",
         "--no-real-server",
       ],
@@ -62,6 +63,7 @@ Then on each further machine:
       address: "10.0.0.12",
       heartbeat: ["192.0.2.11", "10.0.0.11"],
       syncInterface: "eth1",
+      witness: ["10.0.0.1", "10.0.0.2"],
       port: 7_000,
       http: "off",
       director: false,
@@ -102,6 +104,10 @@ Then on each further machine:
     [
       ["--cluster", "-"],
       '--cluster "-" is not a name; begin with a letter or digit and use up to 63 letters, digits, dots, dashes and underscores',
+    ],
+    [
+      ["--witness", "gateway"],
+      '--witness "gateway" is not an address, auto or off; name a router of the public network, which is none of the cluster\'s nodes',
     ],
     [
       ["--sync-interface", "eth9"],

@@ -4,11 +4,13 @@ import fc from "fast-check";
 import { ipToBytes } from "../../src/core/address.ts";
 import {
   decodeAddress,
+  decodeGateway,
   decodeLink,
   IFA_F_NODAD,
   type InterfaceAddress,
   writeDeleteAddress,
   writeGetLink,
+  writeGetRoute,
   writeNewAddress,
 } from "../../ffi/rtnetlink_codec.ts";
 import { hex, toHex, written } from "./hex.ts";
@@ -187,4 +189,23 @@ describe("decodeLink reads what linux answers to ip link, of which the counters 
       noNeighbours: false,
     });
   });
+});
+
+test("writeGetRoute asks as ip route get ADDRESS oif DEVICE does, by rtnetlink(7): struct rtmsg, RTA_DST, RTA_OIF", () => {
+  const ask = (address: string) =>
+    toHex(written((w) => writeGetRoute(w, { destination: ipToBytes(address), index: 2 })));
+  expect(ask("203.0.113.1")).toBe(
+    toHex(hex("02200000 00000000 00000000 08000100cb007101 0800040002000000")),
+  );
+  expect(ask("2001:db8::1")).toBe(toHex(hex(
+    "0a800000 00000000 00000000 1400010020010db8000000000000000000000001 0800040002000000",
+  )));
+});
+
+test("decodeGateway reads the gateway of an answer, and finds none where there is none", () => {
+  const header = "02200000 fe020001 00000000";
+  expect(decodeGateway(hex(`${header} 08000500c00002fe 0800040002000000`)))
+    .toEqual(ipToBytes("192.0.2.254"));
+  expect(decodeGateway(hex(`${header} 0800040002000000`))).toBeUndefined();
+  expect(decodeGateway(hex("0220"))).toBeUndefined();
 });

@@ -179,3 +179,17 @@ test("interfaces that do not run yet, or are down, are listed with their address
   run(`ip link set ${wire.inside} down`);
   expect(await listed()).toEqual(["192.0.2.10"]);
 });
+
+test("gateway names the way out by an interface, and says null where there is none", () => {
+  using wire = layWire("addr");
+  const { inside } = wire;
+  run(`ip addr add 198.51.100.1/24 dev ${inside} && ip link set ${inside} up`);
+  run(`ip -6 addr add 2001:db8:6::1/64 dev ${inside} nodad`);
+  expect([4, 6].map((family) => addresses.gateway(inside, family as 4 | 6))).toEqual([null, null]);
+  run(`ip route add default via 198.51.100.254 dev ${inside}`);
+  run(`ip -6 route add default via 2001:db8:6::fe dev ${inside}`);
+  expect(addresses.gateway(inside, 4)).toBe("198.51.100.254");
+  expect(addresses.gateway(inside, 6)).toBe("2001:db8:6::fe");
+  expect(addresses.gateway("lo", 4)).toBeNull();
+  expect(addresses.gateway("nowhere", 4)).toBeNull();
+});
