@@ -182,7 +182,10 @@ function prepare(
   if (prepared.whole === null || fits(state, prepared.whole)) return prepared;
   const bare = remember === undefined ? prepared : prepareEdit(state.replica, edits);
   if (bare.whole !== null && fits(state, bare.whole)) return bare;
-  throw refuse("the cluster document would be too big", "remove services that are not needed");
+  throw refuse(
+    "the cluster document would be too big",
+    "remove what is not needed; if traces of past edits fill it, `troop export`, begin a new cluster and `troop apply`",
+  );
 }
 
 /** Merges an own edit. What is read meanwhile is as it was before: an edit is seen as a whole. */
