@@ -1,15 +1,17 @@
 /** What past edits leave in the document: a few bytes each, for ever, since a peer that was away must still merge. */
-import { expect, test } from "bun:test";
+import { expect, setDefaultTimeout, test } from "bun:test";
 import { prepareEdit } from "../../src/shell/document_edit.ts";
 import { applyOwnUpdate, createReplica } from "../../src/shell/document_replica.ts";
 import { encodeInSlices } from "../../src/shell/document_slices.ts";
 import { joinBytes } from "../../src/shell/document_update.ts";
 import { sampleService } from "./sample_service.ts";
 
+setDefaultTimeout(30_000);
+
 /** Bytes that one edit may leave: seen are 10, so that the largest document has room for 1.6 million. */
 const EDIT_BYTES_MAX = 12;
 const SERVICES = 20;
-const EDITS = 2_000;
+const EDITS = 500;
 
 test("edits of the same entries leave traces of a few bytes", async () => {
   const replica = createReplica();
