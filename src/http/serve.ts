@@ -7,6 +7,7 @@ import { type Endpoint, formatEndpoint, parseEndpoint } from "../core/address.ts
 import { callOf, type Home, SOCKET_PATH_BYTES_MAX } from "../core/home.ts";
 import { Refusal, type RefusalText } from "../core/refusal.ts";
 import { APPLY_BODY_BYTES_MAX } from "./admin_wire.ts";
+import { requestGate } from "./request_gate.ts";
 
 /** Answers one request: the `fetch` of a Hono app. */
 export type Answerer = (request: Request) => Response | Promise<Response>;
@@ -143,7 +144,7 @@ export function servePublic(listen: string, answer: Answerer): Served | null {
       port: endpoint.port,
       // Outside development mode Bun shares the port silently with whoever has it (SO_REUSEPORT).
       reusePort: false,
-      fetch: answer,
+      fetch: requestGate(answer),
       idleTimeout: PUBLIC_IDLE_SECONDS,
       maxRequestBodySize: PUBLIC_BODY_BYTES_MAX,
       development: false,
