@@ -1,11 +1,15 @@
 /** Nodes that have the token and are none of this cluster, and copies of a node, on loopback. */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync } from "node:fs";
+import { generateKeyPair } from "@libp2p/crypto/keys";
+import { createLibp2p } from "libp2p";
+import { nodeOptions, toMultiaddr } from "../../src/shell/libp2p_node.ts";
 import { openStateFolder } from "../../src/shell/state_folder.ts";
 import { newToken, singleToken } from "../../src/shell/token.ts";
+import { tokenProtector } from "../../src/shell/token_protector.ts";
 import { watchStrangers } from "../../src/shell/strangers.ts";
 import { eventually } from "./eventually.ts";
-import { startNode, stopNode, stopNodes } from "./gossip_cluster.ts";
+import { startNode, stopNode, stopNodes, TEST_TOKEN } from "./gossip_cluster.ts";
 import { recordNotices } from "./recorded_notices.ts";
 import { tempFolder } from "./temp_folder.ts";
 
@@ -55,6 +59,29 @@ describe("a member of another cluster with the same token", () => {
     await eventually("b sees a", () => b.gossip.connected().includes(a.identity.id));
     await Bun.sleep(300);
     expect(one.warnings).toEqual([]);
+  });
+});
+
+describe("a member of a version that speaks otherwise", () => {
+  test("is named with its version, and what to do", async () => {
+    const { warnings, listener } = listening();
+    const a = await startNode({ listener });
+    const protector = tokenProtector({ tokens: singleToken(TEST_TOKEN), timeoutMs: 5_000 });
+    const privateKey = await generateKeyPair("Ed25519");
+    const later = await createLibp2p(
+      nodeOptions({ protector, privateKey, listen: [], version: "9.9" }),
+    );
+    await later.handle("/troop/document/99", (stream) => stream.abort(new Error("later")));
+    await later.start();
+    try {
+      await later.dial(toMultiaddr(a.endpoint));
+      await eventually("a is told", () => warnings.length > 0);
+      expect(warnings[0]).toContain("runs troop/9.9");
+      expect(warnings[0]).toContain("install the same version");
+      expect(a.gossip.connected()).toEqual([]);
+    } finally {
+      await later.stop();
+    }
   });
 });
 
