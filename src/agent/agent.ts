@@ -41,6 +41,7 @@ import type {
 } from "../ports.ts";
 import { FirewallLane } from "./firewall_lane.ts";
 import { HealthLane } from "./health_lane.ts";
+import { sizesOf } from "./sizes.ts";
 import { type KernelTroubles, kernelTroubles } from "./kernel_troubles.ts";
 import type { Logger } from "./logger.ts";
 import { NetworkLane } from "./network_lane.ts";
@@ -319,6 +320,18 @@ export class Agent {
       table: this.#table.observed,
       open: openConnections(this.state, this.#table.looked),
     });
+  }
+
+  /** Entries in every collection that lives as long as the agent: none of them may grow with time. */
+  sizes(): Record<string, number> {
+    return {
+      ...sizesOf(this.state),
+      ...this.#talk.sizes(),
+      ledger: this.#network.remembered,
+      troubles: this.troubles.present.size + this.troubles.counts.size,
+      rows: this.#table.observed.size + this.#ports.memory.owned.keys().length,
+      inbox: this.#inbox.length,
+    };
   }
 
   /** The kernel's table as last seen. */

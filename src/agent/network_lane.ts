@@ -82,7 +82,23 @@ export class NetworkLane {
       this.#links = addresses.listLinks();
     });
     if (done) this.#lookedMs = now;
+    if (done) this.#forget(state);
     this.place(state);
+  }
+
+  /** VIPs that are gone, from the document and from this machine: whoever adds such an address now is not troop. */
+  #forget(state: State): void {
+    for (const vip of this.#ledger) {
+      if (state.vips.includes(vip) || this.#addresses.some(({ address }) => address === vip)) {
+        continue;
+      }
+      this.#ledger.delete(vip);
+    }
+  }
+
+  /** How many VIPs it keeps in mind. */
+  get remembered(): number {
+    return this.#ledger.size;
   }
 
   /** Tells where every VIP of the document belongs. */

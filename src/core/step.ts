@@ -12,6 +12,7 @@ import type { Pulse } from "./pulse.ts";
 import type { NodeRecord } from "./record.ts";
 import { recall, type RecallFact } from "./recall.ts";
 import { keyedService, type ServerKey } from "./server.ts";
+import { forgetVips } from "./forget_vips.ts";
 import { flapKey, forgetFlaps, noteFlap } from "./server_verdict.ts";
 import type { ServiceKey } from "./service.ts";
 import type { Hold, Placement, State } from "./state.ts";
@@ -173,10 +174,15 @@ export function step(state: State, fact: Fact, now: number): void {
 function onDocument(state: State, document: ClusterDocument, now: number): void {
   const before = state.document;
   state.document = document;
-  for (const id of state.peers.keys()) if (isForgotten(document, id)) state.peers.delete(id);
+  for (const id of state.peers.keys()) {
+    if (!isForgotten(document, id)) continue;
+    state.peers.delete(id);
+    state.loads.delete(id);
+  }
   forgetFlaps(state, before);
   for (const peer of state.peers.values()) noteLoad(state, peer.record.id, told(peer.record, now));
   state.vips = vipsOf(document);
+  forgetVips(state);
   for (const key of state.own.keys()) if (!document.services.has(key)) state.own.delete(key);
   for (const key of state.external.keys()) {
     if (document.servers.get(keyedService(key))?.has(key) !== true) state.external.delete(key);

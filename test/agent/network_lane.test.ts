@@ -215,6 +215,25 @@ test("leftovers are the VIPs on the LAN, with the rest of their lifetime", () =>
   ]);
 });
 
+test("an address that was a VIP once belongs to whoever adds it after it is gone", () => {
+  const bench = new NetworkBench({ holds: holding(1) });
+  bench.turn();
+  step(bench.state, { kind: "document", document: EMPTY_DOCUMENT }, bench.kernel.nowMs);
+  bench.state.holds.clear();
+  bench.turns(2 * NETWORK_MS);
+  expect(bench.kernel.where(VIP)).toEqual([]);
+  bench.turns(2 * NETWORK_MS);
+  expect(bench.lane.remembered).toBe(0);
+  bench.kernel.addresses.push({
+    address: VIP,
+    prefixLength: 32,
+    interface: "lo",
+    validSeconds: null,
+  });
+  bench.turns(2 * NETWORK_MS);
+  expect(bench.kernel.where(VIP)).toEqual(["lo"]);
+});
+
 describe("switches", () => {
   test("that are strict enough already stay as somebody set them", () => {
     const bench = new NetworkBench();
