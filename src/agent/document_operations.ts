@@ -7,7 +7,7 @@ import { canonicalJson } from "../core/canonical.ts";
 import type { EntryChange } from "../core/difference.ts";
 import type { DocumentProblem } from "../core/document_problems.ts";
 import { type Snapshot, snapshotParts } from "../core/document_wire.ts";
-import { changesOf } from "../core/edit_changes.ts";
+import { EditChanges } from "../core/edit_changes.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { ServerEntry } from "../core/server.ts";
 import { formatServiceName, type Service, serviceKey, vipsOfService } from "../core/service.ts";
@@ -44,7 +44,12 @@ export async function applyEdits(
 ): Promise<ApplyAnswer> {
   const { agent, store, table } = options;
   refuseOther(options, base);
-  const changes = changesOf(store.current(), edits);
+  const collected = new EditChanges(store.current());
+  for (const [index, edit] of edits.entries()) {
+    if (index % TURN_ENTRIES === TURN_ENTRIES - 1) await nextTurn();
+    collected.add(edit);
+  }
+  const changes = collected.list();
   const problems = await problemsHere(options, changes);
   if (problems.length > 0 || dryRun) return { message: "", problems };
   const added = changes.flatMap((change) =>
@@ -70,6 +75,10 @@ export async function applyEdits(
     await agent.rows.delete(done.map(serviceKey));
     throw error;
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function refuseOther({ store }: OperationsOptions, base: string): void {
@@ -112,7 +121,7 @@ async function problemsHere(
   const problems: DocumentProblem[] = [];
   for (const [index, change] of changes.entries()) {
     if (index % TURN_ENTRIES === TURN_ENTRIES - 1) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await nextTurn();
     }
     const problem = problemOf(options, change, { interfaces, services }) ??
       (change.part === "services" && change.before === undefined ? foreign(change.key) : null);

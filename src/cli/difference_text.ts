@@ -1,7 +1,7 @@
 /**
  * A difference for people: what is added (+), changed (~) and removed (-), each field on a line of its own, aligned.
  */
-import type { ChangeWords } from "../core/difference_words.ts";
+import { type ChangeWords, STANDARD } from "../core/difference_words.ts";
 import { printable, type TextStyle, type Tone, toned } from "./table_text.ts";
 
 const TONES: Record<ChangeWords["sign"], Tone> = { "+": "good", "-": "bad", "~": "warning" };
@@ -18,7 +18,7 @@ export function differenceText(changes: readonly ChangeWords[], style: TextStyle
     const lines = fields.map(({ name, before, after }) => {
       const value = sign === "+"
         ? printable(after ?? "")
-        : `${printable(before ?? "(standard)")} -> ${printable(after ?? "(standard)")}`;
+        : `${printable(before ?? STANDARD)} -> ${printable(after ?? STANDARD)}`;
       return `    ${name.padEnd(width)}  ${value}\n`;
     });
     return head + lines.join("");

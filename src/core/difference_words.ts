@@ -14,6 +14,9 @@ import { keyedService } from "./server.ts";
 import type { Service } from "./service.ts";
 import { formatCheck } from "./check.ts";
 
+/** What stands for a value that an entry does not say. */
+export const STANDARD = "(standard)";
+
 /** What a change does to its entry. */
 export type ChangeSign = "+" | "-" | "~";
 
@@ -57,7 +60,7 @@ export function changeWords(change: EntryChange, context: WordContext): ChangeWo
 export function changeLine(change: EntryChange, context: WordContext): string {
   const { sign, what, fields } = changeWords(change, context);
   const words = fields.map(({ name, before, after }) =>
-    sign === "+" ? `${name} ${after}` : `${name} ${before ?? "-"} -> ${after ?? "-"}`
+    sign === "+" ? `${name} ${after}` : `${name} ${before ?? STANDARD} -> ${after ?? STANDARD}`
   );
   return `${sign} ${what}${words.length === 0 ? "" : `: ${words.join(", ")}`}`;
 }

@@ -8,28 +8,50 @@ import { drainKey } from "./drain.ts";
 import { keyedService, type ServerEntry, serverKey } from "./server.ts";
 import { serviceKey } from "./service.ts";
 
-/** The changes that these edits make; those that make no difference are left out. */
-export function changesOf(document: ClusterDocument, edits: readonly Edit[]): EntryChange[] {
-  const changes = new Map<string, EntryChange>();
-  const put = (part: ChangedPart, key: string, after: unknown) => {
-    const before = entryOf(document, part, key);
-    changes.set(`${part} ${key}`, { part, key, before, after } as EntryChange);
-  };
-  for (const edit of edits) {
+/** Collects the changes that edits make to a document, one after the other: thousands of them take a while. */
+export class EditChanges {
+  readonly #document: ClusterDocument;
+  readonly #changes = new Map<string, EntryChange>();
+
+  constructor(document: ClusterDocument) {
+    this.#document = document;
+  }
+
+  add(edit: Edit): void {
     if (edit.kind === "removeService") {
-      for (const key of document.servers.get(edit.key)?.keys() ?? []) {
-        put("servers", key, undefined);
+      for (const key of this.#document.servers.get(edit.key)?.keys() ?? []) {
+        this.#put("servers", key, undefined);
       }
-      for (const [key, { service }] of document.drains) {
-        if (service === edit.key) put("drains", key, undefined);
+      for (const [key, { service }] of this.#document.drains) {
+        if (service === edit.key) this.#put("drains", key, undefined);
       }
     }
-    const [part, key, after] = entryEdit(edit);
-    put(part, key, after);
+    this.#put(...entryEdit(edit));
   }
-  return [...changes.values()].filter(({ before, after }) =>
-    canonicalJson(before ?? null) !== canonicalJson(after ?? null)
-  );
+
+  /** The changes so far, the last one for each entry; those that make no difference are left out. */
+  list(): EntryChange[] {
+    return [...this.#changes.values()];
+  }
+
+  #put(part: ChangedPart, key: string, after: unknown): void {
+    const before = entryOf(this.#document, part, key);
+    const id = `${part} ${key}`;
+    if (isSame(before, after)) this.#changes.delete(id);
+    else this.#changes.set(id, { part, key, before, after } as EntryChange);
+  }
+}
+
+/** The changes that these edits make; those that make no difference are left out. */
+export function changesOf(document: ClusterDocument, edits: readonly Edit[]): EntryChange[] {
+  const changes = new EditChanges(document);
+  for (const edit of edits) changes.add(edit);
+  return changes.list();
+}
+
+function isSame(before: unknown, after: unknown): boolean {
+  if (before === undefined || after === undefined) return before === after;
+  return canonicalJson(before) === canonicalJson(after);
 }
 
 /** The entry of a document under a key; a setting is its text. */

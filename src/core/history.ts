@@ -19,6 +19,8 @@ export const HISTORY_BYTES_MAX = 1_048_576;
  * an export taken before can be applied instead.
  */
 export const HISTORY_ENTRY_BYTES_MAX = 131_072;
+/** What a change takes beside its key and what was there, bytes; it also bounds how many fingerprints are taken at once. */
+const CHANGE_BYTES = 160;
 /** Lines of words that are kept of an edit; the rest is counted. */
 export const HISTORY_LINES_MAX = 20;
 /** Longest line that is kept. */
@@ -84,35 +86,33 @@ export function historyEntry(
   { sequence, wallMs }: { readonly sequence: number; readonly wallMs: number },
 ): HistoryEntry | null {
   if (changes.length === 0) return null;
-  const words = note.describe(changes);
+  const words = note.describe(changes.slice(0, HISTORY_LINES_MAX));
   return {
     sequence: Math.min(sequence, SEQUENCE_MAX),
     atMs: wallMs,
     node: note.node,
     user: note.user.slice(0, USER_LENGTH_MAX),
-    words: words.slice(0, HISTORY_LINES_MAX).map((line) => line.slice(0, HISTORY_LINE_LENGTH_MAX)),
-    more: Math.max(0, words.length - HISTORY_LINES_MAX),
+    words: words.map((line) => line.slice(0, HISTORY_LINE_LENGTH_MAX)),
+    more: changes.length - words.length,
     undoes: note.undoes ?? null,
     changes: keptChanges(changes),
   };
 }
 
 function keptChanges(changes: readonly EntryChange[]): HistoryChange[] | null {
-  const kept: HistoryChange[] = [];
   let bytes = 0;
-  for (const { part, key, before, after } of changes) {
+  for (const { key, before } of changes) {
     const text = before === undefined ? "" : JSON.stringify(before);
     // Characters of three bytes are the longest that JSON leaves as they are.
-    bytes += 3 * text.length + key.length + 64;
+    bytes += 3 * text.length + key.length + CHANGE_BYTES;
     if (bytes > HISTORY_ENTRY_BYTES_MAX) return null;
-    kept.push({
-      part,
-      key,
-      ...(before === undefined ? {} : { before }),
-      after: after === undefined ? null : markOf(after),
-    });
   }
-  return kept;
+  return changes.map(({ part, key, before, after }) => ({
+    part,
+    key,
+    ...(before === undefined ? {} : { before }),
+    after: after === undefined ? null : markOf(after),
+  }));
 }
 
 /** The newest first. */

@@ -6,7 +6,7 @@ import * as Y from "yjs";
 import { documentParts, type Edit } from "../core/document.ts";
 import { drainKey } from "../core/drain.ts";
 import { DRAINS_MAX, SERVERS_MAX, SERVICES_MAX, VIPS_MAX } from "../core/limits.ts";
-import { changesOf } from "../core/edit_changes.ts";
+import type { EntryChange as EntryChanged } from "../core/difference.ts";
 import { type EditNote, historyEntry, historyId } from "../core/history.ts";
 import { Refusal } from "../core/refusal.ts";
 import { serverKey } from "../core/server.ts";
@@ -33,6 +33,8 @@ type WrittenChange = Omit<EntryChange, "part"> & { readonly part: Part | typeof 
 /** How an edit is remembered. */
 export interface Remember {
   readonly note: EditNote;
+  /** What the edits change. */
+  readonly changes: readonly EntryChanged[];
   /** Now, ms since 1970. */
   readonly wallMs: number;
 }
@@ -45,28 +47,41 @@ export interface PreparedEdit {
   readonly pieces: readonly Uint8Array[];
 }
 
-/** Works out edits. Throws a {@link Refusal} when a value is not valid or a limit would be exceeded. */
+/** Works out edits of valid values (see {@link checkValue}). Throws a {@link Refusal} when a limit would be exceeded. */
 export function prepareEdit(
   replica: Replica,
   edits: readonly Edit[],
   remember?: Remember,
 ): PreparedEdit {
-  for (const edit of edits) checkValue(edit);
+  const steps = preparing(replica, edits, remember);
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+  }
+}
+
+/** The same in steps of some ms, between which peers may be heard: what they change meanwhile is concurrent. */
+export function* preparing(
+  replica: Replica,
+  edits: readonly Edit[],
+  remember?: Remember,
+): Generator<void, PreparedEdit, undefined> {
   const changes = new EntryChanges(replica.content);
-  for (const edit of edits) changes.add(edit);
+  for (const [index, edit] of edits.entries()) {
+    if (index % PIECE_ENTRIES === PIECE_ENTRIES - 1) yield;
+    changes.add(edit);
+  }
   checkServers(replica.content, changes);
   checkLimits(replica.content, changes);
-  const remembered = remember === undefined ? [] : historyChanges(replica, edits, remember);
-  return writeChanges(replica.doc, [...changes.all(), ...remembered]);
+  const remembered = remember === undefined ? [] : historyChanges(replica, remember);
+  return yield* writeChanges(replica.doc, [...changes.all(), ...remembered]);
 }
 
 /** The edit as one to remember, and what it makes too old. */
 function historyChanges(
-  { content, history }: Replica,
-  edits: readonly Edit[],
-  { note, wallMs }: Remember,
+  { history }: Replica,
+  { note, wallMs, changes }: Remember,
 ): WrittenChange[] {
-  const changes = changesOf(content.read().document, edits);
   const entry = historyEntry(changes, note, { sequence: history.nextSequence(), wallMs });
   if (entry === null) return [];
   const gone = history.excess(sizeOf(entry)).map((key) => ({ key, value: undefined }));
@@ -168,7 +183,8 @@ class EntryChanges {
   }
 }
 
-function checkValue(edit: Edit): void {
+/** Throws a {@link Refusal} when the value of an edit is not valid. */
+export function checkValue(edit: Edit): void {
   const issue = valueProblem(edit);
   if (issue !== undefined) throw refuse(issue, "correct the value");
 }
@@ -268,12 +284,16 @@ function vipsAfter(content: ContentTracker, changes: EntryChanges): number {
 }
 
 /** Makes the items that Yjs would make, without putting them anywhere. */
-function writeChanges(replica: Y.Doc, changes: readonly WrittenChange[]): PreparedEdit {
+function* writeChanges(
+  replica: Y.Doc,
+  changes: readonly WrittenChange[],
+): Generator<void, PreparedEdit, undefined> {
   const client = replica.clientID;
   const first = Y.getState(replica.store, client);
   const items: Y.Item[] = [];
   const removed: (Range & { readonly client: number })[] = [];
-  for (const { part, key, value } of changes) {
+  for (const [index, { part, key, value }] of changes.entries()) {
+    if (index % PIECE_ENTRIES === PIECE_ENTRIES - 1) yield;
     const map = replica.getMap(part);
     const last = map._map.get(key);
     if (value !== undefined) {
@@ -286,22 +306,26 @@ function writeChanges(replica: Y.Doc, changes: readonly WrittenChange[]): Prepar
       removed.push({ client: last.id.client, clock: last.id.clock, len: last.length });
     }
   }
-  const write = (from: number, to: number) => {
-    const structs = items.slice(from, to);
-    const clock = first + from;
-    const bytes = structs.length === 0 ? [] : [structBytes(structs, clock)];
-    const runs = bytes.map((bytes) => ({ client, clock, count: structs.length, bytes: [bytes] }));
-    // Ranges follow the items: how many there are of both together bounds a piece.
-    const gone = removed.slice(Math.max(0, from - items.length), Math.max(0, to - items.length));
-    return writeUpdate(runs, rangesOf(gone));
-  };
   const total = items.length + removed.length;
   if (total === 0) return { whole: null, pieces: [] };
+  const bodies: Uint8Array[] = [];
   const pieces: Uint8Array[] = [];
   for (let from = 0; from < total; from += PIECE_ENTRIES) {
-    pieces.push(write(from, Math.min(total, from + PIECE_ENTRIES)));
+    if (from > 0) yield;
+    const structs = items.slice(from, from + PIECE_ENTRIES);
+    const clock = first + from;
+    const bytes = structs.length === 0 ? [] : [structBytes(structs, clock)];
+    bodies.push(...bytes);
+    const runs = bytes.map((bytes) => ({ client, clock, count: structs.length, bytes: [bytes] }));
+    // Ranges follow the items: how many there are of both together bounds a piece.
+    const begin = Math.max(0, from - items.length);
+    const end = Math.max(0, from + PIECE_ENTRIES - items.length);
+    pieces.push(writeUpdate(runs, rangesOf(removed.slice(begin, end))));
   }
-  return { whole: pieces.length === 1 ? pieces[0] ?? null : write(0, total), pieces };
+  const [only, more] = pieces;
+  if (only !== undefined && more === undefined) return { whole: only, pieces };
+  const run = { client, clock: first, count: items.length, bytes: bodies };
+  return { whole: writeUpdate(items.length === 0 ? [] : [run], rangesOf(removed)), pieces };
 }
 
 function rangesOf(removed: readonly (Range & { readonly client: number })[]): Map<number, Range[]> {

@@ -6,9 +6,9 @@ import type { ClusterDocument, Edit, NodeId } from "../core/document.ts";
 import type { EditOptions, EditReceipt } from "../core/document_orders.ts";
 import type { DocumentStore } from "../ports.ts";
 import type { SkippedEntry } from "./document_content.ts";
-import type { EditNote } from "../core/history.ts";
 import { Confirmations } from "./document_confirm.ts";
-import { type PreparedEdit, prepareEdit, refuse } from "./document_edit.ts";
+import { refuse } from "./document_edit.ts";
+import { changesInTurns, prepareInTurns } from "./document_prepare.ts";
 import { updateProblem } from "./document_gate.ts";
 import { DocumentFile } from "./document_file.ts";
 import { DOCUMENT_BYTES_MAX, type DocumentNetwork } from "./document_network.ts";
@@ -152,11 +152,17 @@ async function edit(
   edits: readonly Edit[],
   { base, note }: EditOptions,
 ): Promise<EditReceipt> {
+  const changes = await changesInTurns(readContent(state), edits, state.timers);
   if (base !== undefined && base !== state.replica.digest.value()) {
     throw refuse("it has changed meanwhile", "look at it once more, and try again");
   }
   const storedBy = (peers: readonly NodeId[]) => state.confirmations.storedBy(peers);
-  const { whole, pieces } = prepare(state, edits, note);
+  const { wallMs = Date.now } = state.options;
+  const { whole, pieces } = await prepareInTurns(state.replica, edits, {
+    remember: note === undefined ? undefined : { note, changes, wallMs: wallMs() },
+    fits: (update) => fits(state, update),
+    timers: state.timers,
+  });
   if (whole === null) return { sentTo: await state.options.network.publish(NO_UPDATE), storedBy };
   // A refused edit that reached the disk after all is gone from there with the next write, which replaces the journal:
   // so the next edit can have its place in the order of this writer's edits.
@@ -168,24 +174,6 @@ async function edit(
     sentTo = Math.min(sentTo, await state.options.network.publish(piece));
   }
   return { sentTo, storedBy };
-}
-
-/** Works the edit out, with a word for the history if there is room for that. */
-function prepare(
-  state: StoreState,
-  edits: readonly Edit[],
-  note: EditNote | undefined,
-): PreparedEdit {
-  const { wallMs = Date.now } = state.options;
-  const remember = note === undefined ? undefined : { note, wallMs: wallMs() };
-  const prepared = prepareEdit(state.replica, edits, remember);
-  if (prepared.whole === null || fits(state, prepared.whole)) return prepared;
-  const bare = remember === undefined ? prepared : prepareEdit(state.replica, edits);
-  if (bare.whole !== null && fits(state, bare.whole)) return bare;
-  throw refuse(
-    "the cluster document would be too big",
-    "remove what is not needed; if traces of past edits fill it, `troop export`, begin a new cluster and `troop apply`",
-  );
 }
 
 /** Merges an own edit. What is read meanwhile is as it was before: an edit is seen as a whole. */

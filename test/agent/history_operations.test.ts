@@ -28,7 +28,9 @@ describe("history", () => {
       .toEqual([
         ["4-n1", "n1", "", ["- server 10.0.0.100:80 10.0.0.21", "- service 10.0.0.100:80"]],
         ["3-n1", "n1", "", ["+ server 10.0.0.100:80 10.0.0.21: weight 2"]],
-        ["2-n1", "n1", "anna", ["~ service 10.0.0.100:80: scheduler wlc -> rr, weight - -> 3"]],
+        ["2-n1", "n1", "anna", [
+          "~ service 10.0.0.100:80: scheduler wlc -> rr, weight (standard) -> 3",
+        ]],
         ["1-n1", "n1", "anna", [
           "+ service 10.0.0.100:80: scheduler wlc, forward dr, check http:///",
         ]],
