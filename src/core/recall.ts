@@ -41,8 +41,12 @@ export function endDoubt(state: State, now: number): boolean {
   return true;
 }
 
-/** Whether a peer that runs, and is not in doubt itself, has a document with this digest. */
+/**
+ * Whether a peer that runs, and is not in doubt itself, has a document with this digest. A document without a VIP is no
+ * proof: a node that has just joined has such a one, too.
+ */
 export function isConfirmed(state: State, digest: string): boolean {
+  if (state.vips.length === 0) return false;
   return [...state.peers.values()].some((peer) =>
     peer.record.document === digest && peer.life.heardMs > -Infinity && !peer.life.starting &&
     isPresent(peer)

@@ -57,6 +57,7 @@ test("a document is confirmed by a peer that runs, pulses and has the same", () 
     }],
     ["is starting itself", (state) => void (peerOf(state).life.starting = true)],
     ["was never heard", (state) => void (peerOf(state).life.heardMs = -Infinity)],
+    ["has nothing in it, as one that has just joined", (state) => void (state.vips = [])],
     ["is dead", (state) => void (peerOf(state).life.state = "dead")],
   ];
   const same = view();
