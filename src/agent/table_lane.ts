@@ -187,9 +187,14 @@ export class TableLane {
   }
 
   /** With a disk that refuses the table is kept all the same: else dead servers would stay in it. */
-  #remember(save: () => Promise<void>): Promise<void> {
-    const note = (error: Error | null) => this.#options.troubles.note("remember rows", error);
-    return save().then(() => note(null), note);
+  async #remember(save: () => Promise<void>): Promise<void> {
+    const { troubles } = this.#options;
+    try {
+      await save();
+      troubles.note("remember rows", null);
+    } catch (error) {
+      troubles.note("remember rows", error as Error);
+    }
   }
 
   /**

@@ -32,6 +32,8 @@ export class Lan {
   /** How often a machine is unplugged now: `n1 eth0`. */
   readonly #unplugged = new Map<string, number>();
   readonly #weathers = new Set<Weather>();
+  /** When anything was last cut or joined, virtual ms. */
+  changedMs = -Infinity;
   /** Share of datagrams that get lost whatever the weather. */
   loss = 0;
 
@@ -75,16 +77,21 @@ export class Lan {
 
   #count(counts: Map<string, number>, key: string): () => void {
     counts.set(key, (counts.get(key) ?? 0) + 1);
-    this.#world.changes++;
+    this.#changed();
     let undone = false;
     return () => {
       if (undone) return;
       undone = true;
-      this.#world.changes++;
+      this.#changed();
       const left = (counts.get(key) ?? 0) - 1;
       if (left > 0) counts.set(key, left);
       else counts.delete(key);
     };
+  }
+
+  #changed(): void {
+    this.#world.changes++;
+    this.changedMs = this.#world.nowMs;
   }
 
   /** Bad weather on all networks; returns what ends it. */

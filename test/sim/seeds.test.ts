@@ -13,7 +13,7 @@ import { failureText, planText, playText } from "./report.ts";
 const folder = join(import.meta.dir, "plans");
 const kept = readdirSync(folder).filter((name) => name.endsWith(".json")).toSorted();
 /** Seeds of the fast gate. */
-const SEEDS = 30;
+const SEEDS = 10;
 
 describe("a plan that once broke an invariant", () => {
   test.each(kept)("%s holds", (name) => {
@@ -29,7 +29,7 @@ describe("the simulator", () => {
     const texts = totals.failures.map(({ seed, failure }) => failureText(planOf(seed), failure));
     expect(texts).toEqual([]);
     expect(totals.simulatedMs).toBeGreaterThan(SEEDS * 10_000);
-  }, 60_000);
+  }, 120_000);
 
   test("plays a seed the same to the event, again and again", () => {
     const texts = [1, 2].map(() => playText(planOf(7)));

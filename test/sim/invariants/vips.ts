@@ -137,7 +137,10 @@ function isFit(node: SimNode, vip: Ip): boolean {
 /** Parts of the cluster in which everybody reaches everybody by every path; others are not judged. */
 function partsOf(play: Play): SimNode[][] {
   const { cluster } = play;
-  const left = new Set(cluster.nodes.filter((node) => node.powered && !node.clock.stopped));
+  // Who is on no LAN answers to nobody.
+  const left = new Set(
+    cluster.nodes.filter((node) => !node.clock.stopped && cluster.lan.plugged(node, PUBLIC)),
+  );
   const parts: SimNode[][] = [];
   for (const first of left) {
     const part = [first];
