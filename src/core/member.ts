@@ -59,10 +59,11 @@ function selfMember(state: State, vip: Ip): Member {
   };
 }
 
-/** As the others see it: who settles still claims, and is ready for any successor. */
+/** As the others see it: who settles still claims, and is ready for any successor, as is who hands over. */
 function ownClaim(hold: Hold | undefined): Claim | undefined {
   if (hold === undefined || hold.phase === "lingering") return undefined;
-  return { epoch: hold.epoch, yielding: hold.phase === "settling" && !hold.lost };
+  const settles = hold.phase === "settling" && !hold.lost;
+  return { epoch: hold.epoch, yielding: settles || hold.funnelMs !== null };
 }
 
 /** Why this node cannot hold the VIP, or one that is held together with it, now; null when it can. */

@@ -38,14 +38,18 @@ export type Decision =
   | { readonly act: "ask"; readonly reason: string }
   | { readonly act: "wait"; readonly reason: string };
 
-/** The member whose claim stands: highest epoch, then priority, then lowest id. Undefined when nobody claims. */
+/**
+ * The member whose claim stands: highest epoch, then one not handed over (there may be no higher epoch left), then
+ * priority, then lowest id. Undefined when nobody claims.
+ */
 export function incumbentOf(members: readonly Member[]): Member | undefined {
   return members.filter((member) => member.claim !== undefined).sort(compareClaims)[0];
 }
 
 function compareClaims(a: Member, b: Member): number {
-  return (b.claim?.epoch ?? -1) - (a.claim?.epoch ?? -1) || b.priority - a.priority ||
-    compareText(a.id, b.id);
+  return (b.claim?.epoch ?? -1) - (a.claim?.epoch ?? -1) ||
+    Number(a.claim?.yielding ?? false) - Number(b.claim?.yielding ?? false) ||
+    b.priority - a.priority || compareText(a.id, b.id);
 }
 
 /** Who could take a VIP, and who should. */

@@ -8,6 +8,7 @@ import { noteLoad } from "./load_weight.ts";
 import { type Pulse, sameClaims } from "./pulse.ts";
 import { hearsAnew } from "./quorum.ts";
 import { isNewer, type NodeRecord, type Verdict } from "./record.ts";
+import { isWorthAnEpoch, makeRoom } from "./newcomers.ts";
 import { newLife, type Peer, type State } from "./state.ts";
 import { isTwin, isTwinRecord, noteTwin } from "./twins.ts";
 import { noteForgotten } from "./warnings.ts";
@@ -70,7 +71,8 @@ function meetNewRun(state: State, peer: Peer, run: { boot: number; now: number }
 
 /** Remembers the highest epoch seen of a VIP. */
 export function noteEpoch(state: State, vip: Ip, epoch: number): void {
-  if (epoch > (state.epochs.get(vip) ?? 0)) state.epochs.set(vip, epoch);
+  if (epoch <= (state.epochs.get(vip) ?? 0) || !isWorthAnEpoch(state, vip)) return;
+  state.epochs.set(vip, epoch);
 }
 
 /** A record of a peer: the newest one counts. */
@@ -78,6 +80,7 @@ export function onRecord(state: State, record: NodeRecord, now: number): void {
   if (record.id === state.self.id || isForgotten(state.document, record.id)) return;
   const peer = state.peers.get(record.id);
   if (peer === undefined) {
+    if (!makeRoom(state, now)) return;
     state.peers.set(record.id, { record, life: newLife(now), reached: new Map(), toldMs: now });
     state.unanswered.add(record.id);
     state.tableVersion++;
