@@ -11,9 +11,10 @@ import type { Placement, State } from "../core/state.ts";
 import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/receiving.ts";
 import type { Fact } from "../core/step.ts";
 import { announcementsDue, asksDue } from "../core/tick.ts";
-import { NETWORK_MS, RENEW_MS } from "../core/timing.ts";
+import { CLOCK_GAP_MS, NETWORK_MS, RENEW_MS } from "../core/timing.ts";
 import type {
   Addresses,
+  Clock,
   KernelAddress,
   KernelLink,
   Neighbours,
@@ -33,6 +34,7 @@ export interface NetworkLaneOptions {
   readonly tunnels: TunnelDevices;
   readonly neighbours: Neighbours;
   readonly troubles: KernelTroubles;
+  readonly clock: Pick<Clock, "now">;
   /** Tells what is done back to the state. */
   readonly tell: (fact: Fact) => void;
   /** Values of switches before troop changed them; kept so that leaving restores them. */
@@ -209,6 +211,8 @@ export class NetworkLane {
     if (present !== undefined && !due) return;
     // Two machines would answer for the VIP.
     if (this.#loud && want.interface === LOOPBACK) return;
+    // Stopped since it was decided (SIGSTOP, a starved processor): it may be another's by now. The next turn decides anew.
+    if (leased && this.#options.clock.now() - now >= CLOCK_GAP_MS) return;
     const made: KernelAddress = {
       address: want.address,
       prefixLength: want.prefixLength,

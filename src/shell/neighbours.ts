@@ -2,9 +2,10 @@
  * The {@link Neighbours} port over packet sockets.
  *
  * Listening is what costs: a LAN is full of ARP and IPv6 that is none of our business, and Bun cannot wait
- * for a packet socket in its event loop. So there is a receiving socket only while a question is open: the
- * first question about an interface opens one, a timer looks into it every few ms, and it is closed when
- * the last question has been open long enough. At rest, nothing is polled and the kernel copies nothing.
+ * for a packet socket in its event loop. So there is a receiving socket only while somebody asks: the first question
+ * about an interface opens one, and a timer looks into it every few ms until the question is answered or old. The socket
+ * is kept for a while after that, unread: to close one makes the kernel wait until all its processors have noticed
+ * (packet_release, synchronize_net), and the event loop with it. What it has heard meanwhile is thrown away.
  *
  * Questions never carry this node's address, so that asking cannot move a VIP in anybody's cache. Interfaces
  * are looked up by name again and again, since one that was made anew has another index and perhaps another
@@ -35,6 +36,12 @@ import type { NeighbourListener, Neighbours } from "../ports.ts";
 const LOOK_MS = 5;
 /** How long a question stays open, ms: who asked has then forgotten it. */
 const QUESTION_MS = WITNESS_STALE_MS;
+/** How long a receiver is kept without a question, ms: longer than between two questions to a gateway that answers. */
+const KEPT_MS = 3_000;
+/** Time between two looks whether a kept receiver may be closed, ms. */
+const KEPT_LOOK_MS = 250;
+/** Looks that throw away what a kept receiver has heard: its buffer holds no more frames than so many looks give. */
+const DISCARDS_MAX = 16;
 /** How long the list of links is believed, ms: many VIPs are asked for or announced in one go. */
 const LINKS_MS = 20;
 
@@ -67,50 +74,66 @@ interface Ear {
   readonly receiver: FrameReceiver;
   /** VIPs asked for, with the time at which each question closes. */
   readonly questions: Map<Ip, number>;
+  /** When it last had a question. */
+  busyMs: number;
 }
 
 /** Opens the port. Needs CAP_NET_RAW at the first announcement or question. */
 export function createNeighbours(tools: NeighbourTools, listener: NeighbourListener): Neighbours {
   const ears = new Map<string, Ear>();
-  let sender: FrameSender | undefined;
-  let timer: ReturnType<typeof setInterval> | undefined;
+  const sender = lazySender(tools);
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const links = cachedLinks(tools);
-
-  function send(frames: readonly Uint8Array[], link: Link): void {
-    sender ??= tools.openSender();
-    for (const frame of frames) sender.send(frame, link.index);
-  }
 
   function closeEar(key: string, ear: Ear): void {
     ear.receiver.close();
     ears.delete(key);
     if (ears.size > 0) return;
-    clearInterval(timer);
+    clearTimeout(timer);
     timer = undefined;
+  }
+
+  function schedule(): void {
+    clearTimeout(timer);
+    const asks = [...ears.values()].some(({ questions }) => questions.size > 0);
+    timer = ears.size === 0
+      ? undefined
+      : setTimeout(() => (look(), schedule()), asks ? LOOK_MS : KEPT_LOOK_MS);
   }
 
   function look(): void {
     for (const [key, ear] of ears) {
+      if (ear.questions.size === 0) {
+        if (tools.now() - ear.busyMs >= KEPT_MS) closeEar(key, ear);
+        continue;
+      }
       const alive = tryToHear(ear, { listener, ownMacs: links.ownMacs });
       const now = tools.now();
+      ear.busyMs = now;
       for (const [vip, closesMs] of ear.questions) {
         if (now >= closesMs) ear.questions.delete(vip);
       }
-      if (!alive || ear.questions.size === 0) closeEar(key, ear);
+      if (!alive) closeEar(key, ear);
     }
   }
 
   function openEar(link: Link, family: Family): Ear {
     const key = `${family} ${link.name}`;
     const present = ears.get(key);
-    if (present?.index === link.index) return present;
+    if (present?.index === link.index && isFresh(present)) return present;
     if (present !== undefined) closeEar(key, present);
     const kind = family === 4 ? "arp" : "advertisement";
     const receiver = tools.openReceiver({ kind, index: link.index });
     const { name, index } = link;
-    const ear: Ear = { interface: name, family, index, receiver, questions: new Map() };
+    const ear: Ear = {
+      interface: name,
+      family,
+      index,
+      receiver,
+      questions: new Map(),
+      busyMs: tools.now(),
+    };
     ears.set(key, ear);
-    timer ??= setInterval(look, LOOK_MS);
     return ear;
   }
 
@@ -119,16 +142,33 @@ export function createNeighbours(tools: NeighbourTools, listener: NeighbourListe
     announce(vip, interfaceName) {
       const link = links.find(interfaceName, `announce ${vip} on ${interfaceName}`);
       if (link.noNeighbours) return;
-      send(announcement(vip, link.mac), link);
+      sender.send(announcement(vip, link.mac), link);
     },
     ask(vip, interfaceName) {
       const link = links.find(interfaceName, `ask for ${vip} on ${interfaceName}`);
       if (link.noNeighbours) return;
-      openEar(link, ipFamily(vip)).questions.set(vip, tools.now() + QUESTION_MS);
-      send([question(vip, link.mac)], link);
+      const ear = openEar(link, ipFamily(vip));
+      const idle = ear.questions.size === 0;
+      ear.questions.set(vip, tools.now() + QUESTION_MS);
+      if (idle) schedule();
+      sender.send([question(vip, link.mac)], link);
     },
     close() {
       for (const [key, ear] of ears) closeEar(key, ear);
+      sender.close();
+    },
+  };
+}
+
+/** Sends frames by a socket that is opened when it is first needed. */
+function lazySender({ openSender }: Pick<NeighbourTools, "openSender">) {
+  let sender: FrameSender | undefined;
+  return {
+    send(frames: readonly Uint8Array[], link: Link): void {
+      sender ??= openSender();
+      for (const frame of frames) sender.send(frame, link.index);
+    },
+    close(): void {
       sender?.close();
       sender = undefined;
     },
@@ -157,7 +197,22 @@ function hear(ear: Ear, { listener, ownMacs }: Hearing): void {
   for (const frame of ear.receiver.receive()) {
     const claim = ear.family === 4 ? arpClaim(frame) : advertisementClaim(frame);
     if (claim === undefined || !ear.questions.has(claim.vip)) continue;
-    if (!ownMacs().has(claim.mac)) listener(claim.vip, ear.interface, claim.mac);
+    if (ownMacs().has(claim.mac)) continue;
+    // One answer is enough: who needs to know whether it is still so asks again.
+    ear.questions.delete(claim.vip);
+    listener(claim.vip, ear.interface, claim.mac);
+  }
+}
+
+/** Throws away what a kept receiver has heard since its last question; false when its interface is gone. */
+function isFresh(ear: Ear): boolean {
+  if (ear.questions.size > 0) return true;
+  try {
+    for (let looks = 0; looks < DISCARDS_MAX && ear.receiver.receive().length > 0; looks++);
+    return true;
+  } catch (error) {
+    if (error instanceof KernelRequestError) return false;
+    throw error;
   }
 }
 

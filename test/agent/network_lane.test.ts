@@ -1,7 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
 import { step } from "../../src/core/step.ts";
-import { LEASE_S, NETWORK_MS, RENEW_MS, WITNESS_ASK_MS } from "../../src/core/timing.ts";
+import {
+  CLOCK_GAP_MS,
+  LEASE_S,
+  NETWORK_MS,
+  RENEW_MS,
+  WITNESS_ASK_MS,
+} from "../../src/core/timing.ts";
 import { holding, LAN, NOW, VIP } from "../support/cluster_views.ts";
 import { NetworkBench } from "../support/network_bench.ts";
 
@@ -392,4 +398,13 @@ describe("questions to the LAN", () => {
     bench.lane.observe(bench.state, bench.kernel.nowMs, true);
     expect(bench.turns(200, "ask")).toEqual([]);
   });
+});
+
+test("a holder that was stopped between its decision and its deed renews nothing: the VIP may be another's by now", () => {
+  const bench = new NetworkBench({ holds: holding(3) });
+  bench.turns(1_000);
+  bench.stoppedMs = CLOCK_GAP_MS;
+  expect(bench.turns(RENEW_MS + 100, `put ${VIP}/32 on ${LAN}`)).toEqual([]);
+  bench.stoppedMs = CLOCK_GAP_MS - 1;
+  expect(bench.turns(40, `put ${VIP}/32 on ${LAN}`)).toHaveLength(1);
 });

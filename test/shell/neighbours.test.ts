@@ -104,8 +104,7 @@ test("ask sends an anonymous question and reports who answers", async () => {
   ]);
   receivers[0]!.frames.push(encodeGratuitousArp(ipToBytes(vip), OTHER)[1]!);
   receivers[1]!.frames.push(encodeUnsolicitedAdvertisement(ipToBytes(vip6), OTHER));
-  await nextLook(receivers[0]!);
-  await nextLook(receivers[1]!);
+  neighbours.poll();
   expect(answers.sort()).toEqual([
     "192.0.2.10 eth0 02:00:00:00:00:02",
     "2001:db8::10 eth0 02:00:00:00:00:02",
@@ -148,7 +147,7 @@ test("ask reports neither this machine's own frames, nor other addresses, nor ot
   neighbours.close();
 });
 
-test("ask shares one receiver per interface and family, and closes it when the last question has aged", async () => {
+test("ask shares one receiver per interface and family, and keeps it, unread, for a while after the last question has aged", async () => {
   const { neighbours, receivers, clock } = createLan();
   neighbours.ask(vip, "eth0");
   clock.nowMs = 150;
@@ -159,10 +158,40 @@ test("ask shares one receiver per interface and family, and closes it when the l
   expect(receivers[0]!.closed).toBe(false);
   clock.nowMs = 400;
   await nextLook(receivers[0]!);
-  expect(receivers[0]!.closed).toBe(true);
+  expect(receivers[0]!.closed).toBe(false);
   const { looks } = receivers[0]!;
   await Bun.sleep(20);
   expect(receivers[0]!.looks).toBe(looks);
+  clock.nowMs = 4_000;
+  await nextLook(receivers[0]!);
+  expect(receivers[0]!.closed).toBe(true);
+});
+
+test("a kept receiver answers no question with what it heard before", async () => {
+  const { neighbours, receivers, answers, clock } = createLan();
+  neighbours.ask(vip, "eth0");
+  clock.nowMs = 300;
+  await nextLook(receivers[0]!);
+  receivers[0]!.frames.push(encodeGratuitousArp(ipToBytes(vip), OTHER)[1]!);
+  neighbours.ask(vip, "eth0");
+  neighbours.poll();
+  expect([answers, receivers.length]).toEqual([[], 1]);
+  receivers[0]!.frames.push(encodeGratuitousArp(ipToBytes(vip), OTHER)[1]!);
+  neighbours.poll();
+  expect(answers).toHaveLength(1);
+  neighbours.close();
+});
+
+test("an answered question is looked for no longer", async () => {
+  const { neighbours, receivers, answers } = createLan();
+  neighbours.ask(vip, "eth0");
+  receivers[0]!.frames.push(encodeGratuitousArp(ipToBytes(vip), OTHER)[1]!);
+  await nextLook(receivers[0]!);
+  expect(answers).toHaveLength(1);
+  const { looks } = receivers[0]!;
+  await Bun.sleep(30);
+  expect(receivers[0]!.looks).toBe(looks);
+  neighbours.close();
 });
 
 test("ask does not report an answer to a question that has aged", async () => {

@@ -24,6 +24,8 @@ export class NetworkBench {
   readonly saved = memorySwitches();
   readonly state: State;
   readonly lane: NetworkLane;
+  /** How long the process is stopped in the middle of every turn, ms. */
+  stoppedMs = 0;
 
   constructor(fields: Partial<ModelNode> = {}, shared: Shared = { services: [service()] }) {
     this.state = viewOf([modelNode(1, fields), modelNode(2)], 1, shared);
@@ -34,6 +36,7 @@ export class NetworkBench {
       tunnels: this.kernel.tunnels,
       neighbours: this.kernel.neighbours,
       troubles: kernelTroubles(this.log),
+      clock: { now: () => this.kernel.nowMs + this.stoppedMs },
       tell: (fact) => step(this.state, fact, this.kernel.nowMs),
       savedSwitches: this.saved,
       formerVips: [],

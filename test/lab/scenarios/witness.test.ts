@@ -35,6 +35,10 @@ const AWAY_MS = 8_000;
 /** Time after which a gateway that answers again counts, and some, ms. */
 const BACK_MS = 14_000;
 
+/** A light load with patience: what is asked is who answers, not how fast a busy guest does. */
+const EVERY_MS = 100;
+const TIMEOUT_MS = 5_000;
+
 /** A service whose nodes have heard their gateway, and who has its VIP. */
 async function witnessed(lab: Lab): Promise<Service & { readonly watch: AddressWatch }> {
   const service = await startService(lab);
@@ -86,7 +90,11 @@ scenario(
   async (lab) => {
     const { client, holder, other, watch } = await witnessed(lab);
     const { epoch } = await vipOf(other, VIP);
-    const load = await Load.start(client, { address: VIP });
+    const load = await Load.start(client, {
+      address: VIP,
+      everyMs: EVERY_MS,
+      timeoutMs: TIMEOUT_MS,
+    });
     await lab.cut(lab.host("gateway"));
     await Bun.sleep(AWAY_MS);
     expect((await statusOf(holder, holder.name)).witnessReason).toContain("nothing moves");
