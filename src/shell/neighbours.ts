@@ -80,10 +80,33 @@ interface Ear {
 
 /** Opens the port. Needs CAP_NET_RAW at the first announcement or question. */
 export function createNeighbours(tools: NeighbourTools, listener: NeighbourListener): Neighbours {
-  const ears = new Map<string, Ear>();
   const sender = lazySender(tools);
-  let timer: ReturnType<typeof setTimeout> | undefined;
   const links = cachedLinks(tools);
+  const ears = openEars(tools, { listener, ownMacs: links.ownMacs });
+  return {
+    poll: ears.look,
+    announce(vip, interfaceName) {
+      const link = links.find(interfaceName, `announce ${vip} on ${interfaceName}`);
+      if (link.noNeighbours) return;
+      sender.send(announcement(vip, link.mac), link);
+    },
+    ask(vip, interfaceName) {
+      const link = links.find(interfaceName, `ask for ${vip} on ${interfaceName}`);
+      if (link.noNeighbours) return;
+      ears.expect(vip, link);
+      sender.send([question(vip, link.mac)], link);
+    },
+    close() {
+      ears.close();
+      sender.close();
+    },
+  };
+}
+
+/** The ears of a machine: one per interface and family that somebody asked about. */
+function openEars(tools: NeighbourTools, hearing: Hearing) {
+  const ears = new Map<string, Ear>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   function closeEar(key: string, ear: Ear): void {
     ear.receiver.close();
@@ -107,7 +130,7 @@ export function createNeighbours(tools: NeighbourTools, listener: NeighbourListe
         if (tools.now() - ear.busyMs >= KEPT_MS) closeEar(key, ear);
         continue;
       }
-      const alive = tryToHear(ear, { listener, ownMacs: links.ownMacs });
+      const alive = tryToHear(ear, hearing);
       const now = tools.now();
       ear.busyMs = now;
       for (const [vip, closesMs] of ear.questions) {
@@ -138,24 +161,16 @@ export function createNeighbours(tools: NeighbourTools, listener: NeighbourListe
   }
 
   return {
-    poll: look,
-    announce(vip, interfaceName) {
-      const link = links.find(interfaceName, `announce ${vip} on ${interfaceName}`);
-      if (link.noNeighbours) return;
-      sender.send(announcement(vip, link.mac), link);
-    },
-    ask(vip, interfaceName) {
-      const link = links.find(interfaceName, `ask for ${vip} on ${interfaceName}`);
-      if (link.noNeighbours) return;
+    look,
+    /** Listens for answers to a question that is about to be asked. */
+    expect(vip: Ip, link: Link): void {
       const ear = openEar(link, ipFamily(vip));
       const idle = ear.questions.size === 0;
       ear.questions.set(vip, tools.now() + QUESTION_MS);
       if (idle) schedule();
-      sender.send([question(vip, link.mac)], link);
     },
-    close() {
+    close(): void {
       for (const [key, ear] of ears) closeEar(key, ear);
-      sender.close();
     },
   };
 }
