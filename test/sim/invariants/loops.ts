@@ -20,7 +20,8 @@ export const noLoop: InvariantKind = {
         noteAnswers(play, answeredMs);
         for (const service of play.knownServices) {
           const loop = play.cluster.forwardingLoop(service);
-          if (loop === null) continue;
+          // A kernel that refuses every change of its table keeps a wrong one, whatever its agent wants.
+          if (loop === null || isTroubled(play, loop)) continue;
           if (!isUnheard(play, { service, loop, answeredMs })) {
             return `a connection of ${serviceKey(service)} can run ${loop}`;
           }
@@ -38,6 +39,10 @@ function noteAnswers({ cluster, knownVips, world }: Play, answeredMs: Map<string
       if (cluster.answers(node, vip)) answeredMs.set(`${node.name} ${vip}`, world.nowMs);
     }
   }
+}
+
+function isTroubled({ cluster }: Play, loop: string): boolean {
+  return loop.split(" -> ").some((name) => cluster.node(name).troubles > 0);
 }
 
 /**
