@@ -23,7 +23,7 @@ export interface JournalContent {
   readonly updates: readonly Uint8Array[];
   /** Bytes at the end that are no whole record: an update nobody was told is saved. */
   readonly tornBytes: number;
-  /** Whether something else is wrong: no head, or good records behind what is none. */
+  /** Whether something else is wrong: no head, good records behind what is none, or more at the end than one record. */
   readonly damaged: boolean;
   /** The version of a later form, of which nothing here can be read; null: it is of this one. */
   readonly newer: string | null;
@@ -59,7 +59,15 @@ export function decodeJournal(bytes: Uint8Array): JournalContent {
   const later = HEAD_OF_LATER.exec(buffer.toString("latin1", 0, HEAD.length))?.[1];
   // Records of this form behind such a head: the head is damaged.
   const newer = updates.length === 0 ? later ?? null : null;
-  return { updates, tornBytes: buffer.length - end, damaged, newer };
+  const tail = buffer.subarray(end);
+  return { updates, tornBytes: tail.length, damaged: damaged || !isTorn(tail), newer };
+}
+
+/** Whether bytes at the end can be what a power cut leaves of a record: a part of it, or zeros in its place. */
+function isTorn(tail: Buffer): boolean {
+  if (tail.length < RECORD_HEAD_BYTES || tail.every((byte) => byte === 0)) return true;
+  const length = tail.readUInt32LE(MARK.length);
+  return tail.subarray(0, MARK.length).equals(MARK) && tail.length <= RECORD_HEAD_BYTES + length;
 }
 
 function recordAt(buffer: Buffer, at: number): Uint8Array | undefined {

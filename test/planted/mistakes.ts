@@ -18,10 +18,11 @@ export interface Mistake {
 const OWNERSHIP = "src/core/ownership.ts";
 const TICK = "src/core/tick.ts";
 const STEP = "src/core/step.ts";
+const PEERS = "src/core/step_peers.ts";
+const EXCHANGES = "src/agent/document_exchanges.ts";
 const LIVENESS = "src/core/liveness.ts";
 const ROW = "src/core/desired_row.ts";
 const NETWORK = "src/agent/network_lane.ts";
-const TALK = "src/agent/talk_lane.ts";
 
 /** Who holds a VIP. */
 const claims: readonly Mistake[] = [
@@ -186,28 +187,28 @@ const facts: readonly Mistake[] = [
   {
     name: "claims in pulses not noted",
     breaks: "nobody learns from pulses who holds a VIP",
-    file: STEP,
+    file: PEERS,
     right: "  life.claims = pulse.claims;",
     wrong: "",
   },
   {
     name: "epochs in pulses not noted",
     breaks: "a new claim is no higher than the one before it",
-    file: STEP,
+    file: PEERS,
     right: "  for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);",
     wrong: "",
   },
   {
     name: "earlier run of a peer believed",
     breaks: "what was on its way when a node started again counts for its new run",
-    file: STEP,
+    file: PEERS,
     right: "if (peer === undefined || pulse.boot < peer.life.boot) return;",
     wrong: "if (peer === undefined) return;",
   },
   {
     name: "new run of a peer not met",
     breaks: "a node that starts again is taken for its earlier run",
-    file: STEP,
+    file: PEERS,
     right: "  if (pulse.boot > peer.life.boot) meetNewRun(state, peer, { boot: pulse.boot, now });",
     wrong: "",
   },
@@ -362,7 +363,7 @@ const deeds: readonly Mistake[] = [
   {
     name: "documents not exchanged",
     breaks: "edits that were made during a partition stay where they were",
-    file: TALK,
+    file: EXCHANGES,
     right: "      if (peer === undefined || peer.record.document === digest) continue;",
     wrong: "      if (peer === undefined || peer.record.document !== null) continue;",
   },

@@ -221,6 +221,19 @@ test("claims that were lost are known to be lost after the next start, too", asy
   expect(again.claimsLost).toBe(true);
 });
 
+test("a journal whose end is more than one edit that was not finished has lost something", async () => {
+  for (const [keep, lost] of [[8, false], [0, true]] as const) {
+    const { folder, notices } = damagedCopy("document.journal", (file, bytes) => {
+      const tail = Buffer.concat([bytes.subarray(4), bytes.subarray(4)]);
+      const torn = keep > 0
+        ? bytes.subarray(4, 4 + keep)
+        : tail.map((byte, at) => at > 20 ? byte ^ 1 : byte);
+      writeFileSync(file, Buffer.concat([bytes, torn]));
+    });
+    expect((await start(folder, notices)).lost !== null).toBe(lost);
+  }
+});
+
 test("what a power cut left half written is removed", () => {
   const path = tempFolder();
   writeFileSync(join(path, "boot.tmp"), "12");
