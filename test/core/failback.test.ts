@@ -9,7 +9,7 @@ import {
   rankCandidates,
 } from "../../src/core/ownership.ts";
 import type { State } from "../../src/core/state.ts";
-import { FUNNEL_MS } from "../../src/core/timing.ts";
+import { FUNNEL_MS, READY_MS_MAX } from "../../src/core/timing.ts";
 import type { VipEntry } from "../../src/core/vip.ts";
 import {
   holding,
@@ -206,6 +206,9 @@ test("who is preferred claims what the holder is ready to hand over", () => {
   const peer = state.peers.get(idOf(2));
   expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "wait" });
   if (peer !== undefined) peer.life.claims = new Map([[VIP, { epoch: 3, yielding: true }]]);
+  // First its table is made ready.
+  expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "prepare" });
+  state.invitedMs.set(VIP, NOW - READY_MS_MAX);
   expect(decideOwnership(state, VIP, NOW))
     .toEqual({ act: "claim", reason: "n2 hands it over", epoch: 4 });
 });
