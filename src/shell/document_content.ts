@@ -12,6 +12,7 @@ import { type Service, type ServiceKey, vipsOfService } from "../core/service.ts
 import type { SettingName } from "../core/settings.ts";
 import type { VipEntry } from "../core/vip.ts";
 import { type Entry, judge, NODE_ENTRIES_MAX, type Part, partNames } from "./document_entry.ts";
+import { HISTORY_PART } from "./document_history.ts";
 import { firstOf, SortedEntries } from "./sorted_entries.ts";
 
 /** An entry that was left out of the content, and why. */
@@ -210,7 +211,8 @@ export class ContentTracker {
 function laterEntries({ share }: Y.Doc): number {
   let count = 0;
   for (const [name, type] of share) {
-    if ((partNames as readonly string[]).includes(name)) continue;
+    // The history of edits is this version's own, and no part of the content.
+    if (name === HISTORY_PART || (partNames as readonly string[]).includes(name)) continue;
     for (const item of type._map.values()) if (!item.deleted) count++;
     count += type._length;
   }

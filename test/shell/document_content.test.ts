@@ -121,6 +121,14 @@ describe("an entry that is not valid", () => {
     expect(document(replica).services.get(service)).toMatchObject({ scheduler: "rr" });
   });
 
+  test("of a part that only a later version knows is counted, one of the history of edits is not", () => {
+    const replica = raw({ services: { [service]: sampleService({ port: 81 }) } });
+    replica.doc.getMap("history").set("1", { at: 1 });
+    expect(document(replica).idle ?? 0).toBe(0);
+    replica.doc.getMap("rhythms").set("1", { at: 1 });
+    expect(document(replica).idle).toBe(1);
+  });
+
   test("is told no more when it is replaced by a valid one, or removed", () => {
     const replica = raw({ settings: { "sync-ttl": { value: "0" }, colour: { value: "red" } } });
     expect(skipped(replica)).toHaveLength(2);
