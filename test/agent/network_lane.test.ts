@@ -391,11 +391,4 @@ describe("questions to the LAN", () => {
     expect(bench.state.witnesses.get(VIP)?.asks).toBe(0);
     expect(bench.log.lines()).toEqual([`error: ask ${VIP} on ${LAN}: ENETDOWN`]);
   });
-
-  test("are not asked where no interface reaches the VIP", () => {
-    const bench = asking();
-    bench.kernel.addresses = [];
-    bench.lane.observe(bench.state, bench.kernel.nowMs, true);
-    expect(bench.turns(200, "ask")).toEqual([]);
-  });
 });
