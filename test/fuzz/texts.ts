@@ -3,6 +3,7 @@
  */
 import { parseEndpoint, parseIp } from "../../src/core/address.ts";
 import { parseAdvice } from "../../src/core/advice.ts";
+import { EXPECT_LENGTH_MAX } from "../../src/core/check/schema.ts";
 import { parseCheck } from "../../src/core/check/text.ts";
 import { parseDuration } from "../../src/core/duration.ts";
 import { parseEventLine } from "../../src/core/event.ts";
@@ -70,7 +71,13 @@ export const textDecoders: readonly Decoder[] = [
       parseDuration(text),
     ],
   ),
-  textDecoder("expression", ["^a(b|c)*d{2,7}$", "(?i)[[:alpha:]]+\\p{Greek}"], compilePattern),
+  textDecoder(
+    "expression",
+    ["^a(b|c)*d{2,7}$", "(?i)[[:alpha:]]+\\p{Greek}"],
+    // Longer ones are refused before.
+    (text) => compilePattern(text.slice(0, EXPECT_LENGTH_MAX)),
+    { msMax: 100 },
+  ),
   textDecoder("advice", ["75% # busy", "weight:5 up", "maint", "down # why"], parseAdvice),
   textDecoder(
     "/proc/net/ip_vs_conn",
