@@ -37,7 +37,7 @@ const claims: readonly Mistake[] = [
     name: "equal claims not settled",
     breaks: "of two claims with one epoch and one priority each claimer prefers its own",
     file: OWNERSHIP,
-    right: "b.priority - a.priority ||\n    compareText(a.id, b.id);",
+    right: "b.priority - a.priority || compareText(a.id, b.id);",
     wrong: "b.priority - a.priority;",
   },
   {
