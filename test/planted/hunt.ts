@@ -3,6 +3,7 @@
  *
  *     bun test/planted/hunt.ts '{"from":1,"count":300,"timeMs":60000,"except":[]}'
  */
+import { faultKindOf, faultKinds } from "../sim/faults/mod.ts";
 import { planOf } from "../sim/plan.ts";
 import { play } from "../sim/play.ts";
 
@@ -12,6 +13,8 @@ export interface HuntOrder {
   readonly count: number;
   /** Time after which no further seed is begun, ms. */
   readonly timeMs: number;
+  /** Names of the kinds of faults; left out: all. */
+  readonly kinds?: readonly string[];
   /** Seeds that are left out. */
   readonly except: readonly number[];
   /** Whether to go on behind a seed that fails, and tell them all. */
@@ -33,7 +36,8 @@ export interface HuntReport {
   readonly tookMs: number;
 }
 
-function hunt({ from, count, timeMs, except, all = false }: HuntOrder): HuntReport {
+function hunt({ from, count, timeMs, except, all = false, kinds }: HuntOrder): HuntReport {
+  const chosen = kinds?.map(faultKindOf) ?? faultKinds;
   const beganMs = performance.now();
   const tookMs = () => Math.round(performance.now() - beganMs);
   const caught: Catch[] = [];
@@ -41,7 +45,7 @@ function hunt({ from, count, timeMs, except, all = false }: HuntOrder): HuntRepo
   for (let seed = from; seed < from + count && tookMs() < timeMs; seed++) {
     if (except.includes(seed)) continue;
     seeds++;
-    const { failure } = play(planOf(seed));
+    const { failure } = play(planOf(seed, chosen));
     if (failure === null) continue;
     caught.push({ seed, invariant: failure.invariant, what: failure.what });
     if (!all) break;

@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
+import { faultKindOf } from "../sim/faults/mod.ts";
 import { plant } from "./plant.ts";
 import { mistakes } from "./mistakes.ts";
 
@@ -15,6 +16,10 @@ test("there are enough mistakes, each with a name of its own", () => {
 test.each(mistakes)("$name: what is to be replaced stands in its file exactly once", (mistake) => {
   const text = readFileSync(resolve(top, mistake.file), "utf8");
   expect(plant(text, mistake)).not.toBe(text);
+});
+
+test("the kinds of faults there are to be are there", () => {
+  for (const { kinds = [] } of mistakes) kinds.forEach(faultKindOf);
 });
 
 test("a mistake that does not fit is refused", () => {

@@ -13,6 +13,8 @@ export interface Mistake {
   /** Stands in the file exactly once. */
   readonly right: string;
   readonly wrong: string;
+  /** Kinds of faults that bring it to light, so that the search is short; left out: all. */
+  readonly kinds?: readonly string[];
 }
 
 const OWNERSHIP = "src/core/ownership.ts";
@@ -32,6 +34,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "(b.claim?.epoch ?? -1) - (a.claim?.epoch ?? -1)",
     wrong: "(a.claim?.epoch ?? -1) - (b.claim?.epoch ?? -1)",
+    kinds: ["partition", "unplug"],
   },
   {
     name: "equal claims not settled",
@@ -39,6 +42,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "b.priority - a.priority || compareText(a.id, b.id);",
     wrong: "b.priority - a.priority;",
+    kinds: ["partition", "kill", "crash", "unplug"],
   },
   {
     name: "loser does not let go",
@@ -46,6 +50,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "if (incumbent !== undefined && incumbent.id !== selfId) {",
     wrong: "if (incumbent !== undefined && incumbent.name === selfId) {",
+    kinds: ["partition", "unplug"],
   },
   {
     name: "LAN not asked",
@@ -53,6 +58,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "return decideByWitness(state, { vip, now, epoch });",
     wrong: 'return { act: "claim", reason: "nobody pulses", epoch };',
+    kinds: ["kill", "deafOrMute", "pause"],
   },
   {
     name: "answers of the LAN not heeded",
@@ -60,6 +66,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "witness.firstAskedMs) < WITNESS_SILENT_MS) {",
     wrong: "witness.firstAskedMs) < 0) {",
+    kinds: ["kill", "deafOrMute", "pause"],
   },
   {
     name: "live holder counts as one that hands over",
@@ -67,6 +74,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "const yields = incumbent?.claim?.yielding === true;",
     wrong: "const yields = incumbent?.claim !== undefined;",
+    kinds: ["webServer", "weather"],
   },
   {
     name: "unfit nodes are candidates",
@@ -74,6 +82,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "member.director && member.unfit === null && !member.leaving && !member.starting",
     wrong: "member.director && !member.leaving && !member.starting",
+    kinds: ["carrier", "crash", "kill"],
   },
   {
     name: "nodes that only serve are candidates",
@@ -81,6 +90,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "member.director && member.unfit === null && !member.leaving && !member.starting",
     wrong: "member.unfit === null && !member.leaving && !member.starting",
+    kinds: ["crash", "kill"],
   },
   {
     name: "each node prefers itself",
@@ -88,6 +98,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "spreadHash(b.id + leader) - spreadHash(a.id + leader) ||",
     wrong: "Number(b.id === state.self.id) - Number(a.id === state.self.id) ||",
+    kinds: ["crash", "partition"],
   },
   {
     name: "priority the wrong way",
@@ -95,6 +106,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "return place(a) - place(b) || b.priority - a.priority;",
     wrong: "return place(a) - place(b) || a.priority - b.priority;",
+    kinds: ["crash", "kill"],
   },
   {
     name: "move order never spent",
@@ -102,6 +114,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "move.fromEpoch === (state.epochs.get(vip) ?? 0) ? move.to : null;",
     wrong: "move.fromEpoch <= (state.epochs.get(vip) ?? 0) ? move.to : null;",
+    kinds: ["moveVip", "crash"],
   },
   {
     name: "drain ignored at takeover",
@@ -109,6 +122,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "      Number(givesVipsAway(state, a.id)) - Number(givesVipsAway(state, b.id)) ||\n",
     wrong: "",
+    kinds: ["drainNode", "crash"],
   },
   {
     name: "group torn apart",
@@ -116,6 +130,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "if (leader !== vip) return decideFollower(state, vip, { leader, now });",
     wrong: "",
+    kinds: ["moveVip", "crash"],
   },
   {
     name: "leaving holder hands over to nobody",
@@ -123,6 +138,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "    if (now - state.phaseMs >= LEAVE_WAIT_MS) {",
     wrong: "    if (now - state.phaseMs >= 0) {",
+    kinds: ["restart"],
   },
 ];
 
@@ -134,6 +150,7 @@ const facts: readonly Mistake[] = [
     file: TICK,
     right: 'if (hold.phase !== "holding" || now - hold.renewedMs < LEASE_S * 1_000) continue;',
     wrong: 'if (hold.phase !== "holding" || now - hold.renewedMs < LEASE_S * 1e9) continue;',
+    kinds: ["pause", "suspend"],
   },
   {
     name: "own pause not noticed",
@@ -141,6 +158,7 @@ const facts: readonly Mistake[] = [
     file: TICK,
     right: "  if (gapMs < CLOCK_GAP_MS) return;",
     wrong: "  if (gapMs >= 0) return;",
+    kinds: ["pause", "suspend"],
   },
   {
     name: "new holder does not announce",
@@ -148,6 +166,7 @@ const facts: readonly Mistake[] = [
     file: TICK,
     right: "    announceFromMs: made.now,\n    announced: 0,",
     wrong: "    announceFromMs: made.now,\n    announced: 1e9,",
+    kinds: ["crash", "moveVip"],
   },
   {
     name: "winner does not announce again",
@@ -155,6 +174,7 @@ const facts: readonly Mistake[] = [
     file: TICK,
     right: "    if (!rival) announceAgain(hold, now);",
     wrong: "",
+    kinds: ["partition", "unplug"],
   },
   {
     name: "starting node decides at once",
@@ -162,6 +182,7 @@ const facts: readonly Mistake[] = [
     file: TICK,
     right: "now - state.trustedFromMs >= state.self.deadMs + START_EXTRA_MS",
     wrong: "now - state.trustedFromMs >= 0",
+    kinds: ["kill", "crash", "restart"],
   },
   {
     name: "removed VIP kept",
@@ -169,6 +190,7 @@ const facts: readonly Mistake[] = [
     file: TICK,
     right: "  for (const vip of state.holds.keys()) {\n    if (state.vips.includes(vip)) continue;",
     wrong: "  for (const vip of state.holds.keys()) {\n    if (vip.length > 0) continue;",
+    kinds: ["addService"],
   },
   {
     name: "refused address never tried again",
@@ -176,6 +198,7 @@ const facts: readonly Mistake[] = [
     file: TICK,
     right: "    if (now < untilMs) continue;",
     wrong: "    if (untilMs > 0) continue;",
+    kinds: ["refused", "refusedOnce", "crash"],
   },
   {
     name: "rival not seen",
@@ -183,6 +206,7 @@ const facts: readonly Mistake[] = [
     file: TICK,
     right: "    hold.rival = rival;\n    state.tableVersion++;",
     wrong: "    hold.rival = false;\n    state.tableVersion++;",
+    kinds: ["partition", "unplug"],
   },
   {
     name: "claims in pulses not noted",
@@ -190,6 +214,7 @@ const facts: readonly Mistake[] = [
     file: PEERS,
     right: "  life.claims = pulse.claims;",
     wrong: "",
+    kinds: ["partition", "crash", "unplug"],
   },
   {
     name: "epochs in pulses not noted",
@@ -197,6 +222,7 @@ const facts: readonly Mistake[] = [
     file: PEERS,
     right: "  for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);",
     wrong: "",
+    kinds: ["partition", "crash", "kill"],
   },
   {
     name: "earlier run of a peer believed",
@@ -204,6 +230,7 @@ const facts: readonly Mistake[] = [
     file: PEERS,
     right: "if (peer === undefined || pulse.boot < peer.life.boot) return;",
     wrong: "if (peer === undefined) return;",
+    kinds: ["kill", "weather", "crash"],
   },
   {
     name: "new run of a peer not met",
@@ -211,6 +238,7 @@ const facts: readonly Mistake[] = [
     file: PEERS,
     right: "  if (pulse.boot > peer.life.boot) meetNewRun(state, peer, { boot: pulse.boot, now });",
     wrong: "",
+    kinds: ["kill", "crash", "restart"],
   },
   {
     name: "missing socket ignored",
@@ -218,6 +246,7 @@ const facts: readonly Mistake[] = [
     file: STEP,
     right: "    state.own.set(key, goneHistory(state.own.get(key), reason, wallMs));",
     wrong: "",
+    kinds: ["webServer"],
   },
   {
     name: "bypass believed",
@@ -225,6 +254,7 @@ const facts: readonly Mistake[] = [
     file: STEP,
     right: "      state.bypassed = fact.on;",
     wrong: "      state.bypassed = true;",
+    kinds: ["refused", "kill", "moveVip", "crash"],
   },
   {
     name: "slow beat taken for death",
@@ -232,6 +262,7 @@ const facts: readonly Mistake[] = [
     file: LIVENESS,
     right: "const deadMs = Math.max(state.self.deadMs, MISSED_PULSES_MAX * life.promisedMs);",
     wrong: "const deadMs = state.self.deadMs;",
+    kinds: ["crash", "kill", "restart"],
   },
   {
     name: "silence never means death",
@@ -239,6 +270,7 @@ const facts: readonly Mistake[] = [
     file: LIVENESS,
     right: "  if (silentMs >= deadMs || stillDead) {",
     wrong: "  if (stillDead) {",
+    kinds: ["crash", "kill"],
   },
   {
     name: "dead peer alive after a pause",
@@ -246,6 +278,7 @@ const facts: readonly Mistake[] = [
     file: LIVENESS,
     right: "const stillDead = life.diedMs > Math.max(life.heardMs, life.metMs);",
     wrong: "const stillDead = false;",
+    kinds: ["pause", "suspend", "crash"],
   },
 ];
 
@@ -257,6 +290,7 @@ const tables: readonly Mistake[] = [
     file: ROW,
     right: "      return [vip, spreads ? hold.successor : selfId];",
     wrong: "      return [vip, hold?.successor ?? null];",
+    kinds: ["moveVip", "partition"],
   },
   {
     name: "rival holders spread",
@@ -264,6 +298,7 @@ const tables: readonly Mistake[] = [
     file: ROW,
     right: 'const spreads = hold?.phase === "holding" && !hold.rival;',
     wrong: 'const spreads = hold?.phase === "holding";',
+    kinds: ["partition", "unplug"],
   },
   {
     name: "weight 0 ignored",
@@ -271,6 +306,7 @@ const tables: readonly Mistake[] = [
     file: ROW,
     right: "      : isUp(server) && server.weight > 0;",
     wrong: "      : isUp(server);",
+    kinds: ["drainNode", "moveVip"],
   },
   {
     name: "failed servers keep their weight",
@@ -278,6 +314,7 @@ const tables: readonly Mistake[] = [
     file: ROW,
     right: "if (!strict) return [server, isUp(server) ? server.weight : 0];",
     wrong: "if (!strict) return [server, server.weight];",
+    kinds: ["webServer"],
   },
   {
     name: "dead nodes stay in pools",
@@ -285,6 +322,7 @@ const tables: readonly Mistake[] = [
     file: "src/core/pool.ts",
     right: "  const up = absent === null && verdict.up;",
     wrong: "  const up = verdict.up;",
+    kinds: ["crash"],
   },
   {
     name: "bypass not switched on",
@@ -292,6 +330,7 @@ const tables: readonly Mistake[] = [
     file: "src/core/desired_switches.ts",
     right: '      isActive(state) ? "0" : "1",',
     wrong: '      "0",',
+    kinds: ["moveVip", "crash"],
   },
   {
     name: "bypass not switched off",
@@ -299,6 +338,7 @@ const tables: readonly Mistake[] = [
     file: "src/core/desired_switches.ts",
     right: '      isActive(state) ? "0" : "1",',
     wrong: '      "1",',
+    kinds: ["crash", "moveVip"],
   },
   {
     name: "VIP on lo not silent",
@@ -306,6 +346,7 @@ const tables: readonly Mistake[] = [
     file: "src/core/desired_switches.ts",
     right: '      name: `${folder(4, name)}.arp_ignore`,\n      value: "1",',
     wrong: '      name: `${folder(4, name)}.arp_ignore`,\n      value: "0",',
+    kinds: ["crash"],
   },
 ];
 
@@ -317,6 +358,7 @@ const deeds: readonly Mistake[] = [
     file: NETWORK,
     right: "now - hold.renewedMs >= RENEW_MS);",
     wrong: "now - hold.renewedMs >= 10 * RENEW_MS);",
+    kinds: ["webServer"],
   },
   {
     name: "VIP without a lifetime",
@@ -324,6 +366,7 @@ const deeds: readonly Mistake[] = [
     file: NETWORK,
     right: "      validSeconds: want.leaseS,",
     wrong: "      validSeconds: null,",
+    kinds: ["kill"],
   },
   {
     name: "starting node renews",
@@ -331,6 +374,7 @@ const deeds: readonly Mistake[] = [
     file: NETWORK,
     right: '    if (leased && state.phase === "starting") return;',
     wrong: "",
+    kinds: ["kill", "killAtStep", "pause"],
   },
   {
     name: "unwanted address left",
@@ -338,6 +382,7 @@ const deeds: readonly Mistake[] = [
     file: NETWORK,
     right: "this.#ledger.has(item.address) && isHost(item) && !isWanted(item)",
     wrong: "this.#ledger.has(item.address) && isHost(item) && item.prefixLength === 0",
+    kinds: ["moveVip", "partition"],
   },
   {
     name: "address not looked at again",
@@ -345,6 +390,7 @@ const deeds: readonly Mistake[] = [
     file: NETWORK,
     right: "    if (!force && now - this.#lookedMs < NETWORK_MS) return;",
     wrong: "    if (!force && this.#lookedMs > 0) return;",
+    kinds: ["addressDeleted", "addressAdded"],
   },
   {
     name: "table not looked at again",
@@ -352,6 +398,7 @@ const deeds: readonly Mistake[] = [
     file: "src/agent/table_lane.ts",
     right: "    const lookDue = this.#observed === null || clock.now() >= this.#lookAtMs;",
     wrong: "    const lookDue = this.#observed === null;",
+    kinds: ["tableCleared", "weightsChanged"],
   },
   {
     name: "refused address not told",
@@ -359,6 +406,7 @@ const deeds: readonly Mistake[] = [
     file: NETWORK,
     right: "      if (leased && present === undefined) {",
     wrong: "      if (leased && made.prefixLength === 0) {",
+    kinds: ["refused"],
   },
   {
     name: "documents not exchanged",
@@ -366,6 +414,7 @@ const deeds: readonly Mistake[] = [
     file: EXCHANGES,
     right: "      if (peer === undefined || peer.record.document === digest) continue;",
     wrong: "      if (peer === undefined || peer.record.document !== null) continue;",
+    kinds: ["partition", "changeService", "addService"],
   },
   {
     name: "earlier epoch forgotten",
@@ -373,6 +422,7 @@ const deeds: readonly Mistake[] = [
     file: "src/agent/agent.ts",
     right: 'step(this.state, { kind: "adopt", vip, epoch, remainingMs: bounded }, now);',
     wrong: 'step(this.state, { kind: "adopt", vip, epoch: 0, remainingMs: bounded }, now);',
+    kinds: ["kill", "partition"],
   },
 ];
 

@@ -16,6 +16,8 @@ import { plant } from "./plant.ts";
 const SEEDS_MAX = 600;
 /** Time after which it does, s: of one processor. */
 const SECONDS_MAX = 300;
+/** Time after which a search is ended that does not end by itself, s: a mistake may be a loop without an end. */
+const STUCK_SECONDS = SECONDS_MAX + 120;
 /** What the simulator is made of. */
 const SOURCES = ["src", "ffi", "test/sim", "test/support", "test/shell", "test/planted"];
 const FILES = ["package.json", "tsconfig.json"];
@@ -31,6 +33,7 @@ interface Result {
 /** A copy of the sources in a folder of its own, for one search at a time. */
 class Copy {
   readonly #folder = mkdtempSync(join(tmpdir(), "troop-planted-"));
+  #running: Bun.Subprocess | null = null;
 
   constructor() {
     for (const path of [...SOURCES, ...FILES]) {
@@ -55,8 +58,15 @@ class Copy {
   async #search(order: HuntOrder): Promise<HuntReport> {
     const search = Bun.spawn(
       [process.execPath, "test/planted/hunt.ts", JSON.stringify(order)],
-      { cwd: this.#folder, stdout: "pipe", stderr: "pipe", stdin: "ignore" },
+      {
+        cwd: this.#folder,
+        stdout: "pipe",
+        stderr: "pipe",
+        stdin: "ignore",
+        timeout: STUCK_SECONDS * 1_000,
+      },
     );
+    this.#running = search;
     const text = await new Response(search.stdout).text();
     const status = await search.exited;
     if (status === 0) return JSON.parse(text) as HuntReport;
@@ -64,24 +74,33 @@ class Copy {
     throw new Error(`the search ended with status ${status}: ${problem}`);
   }
 
+  /** Ends what runs in it and removes it. */
   remove(): void {
+    this.#running?.kill("SIGKILL");
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
 
-/** Seeds of the search that fail without any mistake: they prove nothing. */
-async function failingSeeds(copies: readonly Copy[], seeds: number): Promise<number[]> {
-  const count = Math.ceil(seeds / copies.length);
-  const reports = await Promise.all(copies.map((copy, index) =>
-    copy.hunt({
-      from: 1 + index * count,
-      count,
+/** Searches for a mistake. A seed that fails without it proves nothing, and is passed over. */
+async function caught(copy: Copy, mistake: Mistake, seeds: number): Promise<HuntReport> {
+  const except: number[] = [];
+  const { kinds } = mistake;
+  for (;;) {
+    const order = {
+      from: 1,
+      count: seeds,
       timeMs: SECONDS_MAX * 1_000,
-      except: [],
-      all: true,
-    })
-  ));
-  return reports.flatMap(({ caught }) => caught.map(({ seed }) => seed));
+      except,
+      ...(kinds === undefined ? {} : { kinds }),
+    };
+    const report = await copy.hunt(order, mistake);
+    const seed = report.caught[0]?.seed;
+    if (seed === undefined) return report;
+    const without = await copy.hunt({ ...order, from: seed, count: 1 });
+    if (without.caught.length === 0) return report;
+    console.log(`seed ${seed} fails without any mistake: ${without.caught[0]?.what}`);
+    except.push(seed);
+  }
 }
 
 function row({ mistake, report }: Result): string[] {
@@ -107,24 +126,28 @@ function line(cells: readonly string[], nameWidth: number): string {
 
 async function search(chosen: readonly Mistake[], seeds: number): Promise<Result[]> {
   const copies = Array.from({ length: availableParallelism() }, () => new Copy());
+  const remove = () => copies.forEach((copy) => copy.remove());
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => {
+      remove();
+      process.exit(1);
+    });
+  }
   try {
-    const except = await failingSeeds(copies, Math.min(seeds, 100));
-    if (except.length > 0) console.log(`without any mistake fail the seeds ${except.join(", ")}`);
     const nameWidth = Math.max(...chosen.map(({ name }) => name.length));
     console.log(line(HEAD, nameWidth));
     const left = [...chosen];
     const results: Result[] = [];
     await Promise.all(copies.map(async (copy) => {
       for (let mistake = left.shift(); mistake !== undefined; mistake = left.shift()) {
-        const order = { from: 1, count: seeds, timeMs: SECONDS_MAX * 1_000, except };
-        const result = { mistake, report: await copy.hunt(order, mistake) };
+        const result = { mistake, report: await caught(copy, mistake, seeds) };
         results.push(result);
         console.log(line(row(result), nameWidth));
       }
     }));
     return results;
   } finally {
-    for (const copy of copies) copy.remove();
+    remove();
   }
 }
 

@@ -8,6 +8,7 @@ import type { SettingName } from "../../src/core/settings.ts";
 import type { VipEntry } from "../../src/core/vip.ts";
 import type { ServerEntry } from "../../src/core/server.ts";
 import { Draw } from "./draw.ts";
+import type { FaultKind } from "./fault_kind.ts";
 import { faultKinds } from "./faults/mod.ts";
 import { drawShape } from "./shape.ts";
 import type { NodeOptions } from "./sim_node.ts";
@@ -58,16 +59,16 @@ const STORM_MS = 10_000;
 /** Shortest and longest time a fault lasts, ms. */
 const LASTS_MS = [30, 7_000] as const;
 
-/** The plan of a seed. */
-export function planOf(seed: number): Plan {
+/** The plan of a seed, of faults of all kinds or of some. */
+export function planOf(seed: number, kinds: readonly FaultKind[] = faultKinds): Plan {
   const draw = new Draw(seed);
   const shape = drawShape(draw);
   const count = draw.int(1, FAULTS_MAX);
   const faults: PlannedFault[] = [];
   // Some runs have one kind of fault only, again and again: what hides in the mixture shows there.
-  const only = draw.chance(0.15) ? draw.weighted(faultKinds) : null;
+  const only = draw.chance(0.15) ? draw.weighted(kinds) : null;
   for (let turn = 0; turn < count; turn++) {
-    const kind = only ?? draw.weighted(faultKinds);
+    const kind = only ?? draw.weighted(kinds);
     const data = kind.plan(draw, shape);
     if (data === null) continue;
     const lastsMs = kind.lasts ? draw.timeMs(...LASTS_MS) : 0;

@@ -4,6 +4,8 @@
 import type { InvariantKind } from "../invariant.ts";
 import { noConnectionCut } from "./connections.ts";
 import { documentsConverge, editsSurvive } from "./documents.ts";
+import { together } from "./groups.ts";
+import { forAReason, handedOver, inOrder } from "./handover.ts";
 import { noLoop } from "./loops.ts";
 import { inPool } from "./pools.ts";
 import { fewTakeovers } from "./takeovers.ts";
@@ -20,4 +22,8 @@ export const invariantKinds: readonly InvariantKind[] = [
   editsSurvive,
   fewTakeovers,
   noConnectionCut,
+  inOrder,
+  forAReason,
+  handedOver,
+  together,
 ];

@@ -1,0 +1,165 @@
+/**
+ * VIPs change hands for a reason, in the order that operators gave, and without a silent moment where it was planned.
+ */
+import type { Ip } from "../../../src/core/address.ts";
+import { leaderOf } from "../../../src/core/vip.ts";
+import type { Invariant, InvariantKind } from "../invariant.ts";
+import type { Play } from "../play.ts";
+import type { SimNode } from "../sim_node.ts";
+import { Settled } from "./settled.ts";
+
+/** Time for which a machine counts as one that has just had a VIP, ms: it may take it back, or is getting rid of it. */
+const RECENT_MS = 6_000;
+
+/** A machine that begins to answer for a VIP that it had not lately. */
+interface Takeover {
+  readonly vip: Ip;
+  readonly by: SimNode;
+  /** Machines that answered just before. */
+  readonly from: readonly SimNode[];
+}
+
+/** Watches who begins and who ends to answer for VIPs. */
+class Handovers {
+  readonly play: Play;
+  readonly settled: Settled;
+  readonly #answering = new Map<Ip, readonly SimNode[]>();
+  readonly #answeredMs = new Map<string, number>();
+
+  constructor(play: Play) {
+    this.play = play;
+    this.settled = new Settled(play);
+  }
+
+  /** Whether the machine answers for the VIP, or did just now. */
+  hadLately(vip: Ip, node: SimNode): boolean {
+    const lastMs = this.#answeredMs.get(`${vip} ${node.name}`) ?? -Infinity;
+    return this.play.world.nowMs - lastMs < RECENT_MS;
+  }
+
+  /** What has begun since the last look; `gone` is told of machines that ended, and left nobody. */
+  look(gone: (vip: Ip, node: SimNode) => string | null): Takeover[] | string {
+    const { cluster, vips, world: { nowMs } } = this.play;
+    this.settled.look();
+    const takeovers: Takeover[] = [];
+    for (const vip of vips) {
+      const before = this.#answering.get(vip) ?? [];
+      const now = cluster.nodes.filter((node) => cluster.answers(node, vip));
+      this.#answering.set(vip, now);
+      for (const by of now) {
+        if (!before.includes(by) && !this.hadLately(vip, by)) {
+          takeovers.push({ vip, by, from: before });
+        }
+      }
+      for (const node of now) this.#answeredMs.set(`${vip} ${node.name}`, nowMs);
+      if (now.length > 0) continue;
+      for (const node of before) {
+        const wrong = gone(vip, node);
+        if (wrong !== null) return wrong;
+      }
+    }
+    return takeovers;
+  }
+}
+
+function watching(
+  play: Play,
+  judge: (handovers: Handovers, takeover: Takeover) => string | null,
+): Invariant {
+  const handovers = new Handovers(play);
+  return {
+    dueMs: () => Infinity,
+    look: () => {
+      const found = handovers.look(() => null);
+      if (typeof found === "string") return found;
+      for (const takeover of found) {
+        const wrong = judge(handovers, takeover);
+        if (wrong !== null) return wrong;
+      }
+      return null;
+    },
+  };
+}
+
+/** A VIP is taken over by the node that operators want most: not drained, preferred, of the highest priority. */
+export const inOrder: InvariantKind = {
+  name: "a VIP is taken over by the node that should have it",
+  watch: (play) =>
+    watching(play, (handovers, { vip, by }) => {
+      const { settled } = handovers;
+      const document = by.store.current();
+      const moved = document.moves.get(vip)?.to === by.id;
+      const grouped = leaderOf(vip, document.vips) !== vip;
+      if (moved || grouped || !settled.calm() || !settled.has(by)) return null;
+      const better = play.cluster.nodes.find((node) =>
+        node !== by && settled.has(node) && node.store.digest() === by.store.digest() &&
+        !handovers.hadLately(vip, node) && compare(rank(by, vip, node), rank(by, vip, by)) < 0
+      );
+      return better === undefined ? null : `${by.name} takes ${vip}, and ${better.name} should`;
+    }),
+};
+
+/** Place of a node in the order, as one node's document has it: smaller is better. */
+function rank(at: SimNode, vip: Ip, { id, options }: SimNode): number[] {
+  const { drains, vips } = at.store.current();
+  const drain = drains.get(`*|${id}`);
+  const prefer = vips.get(vip)?.prefer ?? [];
+  return [
+    drain?.on === true && !drain.keepVips ? 1 : 0,
+    prefer.includes(id) ? prefer.indexOf(id) : prefer.length,
+    -(options.priority ?? 100),
+  ];
+}
+
+function compare(a: readonly number[], b: readonly number[]): number {
+  const index = a.findIndex((value, place) => value !== b[place]);
+  return index < 0 ? 0 : (a[index] ?? 0) - (b[index] ?? 0);
+}
+
+/** A VIP leaves a holder that is well only when an operator wanted it: once for each order. */
+export const forAReason: InvariantKind = {
+  name: "a VIP leaves a holder that is well only if operators want it",
+  watch: (play) => {
+    const used = new Map<string, number>();
+    return watching(play, ({ settled }, { vip, by, from }) => {
+      const holder = from.find((node) => settled.has(node));
+      if (holder === undefined || !settled.calm()) return null;
+      const { vips, drains } = by.store.current();
+      const entry = vips.get(vip);
+      const wanted = entry?.group !== undefined && entry.group !== null ||
+        entry !== undefined && entry.failbackS !== null || drains.size > 0;
+      if (wanted) return null;
+      const key = `${vip} ${by.id}`;
+      const orders = play.edits.filter(({ edit }) =>
+        edit.kind === "putMove" && edit.move.vip === vip && edit.move.to === by.id
+      );
+      used.set(key, (used.get(key) ?? 0) + 1);
+      if ((used.get(key) ?? 0) <= orders.length) return null;
+      return `${by.name} takes ${vip} from ${holder.name}, which is well, and nobody ordered it`;
+    });
+  },
+};
+
+/** A holder that is asked to end lets its VIPs go when somebody else has them. */
+export const handedOver: InvariantKind = {
+  name: "a planned end leaves no VIP silent",
+  watch: (play) => {
+    const handovers = new Handovers(play);
+    return {
+      dueMs: () => Infinity,
+      look: () => {
+        const found = handovers.look((vip, node) => {
+          const { settled } = handovers;
+          const leaves = node.awake && node.troubles === 0 &&
+            ["leaving", "stopped"].includes(node.agent?.state.phase ?? "");
+          if (!leaves || !settled.calm()) return null;
+          const heir = play.cluster.nodes.find((other) => other !== node && settled.has(other));
+          return heir === undefined
+            ? null
+            : `${node.name} ends and lets ${vip} go, and ${heir.name} has not got it yet`;
+        });
+        return typeof found === "string" ? found : null;
+      },
+    };
+  },
+};
