@@ -11,6 +11,7 @@ import type { SimCluster } from "./cluster.ts";
 import { GATEWAY, LATENCY_MS } from "./lan.ts";
 import { type Caller, hooked } from "./port_hooks.ts";
 import { memoryOf, type SimNode } from "./sim_node.ts";
+import { pulseHeard, recordHeard } from "./versions.ts";
 
 /** The network that carries VIPs. */
 const PUBLIC = "eth0";
@@ -79,7 +80,9 @@ function pulses(cluster: SimCluster, node: SimNode): PulseSocket {
   // Paths do not change in a simulation.
   const ways = new Map<NodeId, PulseWay[]>();
   return {
-    send: (pulse, peer) => {
+    send: (said, peer) => {
+      const pulse = pulseHeard(said, node.speaks);
+      if (pulse === null) return;
       const known = ways.get(pulse.to) ?? pulseWays(own, peer.paths);
       ways.set(pulse.to, known);
       for (const { from, to } of known) {
@@ -101,7 +104,10 @@ function pulses(cluster: SimCluster, node: SimNode): PulseSocket {
 
 function gossip(cluster: SimCluster, node: SimNode): Gossip {
   return {
-    publishRecord: (record) => cluster.publish(node, record),
+    publishRecord: (said) => {
+      const record = recordHeard(said, node.speaks);
+      if (record !== null) cluster.publish(node, record);
+    },
     connected: () =>
       cluster.nodes.filter((other) =>
         other !== node && other.agent !== null && cluster.lan.connected(node, other)

@@ -84,6 +84,8 @@ export class Play {
   knownServices: readonly Service[] = [];
   /** From when on everything is to serve, ms. */
   readonly servesMs = SERVES_MS;
+  /** What operators have asked for. */
+  readonly orders: { readonly atMs: number; readonly edit: Edit }[] = [];
   /** When anything last began or ended that could disturb, ms. */
   disturbedMs = 0;
   /** Things that began or ended so far. */
@@ -284,6 +286,7 @@ export class Play {
     const at = this.cluster.node(name);
     if (!at.awake) return this.note(name, "no agent takes the edit");
     this.#know(edits);
+    for (const edit of edits) this.orders.push({ atMs: this.world.nowMs, edit });
     const before = at.store.current();
     at.store.edit(edits).then(
       () => this.ledger.note(at, edits, before),

@@ -13,6 +13,7 @@ import { MachineClock } from "./machine_clock.ts";
 import { NO_HOOKS, type PortHooks } from "./port_hooks.ts";
 import type { Replica } from "./replica.ts";
 import { SimStore } from "./sim_store.ts";
+import type { Speaks } from "./versions.ts";
 import type { World } from "./world.ts";
 
 /** Options of one machine that differ from the default. */
@@ -60,6 +61,8 @@ export class SimNode {
   vips: readonly Ip[] = [];
   targets: readonly ProbeTarget[] = [];
   run = 0;
+  /** What version of the agent the machine has. */
+  speaks: Speaks = "same";
   /** Faults of the kernel or the disk that last now: meanwhile the node is not held to what needs them. */
   troubles = 0;
   /** How much of its processors is free, percent. */

@@ -2,6 +2,7 @@
  * Faults of agents: killed, at any step of what they do, and standing still.
  */
 import { anyNode, faultKind } from "../fault_kind.ts";
+import type { Speaks } from "../versions.ts";
 
 /** An agent is killed and started again later. */
 export const kill = faultKind<{ node: string }>({
@@ -74,6 +75,34 @@ export const pause = faultKind<{ node: string }>({
       end: () => void (cluster.node(node).paused = false),
     }),
   words: ({ node }) => `${node}'s agent stands still`,
+});
+
+/** An agent is replaced by one of another version, with a kill or as at a planned restart, and stays that. */
+export const otherVersion = faultKind<{ node: string; speaks: Speaks; planned: boolean }>({
+  name: "otherVersion",
+  about: "agent",
+  // Played by versions.test.ts: the plans of all seeds would be others.
+  weight: 0,
+  lasts: true,
+  plan: (draw, shape) => ({
+    node: anyNode(draw, shape),
+    speaks: draw.pick(["later", "later", "earlier"] as const),
+    planned: draw.chance(0.5),
+  }),
+  apply: (play, { node, speaks, planned }) => {
+    const machine = play.cluster.node(node);
+    if (planned) machine.agent?.receive({ kind: "leave" });
+    else play.down(node, "upgrade", () => play.cluster.kill(node));
+    return () => {
+      play.down(node, "upgrade", () => play.cluster.kill(node));
+      machine.speaks = speaks;
+      play.up(node, "upgrade");
+    };
+  },
+  words: ({ node, speaks, planned }) =>
+    `${node}'s agent is ${planned ? "asked to end" : "killed"}, and one of ${
+      speaks === "later" ? "a later" : "an earlier"
+    } version takes its place`,
 });
 
 /** An agent leaves as at a planned restart, and comes back. */

@@ -2,7 +2,7 @@
  * Every kind of fault a run can have. See fault_kind.ts for how to add one.
  */
 import type { FaultKind } from "../fault_kind.ts";
-import { kill, killAtStep, pause, restart } from "./agent.ts";
+import { kill, killAtStep, otherVersion, pause, restart } from "./agent.ts";
 import {
   addressAdded,
   addressDeleted,
@@ -48,6 +48,7 @@ export const faultKinds: readonly FaultKind[] = [
   tableCleared,
   weightsChanged,
   daemonsEnded,
+  otherVersion,
 ];
 
 /** The kind of that name. */

@@ -11,6 +11,9 @@ import { Settled } from "./settled.ts";
 /** Time for which a machine counts as one that has just had a VIP, ms: it may take it back, or is getting rid of it. */
 const RECENT_MS = 6_000;
 
+/** Time a node has to have been well for what it does to be its own decision, ms. */
+const AWAKE_MS = 1_000;
+
 /** A machine that begins to answer for a VIP that it had not lately. */
 interface Takeover {
   readonly vip: Ip;
@@ -123,14 +126,16 @@ export const forAReason: InvariantKind = {
     const used = new Map<string, number>();
     return watching(play, ({ settled }, { vip, by, from }) => {
       const holder = from.find((node) => settled.has(node));
-      if (holder === undefined || !settled.calm()) return null;
+      if (holder === undefined || by.troubles > 0 || !settled.calm()) return null;
+      // A machine that goes on after it stood still has what it had.
+      if (!settled.wellFor(by, AWAKE_MS)) return null;
       const { vips, drains } = by.store.current();
       const entry = vips.get(vip);
       const wanted = entry?.group !== undefined && entry.group !== null ||
         entry !== undefined && entry.failbackS !== null || drains.size > 0;
       if (wanted) return null;
       const key = `${vip} ${by.id}`;
-      const orders = play.edits.filter(({ edit }) =>
+      const orders = play.orders.filter(({ edit }) =>
         edit.kind === "putMove" && edit.move.vip === vip && edit.move.to === by.id
       );
       used.set(key, (used.get(key) ?? 0) + 1);

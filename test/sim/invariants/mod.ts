@@ -2,6 +2,7 @@
  * Every invariant.
  */
 import type { InvariantKind } from "../invariant.ts";
+import { announced } from "./announcements.ts";
 import { noConnectionCut } from "./connections.ts";
 import { documentsConverge, editsSurvive } from "./documents.ts";
 import { together } from "./groups.ts";
@@ -26,4 +27,5 @@ export const invariantKinds: readonly InvariantKind[] = [
   forAReason,
   handedOver,
   together,
+  announced,
 ];

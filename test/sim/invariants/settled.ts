@@ -6,7 +6,7 @@ import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 
 /** Time after which everybody knows of a node that it is there, and of the network that it is whole, ms. */
-const KNOWN_MS = 3_000;
+const KNOWN_MS = 2_000;
 /** The same for a kernel that refused something: the node leaves the VIP to others meanwhile (REFUSED_MS). */
 const TRUSTED_MS = 12_000;
 
@@ -36,8 +36,8 @@ export class Settled {
 
   /** Whether nothing is wrong with the network, no operator has just said anything, and everybody must know that. */
   calm(): boolean {
-    const { edits, world: { nowMs } } = this.#play;
-    const editedMs = edits.at(-1)?.atMs ?? -Infinity;
+    const { orders, world: { nowMs } } = this.#play;
+    const editedMs = orders.at(-1)?.atMs ?? -Infinity;
     return this.#wholeMs !== null && nowMs - this.#wholeMs >= KNOWN_MS &&
       nowMs - editedMs >= KNOWN_MS;
   }
@@ -45,8 +45,13 @@ export class Settled {
   /** Whether the node could hold any VIP, and everybody must know it. */
   has(node: SimNode): boolean {
     const { nowMs } = this.#play.world;
-    return nowMs - (this.#wellMs.get(node) ?? Infinity) >= KNOWN_MS &&
+    return this.wellFor(node, KNOWN_MS) &&
       nowMs - (this.#troubledMs.get(node) ?? -Infinity) >= TRUSTED_MS;
+  }
+
+  /** Whether the node has been well for so long, ms. */
+  wellFor(node: SimNode, ms: number): boolean {
+    return this.#play.world.nowMs - (this.#wellMs.get(node) ?? Infinity) >= ms;
   }
 
   /** Machines that run reach each other on all networks. */

@@ -1,0 +1,154 @@
+/**
+ * Mistakes in what a node wants of its kernel, and in what its agent does about it.
+ */
+import type { Mistake } from "./mistakes.ts";
+
+const ROW = "src/core/desired_row.ts";
+const NETWORK = "src/agent/network_lane.ts";
+
+/** Which server gets connections. */
+const tables: readonly Mistake[] = [
+  {
+    name: "standby's pool spreads",
+    breaks: "two tables forward to each other",
+    file: ROW,
+    right: "      return [vip, spreads ? hold.successor : selfId];",
+    wrong: "      return [vip, hold?.successor ?? null];",
+    kinds: ["moveVip", "partition"],
+  },
+  {
+    name: "rival holders spread",
+    breaks: "two holders that meet forward to each other",
+    file: ROW,
+    right: 'const spreads = hold?.phase === "holding" && !hold.rival;',
+    wrong: 'const spreads = hold?.phase === "holding";',
+    kinds: ["partition", "unplug"],
+  },
+  {
+    name: "weight 0 ignored",
+    breaks: "a drained server gets new connections",
+    file: ROW,
+    right: "      : isUp(server) && server.weight > 0;",
+    wrong: "      : isUp(server);",
+    kinds: ["drainNode", "moveVip"],
+  },
+  {
+    name: "failed servers keep their weight",
+    breaks: "new connections go to servers that are down",
+    file: ROW,
+    right: "if (!strict) return [server, isUp(server) ? server.weight : 0];",
+    wrong: "if (!strict) return [server, server.weight];",
+    kinds: ["webServer"],
+  },
+  {
+    name: "dead nodes stay in pools",
+    breaks: "new connections go to a dead node",
+    file: "src/core/pool.ts",
+    right: "  const up = absent === null && verdict.up;",
+    wrong: "  const up = verdict.up;",
+    kinds: ["crash"],
+  },
+  {
+    name: "bypass not switched on",
+    breaks: "the table of a standby looks at packets",
+    file: "src/core/desired_switches.ts",
+    right: '      isActive(state) ? "0" : "1",',
+    wrong: '      "0",',
+    kinds: ["moveVip", "crash"],
+  },
+  {
+    name: "bypass not switched off",
+    breaks: "a holder balances nothing",
+    file: "src/core/desired_switches.ts",
+    right: '      isActive(state) ? "0" : "1",',
+    wrong: '      "1",',
+    kinds: ["crash", "moveVip"],
+  },
+  {
+    name: "VIP on lo not silent",
+    breaks: "every real server answers ARP for the VIP",
+    file: "src/core/desired_switches.ts",
+    right: '      name: `${folder(4, name)}.arp_ignore`,\n      value: "1",',
+    wrong: '      name: `${folder(4, name)}.arp_ignore`,\n      value: "0",',
+    kinds: ["crash"],
+  },
+];
+
+/** What the agent does about it. */
+const deeds: readonly Mistake[] = [
+  {
+    name: "lease renewed too late",
+    breaks: "the VIP lapses between two renewals",
+    file: NETWORK,
+    right: "now - hold.renewedMs >= RENEW_MS);",
+    wrong: "now - hold.renewedMs >= 10 * RENEW_MS);",
+    kinds: ["webServer"],
+  },
+  {
+    name: "VIP without a lifetime",
+    breaks: "a killed agent's kernel answers for the VIP for ever",
+    file: NETWORK,
+    right: "      validSeconds: want.leaseS,",
+    wrong: "      validSeconds: null,",
+    kinds: ["kill"],
+  },
+  {
+    name: "starting node renews",
+    breaks: "an agent that starts again keeps a VIP that another may have taken",
+    file: NETWORK,
+    right: '    if (leased && state.phase === "starting") return;',
+    wrong: "",
+    kinds: ["kill", "killAtStep", "pause"],
+  },
+  {
+    name: "unwanted address left",
+    breaks: "who lets a VIP go goes on answering for it",
+    file: NETWORK,
+    right: "this.#ledger.has(item.address) && isHost(item) && !isWanted(item)",
+    wrong: "this.#ledger.has(item.address) && isHost(item) && item.prefixLength === 0",
+    kinds: ["moveVip", "partition"],
+  },
+  {
+    name: "address not looked at again",
+    breaks: "a VIP that somebody deleted does not come back",
+    file: NETWORK,
+    right: "    if (!force && now - this.#lookedMs < NETWORK_MS) return;",
+    wrong: "    if (!force && this.#lookedMs > 0) return;",
+    kinds: ["addressDeleted", "addressAdded"],
+  },
+  {
+    name: "table not looked at again",
+    breaks: "rows that somebody deleted do not come back",
+    file: "src/agent/table_lane.ts",
+    right: "    const lookDue = this.#observed === null || clock.now() >= this.#lookAtMs;",
+    wrong: "    const lookDue = this.#observed === null;",
+    kinds: ["tableCleared", "weightsChanged"],
+  },
+  {
+    name: "refused address not told",
+    breaks: "a holder that cannot have the address keeps its claim",
+    file: NETWORK,
+    right: "      if (leased && present === undefined) {",
+    wrong: "      if (leased && made.prefixLength === 0) {",
+    kinds: ["refused"],
+  },
+  {
+    name: "documents not exchanged",
+    breaks: "edits that were made during a partition stay where they were",
+    file: "src/agent/document_exchanges.ts",
+    right: "      if (peer === undefined || peer.record.document === digest) continue;",
+    wrong: "      if (peer === undefined || peer.record.document !== null) continue;",
+    kinds: ["partition", "changeService", "addService"],
+  },
+  {
+    name: "earlier epoch forgotten",
+    breaks: "an agent that starts again adopts its VIP with an epoch of 0",
+    file: "src/agent/agent.ts",
+    right: 'step(this.state, { kind: "adopt", vip, epoch, remainingMs: bounded }, now);',
+    wrong: 'step(this.state, { kind: "adopt", vip, epoch: 0, remainingMs: bounded }, now);',
+    kinds: ["kill", "partition"],
+  },
+];
+
+/** See the head of this file. */
+export const kernelMistakes: readonly Mistake[] = [...tables, ...deeds];
