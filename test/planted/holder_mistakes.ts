@@ -6,6 +6,7 @@ import type { Mistake } from "./mistakes.ts";
 const OWNERSHIP = "src/core/ownership.ts";
 const TICK = "src/core/tick.ts";
 const STEP = "src/core/step.ts";
+const PEERS = "src/core/step_peers.ts";
 const LIVENESS = "src/core/liveness.ts";
 
 /** Who holds a VIP. */
@@ -17,14 +18,6 @@ const claims: readonly Mistake[] = [
     right: "(b.claim?.epoch ?? -1) - (a.claim?.epoch ?? -1)",
     wrong: "(a.claim?.epoch ?? -1) - (b.claim?.epoch ?? -1)",
     kinds: ["partition", "unplug"],
-  },
-  {
-    name: "equal claims not settled",
-    breaks: "of two claims with one epoch and one priority each claimer prefers its own",
-    file: OWNERSHIP,
-    right: "b.priority - a.priority ||\n    compareText(a.id, b.id);",
-    wrong: "b.priority - a.priority;",
-    kinds: ["partition", "kill", "crash", "unplug"],
   },
   {
     name: "loser does not let go",
@@ -185,7 +178,7 @@ const facts: readonly Mistake[] = [
   {
     name: "claims in pulses not noted",
     breaks: "nobody learns from pulses who holds a VIP",
-    file: STEP,
+    file: PEERS,
     right: "  life.claims = pulse.claims;",
     wrong: "",
     kinds: ["partition", "crash", "unplug"],
@@ -193,7 +186,7 @@ const facts: readonly Mistake[] = [
   {
     name: "epochs in pulses not noted",
     breaks: "a new claim is no higher than the one before it",
-    file: STEP,
+    file: PEERS,
     right: "  for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);",
     wrong: "",
     kinds: ["partition", "crash", "kill"],
@@ -201,7 +194,7 @@ const facts: readonly Mistake[] = [
   {
     name: "earlier run of a peer believed",
     breaks: "what was on its way when a node started again counts for its new run",
-    file: STEP,
+    file: PEERS,
     right: "if (peer === undefined || pulse.boot < peer.life.boot) return;",
     wrong: "if (peer === undefined) return;",
     kinds: ["kill", "weather", "crash"],
@@ -209,7 +202,7 @@ const facts: readonly Mistake[] = [
   {
     name: "new run of a peer not met",
     breaks: "a node that starts again is taken for its earlier run",
-    file: STEP,
+    file: PEERS,
     right: "  if (pulse.boot > peer.life.boot) meetNewRun(state, peer, { boot: pulse.boot, now });",
     wrong: "",
     kinds: ["kill", "crash", "restart"],
