@@ -11,15 +11,15 @@ import type { Config } from "./core/config.ts";
 import type { Home } from "./core/home.ts";
 import { faultLog, surviveFaults } from "./fault_log.ts";
 import { adminClient } from "./http/admin_client.ts";
-import { askAtTerminal } from "./shell/ask.ts";
-import { createConfigFile, readConfigFile, refuseExisting } from "./shell/config_file.ts";
-import { findHome } from "./shell/home.ts";
-import { openLog } from "./shell/log.ts";
-import { readFirstLine } from "./shell/first_line.ts";
-import { userName } from "./shell/user_name.ts";
-import { openOutput } from "./shell/output.ts";
-import { readText, writeText } from "./shell/text_file.ts";
-import { newToken } from "./shell/token.ts";
+import { askAtTerminal } from "./shell/process/ask.ts";
+import { createConfigFile, readConfigFile, refuseExisting } from "./shell/files/config_file.ts";
+import { findHome } from "./shell/files/home.ts";
+import { openLog } from "./shell/log/log.ts";
+import { readFirstLine } from "./shell/files/first_line.ts";
+import { userName } from "./shell/process/user_name.ts";
+import { openOutput } from "./shell/process/output.ts";
+import { readText, writeText } from "./shell/files/text_file.ts";
+import { newToken } from "./shell/files/token.ts";
 import { VERSION } from "./version.ts";
 
 /** Nice value of the agent: pulses must go out on time on a busy machine. Needs CAP_SYS_NICE; without it, all works. */
@@ -31,7 +31,7 @@ const AGENT_NICE = -10;
  */
 async function giveUpPrivileges(config: Config): Promise<string | null> {
   if (config.privileges === "keep") return null;
-  const { dropPrivileges, dropTools } = await import("./shell/privileges.ts");
+  const { dropPrivileges, dropTools } = await import("./shell/process/privileges.ts");
   return dropPrivileges(dropTools(readFileSync("/proc/self/status", "utf8")));
 }
 
@@ -75,7 +75,7 @@ const context: CliContext = {
   stderr: openOutput(2),
   findHome: (option) => findHome(option, process.env),
   hostFacts: async (home) => {
-    const { hostFactsOf } = await import("./shell/host_facts.ts");
+    const { hostFactsOf } = await import("./shell/files/host_facts.ts");
     return await hostFactsOf(home);
   },
   readConfig: readConfigFile,
@@ -83,20 +83,20 @@ const context: CliContext = {
   createConfig: createConfigFile,
   newToken,
   hello: async (member, token) => {
-    const { askHello } = await import("./shell/hello.ts");
+    const { askHello } = await import("./shell/gossip/hello.ts");
     const { cluster, self, members } = await askHello({ ...member, token, version: VERSION });
     return { cluster, members: [self, ...members] };
   },
   connect: (home) => adminClient(home, userName(process.env)),
   runAgent,
   diagnose: async (home) => {
-    const { diagnose } = await import("./shell/doctor.ts");
-    const { doctorTools } = await import("./shell/doctor_tools.ts");
+    const { diagnose } = await import("./shell/doctor/doctor.ts");
+    const { doctorTools } = await import("./shell/doctor/doctor_tools.ts");
     return await diagnose(home, doctorTools(home));
   },
   readFirstLine,
   serveSorryPage: async () => {
-    const { runSorryServer } = await import("./shell/sorry_server.ts");
+    const { runSorryServer } = await import("./shell/process/sorry_server.ts");
     await runSorryServer(Bun.stdin.stream(), (line) => process.stdout.write(`${line}\n`));
   },
   wallMs: () => Date.now(),

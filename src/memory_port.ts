@@ -1,10 +1,10 @@
 /**
- * The port to what an agent remembers over a restart beside its document. See shell/agent_memory.ts.
+ * The port to what an agent remembers over a restart beside its document. See shell/files/agent_memory.ts.
  */
 import type { Ip } from "./core/address.ts";
-import type { NodeId } from "./core/document.ts";
-import type { NodeRecord } from "./core/record.ts";
-import type { ServiceKey } from "./core/service.ts";
+import type { NodeId } from "./core/document/document.ts";
+import type { NodeRecord } from "./core/cluster/record.ts";
+import type { ServiceKey } from "./core/service/service.ts";
 
 /** Remembers what switches were before. */
 export interface SavedSwitches {

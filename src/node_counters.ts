@@ -3,7 +3,7 @@
  */
 import type { Agent } from "./agent/agent.ts";
 import { formatEndpoint } from "./core/address.ts";
-import { isExternal } from "./core/server.ts";
+import { isExternal } from "./core/service/server.ts";
 import type { LoopDelay } from "./loop_delay.ts";
 import type { Counters } from "./ports.ts";
 

@@ -3,32 +3,40 @@
  * real implementation in `shell/` and one for the simulator in `test/sim/`, which holds state too.
  */
 import type { Endpoint, Family, Ip } from "./core/address.ts";
-import type { Caution } from "./core/caution.ts";
-import type { ClusterDocument, Edit, NodeId } from "./core/document.ts";
-import type { DocumentOperations, EditOptions, EditReceipt } from "./core/document_orders.ts";
+import type { Caution } from "./core/cluster/caution.ts";
+import type { ClusterDocument, Edit, NodeId } from "./core/document/document.ts";
+import type {
+  DocumentOperations,
+  EditOptions,
+  EditReceipt,
+} from "./core/document/document_orders.ts";
 import type { EventQuery, TroopEvent } from "./core/event.ts";
-import type { HistoryEntry } from "./core/history.ts";
-import type { Pulse } from "./core/pulse.ts";
-import type { NodeRecord } from "./core/record.ts";
-import type { ConnectionFilter, ConnectionListing, ConnectionQuery } from "./core/connection.ts";
-import type { MarkRule } from "./core/mark_rules.ts";
-import type { DrainOrder, ServerChange, ServerRef, VipChange } from "./core/order.ts";
-import type { TunnelDevice } from "./core/receiving.ts";
-import type { Protocol, Service, ServiceChange, ServiceName } from "./core/service.ts";
-import type { ProbeTarget } from "./core/probing.ts";
-import type { SettingName } from "./core/settings.ts";
-import type { SorryWish } from "./core/sorry_page.ts";
-import type { Status } from "./core/status.ts";
-import type { Rotation, TokenFacts } from "./core/token_rotation.ts";
+import type { HistoryEntry } from "./core/document/history.ts";
+import type { Pulse } from "./core/cluster/pulse.ts";
+import type { NodeRecord } from "./core/cluster/record.ts";
+import type {
+  ConnectionFilter,
+  ConnectionListing,
+  ConnectionQuery,
+} from "./core/table/connection.ts";
+import type { MarkRule } from "./core/service/mark_rules.ts";
+import type { DrainOrder, ServerChange, ServerRef, VipChange } from "./core/document/order.ts";
+import type { TunnelDevice } from "./core/desired/receiving.ts";
+import type { Protocol, Service, ServiceChange, ServiceName } from "./core/service/service.ts";
+import type { ProbeTarget } from "./core/pool/probing.ts";
+import type { SettingName } from "./core/document/settings.ts";
+import type { SorryWish } from "./core/pool/sorry_page.ts";
+import type { Status } from "./core/status/status.ts";
+import type { Rotation, TokenFacts } from "./core/cluster/token_rotation.ts";
 import type {
   ObservedService,
   SyncDaemon,
   SyncDaemons,
   TableOperation,
   TableTimeouts,
-} from "./core/table.ts";
+} from "./core/table/table.ts";
 
-export type { ProbeListener, ProbeResult, ProbeSubject, ProbeTarget } from "./core/probing.ts";
+export type { ProbeListener, ProbeResult, ProbeSubject, ProbeTarget } from "./core/pool/probing.ts";
 
 /** Time. Decisions get it as an argument; only shell and agent ask for it. */
 export interface Clock {

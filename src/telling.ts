@@ -7,9 +7,9 @@ import type { Config } from "./core/config.ts";
 import type { News } from "./core/event.ts";
 import type { Home } from "./core/home.ts";
 import { Refusal } from "./core/refusal.ts";
-import { type EventLog, openEventLog } from "./shell/event_log.ts";
-import { hookProblem } from "./shell/hook_call.ts";
-import { openHooks } from "./shell/hooks.ts";
+import { type EventLog, openEventLog } from "./shell/events/event_log.ts";
+import { hookProblem } from "./shell/events/hook_call.ts";
+import { openHooks } from "./shell/events/hooks.ts";
 
 /** See the head of this file. */
 export interface Telling {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import type { Agent } from "../src/agent/agent.ts";
-import { serviceKey } from "../src/core/service.ts";
+import { serviceKey } from "../src/core/service/service.ts";
 import { loopDelay } from "../src/loop_delay.ts";
 import { nodeCounters } from "../src/node_counters.ts";
 import { SimCluster } from "./sim/cluster.ts";

@@ -8,8 +8,8 @@ import { configSchema } from "../src/core/config.ts";
 import type { News } from "../src/core/event.ts";
 import { homeIn } from "../src/core/home.ts";
 import { openTelling, refuseBadHooks } from "../src/telling.ts";
-import { recordNotices } from "./shell/recorded_notices.ts";
-import { tempFolder } from "./shell/temp_folder.ts";
+import { recordNotices } from "./support/recorded_notices.ts";
+import { tempFolder } from "./support/temp_folder.ts";
 
 function configWith(hooks: readonly object[]) {
   return configSchema.parse({

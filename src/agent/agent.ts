@@ -6,16 +6,16 @@
  * announcement), then talk (the claim), then sync daemons, then everything that may take longer.
  */
 import type { Ip } from "../core/address.ts";
-import { isActive } from "../core/desired.ts";
-import { openConnections } from "../core/drained_connections.ts";
-import { awaitsWitness } from "../core/gateway_witness.ts";
-import { adaptsWeights, type ProcessorLoad } from "../core/load_weight.ts";
-import type { NodeRecord } from "../core/record.ts";
-import { isConfirmed } from "../core/recall.ts";
+import { isActive } from "../core/desired/desired.ts";
+import { openConnections } from "../core/pool/drained_connections.ts";
+import { awaitsWitness } from "../core/cluster/gateway_witness.ts";
+import { adaptsWeights, type ProcessorLoad } from "../core/pool/load_weight.ts";
+import type { NodeRecord } from "../core/cluster/record.ts";
+import { isConfirmed } from "../core/cluster/recall.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
-import { sorryWish } from "../core/sorry_page.ts";
-import { statusOf } from "../core/status_view.ts";
-import type { Status } from "../core/status.ts";
+import { sorryWish } from "../core/pool/sorry_page.ts";
+import { statusOf } from "../core/status/status_view.ts";
+import type { Status } from "../core/status/status.ts";
 import { isNews } from "../core/news.ts";
 import { type Fact, step } from "../core/step.ts";
 import { paceMs } from "../core/tick.ts";

@@ -3,14 +3,14 @@
  */
 import type { Ip } from "../core/address.ts";
 import { EVENT_TEXT_MAX, type News } from "../core/event.ts";
-import { drainWords } from "../core/drain.ts";
-import { PENDING } from "../core/health.ts";
-import { followsFromDocument } from "../core/desired_row.ts";
-import { poolOf } from "../core/pool.ts";
-import { formatServiceName } from "../core/service.ts";
-import { judgePool, type PoolMode } from "../core/pool_judgement.ts";
+import { drainWords } from "../core/document/drain.ts";
+import { PENDING } from "../core/pool/health.ts";
+import { followsFromDocument } from "../core/desired/desired_row.ts";
+import { poolOf } from "../core/pool/pool.ts";
+import { formatServiceName } from "../core/service/service.ts";
+import { judgePool, type PoolMode } from "../core/pool/pool_judgement.ts";
 import type { State } from "../core/state.ts";
-import { currentWarnings } from "../core/warnings.ts";
+import { currentWarnings } from "../core/cluster/warnings.ts";
 
 /** One change worth a line. */
 export type Change = Readonly<News>;

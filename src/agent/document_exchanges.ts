@@ -5,8 +5,8 @@
  * exchanged with all of them at once would do so n times per node and edit. So a peer's digest has to differ for a
  * while, and only a few exchanges run at a time; what one peer brings, the others need not.
  */
-import type { NodeId } from "../core/document.ts";
-import { changePeriodMs } from "../core/record_pace.ts";
+import type { NodeId } from "../core/document/document.ts";
+import { changePeriodMs } from "../core/cluster/record_pace.ts";
 import type { State } from "../core/state.ts";
 import type { DocumentStore, Gossip } from "../ports.ts";
 import type { Logger } from "./logger.ts";

@@ -4,14 +4,19 @@
  */
 import type { Ip } from "../core/address.ts";
 import { canonicalJson } from "../core/canonical.ts";
-import type { EntryChange } from "../core/difference.ts";
-import type { DocumentProblem } from "../core/document_problems.ts";
-import { type Snapshot, snapshotParts } from "../core/document_wire.ts";
-import { EditChanges } from "../core/edit_changes.ts";
+import type { EntryChange } from "../core/document/difference.ts";
+import type { DocumentProblem } from "../core/document/document_problems.ts";
+import { type Snapshot, snapshotParts } from "../core/document/document_wire.ts";
+import { EditChanges } from "../core/document/edit_changes.ts";
 import { Refusal } from "../core/refusal.ts";
-import type { ServerEntry } from "../core/server.ts";
-import { formatServiceName, type Service, serviceKey, vipsOfService } from "../core/service.ts";
-import type { ApplyAnswer, ApplyOrder } from "../core/document_orders.ts";
+import type { ServerEntry } from "../core/service/server.ts";
+import {
+  formatServiceName,
+  type Service,
+  serviceKey,
+  vipsOfService,
+} from "../core/service/service.ts";
+import type { ApplyAnswer, ApplyOrder } from "../core/document/document_orders.ts";
 import { commit, nodesByName, type OperationsOptions } from "./operation_tools.ts";
 import { refuseMember } from "./server_operations.ts";
 import { rowOfOthers, tryNewRow } from "./service_operations.ts";

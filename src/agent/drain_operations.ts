@@ -8,13 +8,18 @@ import {
   drainKey,
   drainTargetText,
   isDraining,
-} from "../core/drain.ts";
-import { drainedFrom, targetTest } from "../core/drained_connections.ts";
-import type { Edit } from "../core/document.ts";
-import { type DrainOrder, formatServerRef, type ServerRef } from "../core/order.ts";
-import { poolOf } from "../core/pool.ts";
+} from "../core/document/drain.ts";
+import { drainedFrom, targetTest } from "../core/pool/drained_connections.ts";
+import type { Edit } from "../core/document/document.ts";
+import { type DrainOrder, formatServerRef, type ServerRef } from "../core/document/order.ts";
+import { poolOf } from "../core/pool/pool.ts";
 import { Refusal } from "../core/refusal.ts";
-import { formatServiceName, memberPort, serviceKey, type ServiceName } from "../core/service.ts";
+import {
+  formatServiceName,
+  memberPort,
+  serviceKey,
+  type ServiceName,
+} from "../core/service/service.ts";
 import {
   commit,
   nodeNamed,

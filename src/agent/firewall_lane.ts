@@ -2,9 +2,9 @@
  * Makes the marking rules and the kernel modules what the state wants. Both are the work of other programs
  * (nft or iptables, modprobe), so it runs beside everything else, one job at a time.
  */
-import { desiredMarkRules } from "../core/desired_marks.ts";
-import { desiredModules } from "../core/desired_switches.ts";
-import type { MarkRule } from "../core/mark_rules.ts";
+import { desiredMarkRules } from "../core/desired/desired_marks.ts";
+import { desiredModules } from "../core/desired/desired_switches.ts";
+import type { MarkRule } from "../core/service/mark_rules.ts";
 import type { State } from "../core/state.ts";
 import type { Clock, MarkRules, Modules } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";

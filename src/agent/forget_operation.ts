@@ -1,8 +1,8 @@
 /**
  * Removing a node for good that will not come back.
  */
-import { forgetEdits } from "../core/forgotten.ts";
-import { isPresent } from "../core/liveness.ts";
+import { forgetEdits } from "../core/document/forgotten.ts";
+import { isPresent } from "../core/cluster/liveness.ts";
 import { commit, nodeNamed, type OperationsOptions, refuseIf } from "./operation_tools.ts";
 
 /** Removes a dead node: a living one leaves by itself. */

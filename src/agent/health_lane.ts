@@ -11,20 +11,20 @@
  */
 import type { Ip } from "../core/address.ts";
 import type { Check, CheckKind } from "../core/check.ts";
-import { type ClusterDocument, type NodeId, serverEntries } from "../core/document.ts";
-import { servesService } from "../core/listeners.ts";
-import { isPresent } from "../core/liveness.ts";
-import { perDocument } from "../core/per_document.ts";
-import { memberSettings, serverAddress } from "../core/pool.ts";
-import { type WatchPoint, watchPoint } from "../core/receiving.ts";
-import { isExternal, type ServerKey, serverKey } from "../core/server.ts";
+import { type ClusterDocument, type NodeId, serverEntries } from "../core/document/document.ts";
+import { servesService } from "../core/pool/listeners.ts";
+import { isPresent } from "../core/cluster/liveness.ts";
+import { perDocument } from "../core/document/per_document.ts";
+import { memberSettings, serverAddress } from "../core/pool/pool.ts";
+import { type WatchPoint, watchPoint } from "../core/desired/receiving.ts";
+import { isExternal, type ServerKey, serverKey } from "../core/service/server.ts";
 import {
   memberPort,
   type Service,
   type ServiceKey,
   serviceKey,
   vipOfService,
-} from "../core/service.ts";
+} from "../core/service/service.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import { LISTENERS_MS } from "../core/timing.ts";

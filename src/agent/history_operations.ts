@@ -2,15 +2,20 @@
  * What was edited, told to people, and taken back.
  */
 import { canonicalJson } from "../core/canonical.ts";
-import { editsOf, type EntryChange } from "../core/difference.ts";
-import { documentProblems } from "../core/document_problems.ts";
-import type { HistoryView, UndoAnswer, UndoOrder } from "../core/document_orders.ts";
-import { applied, entryOf } from "../core/edit_changes.ts";
-import { type HistoryChange, type HistoryEntry, historyId, isAsLeft } from "../core/history.ts";
+import { editsOf, type EntryChange } from "../core/document/difference.ts";
+import { documentProblems } from "../core/document/document_problems.ts";
+import type { HistoryView, UndoAnswer, UndoOrder } from "../core/document/document_orders.ts";
+import { applied, entryOf } from "../core/document/edit_changes.ts";
+import {
+  type HistoryChange,
+  type HistoryEntry,
+  historyId,
+  isAsLeft,
+} from "../core/document/history.ts";
 import { Refusal } from "../core/refusal.ts";
-import type { ServerEntry } from "../core/server.ts";
-import type { Drain } from "../core/drain.ts";
-import { isDraining } from "../core/drain.ts";
+import type { ServerEntry } from "../core/service/server.ts";
+import type { Drain } from "../core/document/drain.ts";
+import { isDraining } from "../core/document/drain.ts";
 import { changeLines, commit, type OperationsOptions, refuseIf } from "./operation_tools.ts";
 
 /** Later edits that a refusal names. */

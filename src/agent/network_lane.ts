@@ -4,11 +4,11 @@
  */
 import type { Ip } from "../core/address.ts";
 import { hostPrefixLength } from "../core/address.ts";
-import { type DesiredAddress, desiredAddresses } from "../core/desired.ts";
-import { desiredSwitches } from "../core/desired_switches.ts";
-import { placeVip } from "../core/placement.ts";
+import { type DesiredAddress, desiredAddresses } from "../core/desired/desired.ts";
+import { desiredSwitches } from "../core/desired/desired_switches.ts";
+import { placeVip } from "../core/cluster/placement.ts";
 import type { Placement, State } from "../core/state.ts";
-import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/receiving.ts";
+import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/desired/receiving.ts";
 import type { Fact } from "../core/step.ts";
 import { announcementsDue, asksDue } from "../core/tick.ts";
 import { CLOCK_GAP_MS, NETWORK_MS, RENEW_MS } from "../core/timing.ts";

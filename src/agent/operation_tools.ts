@@ -3,15 +3,15 @@
  */
 import type { Check } from "../core/check.ts";
 import type { EventQuery, TroopEvent } from "../core/event.ts";
-import type { Edit, NodeId } from "../core/document.ts";
-import type { ServerEntry } from "../core/server.ts";
+import type { Edit, NodeId } from "../core/document/document.ts";
+import type { ServerEntry } from "../core/service/server.ts";
 import { Refusal } from "../core/refusal.ts";
-import { type Service, serviceKey, type ServiceName } from "../core/service.ts";
-import type { EntryChange } from "../core/difference.ts";
-import { changeLine } from "../core/difference_words.ts";
-import type { EditOptions, EditReceipt } from "../core/document_orders.ts";
+import { type Service, serviceKey, type ServiceName } from "../core/service/service.ts";
+import type { EntryChange } from "../core/document/difference.ts";
+import { changeLine } from "../core/document/difference_words.ts";
+import type { EditOptions, EditReceipt } from "../core/document/document_orders.ts";
 import { type NamedNode, nodeNames } from "../core/file/names.ts";
-import type { EditNote } from "../core/history.ts";
+import type { EditNote } from "../core/document/history.ts";
 import type { Peer } from "../core/state.ts";
 import type { Connections, Counters, DocumentStore, MarkRules, Table } from "../ports.ts";
 import type { Agent } from "./agent.ts";

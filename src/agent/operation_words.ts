@@ -2,8 +2,8 @@
  * What an operation on the IPVS table does, in words: for the log, and for counting what fails.
  */
 import { formatEndpoint } from "../core/address.ts";
-import { serviceKey } from "../core/service.ts";
-import type { TableOperation } from "../core/table.ts";
+import { serviceKey } from "../core/service/service.ts";
+import type { TableOperation } from "../core/table/table.ts";
 
 const WORDS = {
   addService: "add service",

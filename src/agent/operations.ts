@@ -2,10 +2,10 @@
  * What operators ask of a running agent: validated against this machine and the cluster, then written to
  * the document, which makes every node do it. A refusal changes nothing.
  */
-import type { ConnectionListing, ConnectionQuery } from "../core/connection.ts";
-import { formatServiceName } from "../core/service.ts";
-import { isSettingName, settingSpecs } from "../core/settings.ts";
-import { otherMembers, QUORUM_MEMBERS_MIN } from "../core/quorum.ts";
+import type { ConnectionListing, ConnectionQuery } from "../core/table/connection.ts";
+import { formatServiceName } from "../core/service/service.ts";
+import { isSettingName, settingSpecs } from "../core/document/settings.ts";
+import { otherMembers, QUORUM_MEMBERS_MIN } from "../core/cluster/quorum.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { State } from "../core/state.ts";
 import type { Operations } from "../ports.ts";

@@ -1,8 +1,8 @@
 /**
  * What an agent starts with: the document it has, the epochs it saw, and the doubt it should have about them.
  */
-import type { ClusterDocument } from "../core/document.ts";
-import { epochFloor } from "../core/recall.ts";
+import type { ClusterDocument } from "../core/document/document.ts";
+import { epochFloor } from "../core/cluster/recall.ts";
 import type { Fact } from "../core/step.ts";
 import { DOCUMENT_WAIT_MS } from "../core/timing.ts";
 import type { AgentMemory, DocumentStore } from "../ports.ts";

@@ -2,16 +2,16 @@
  * Adding, changing and removing single servers of a service.
  */
 import { formatEndpoint } from "../core/address.ts";
-import { serverConflict, serverProblem } from "../core/conflicts.ts";
+import { serverConflict, serverProblem } from "../core/document/conflicts.ts";
 import {
   formatServiceName,
   memberPort,
   type Service,
   serviceKey,
   type ServiceName,
-} from "../core/service.ts";
+} from "../core/service/service.ts";
 import { SERVERS_MAX } from "../core/limits.ts";
-import type { ServerChange, ServerRef } from "../core/order.ts";
+import type { ServerChange, ServerRef } from "../core/document/order.ts";
 import { Refusal } from "../core/refusal.ts";
 import {
   isExternal,
@@ -19,7 +19,7 @@ import {
   serverEntrySchema,
   serverKey,
   type ServerTarget,
-} from "../core/server.ts";
+} from "../core/service/server.ts";
 import {
   commit,
   nodeNamed,

@@ -4,11 +4,11 @@
 import { formatEndpoint } from "../core/address.ts";
 import type { Check } from "../core/check.ts";
 import { impossibleCheck } from "../core/check/impossible.ts";
-import { serviceConflict } from "../core/conflicts.ts";
-import type { Edit } from "../core/document.ts";
+import { serviceConflict } from "../core/document/conflicts.ts";
+import type { Edit } from "../core/document/document.ts";
 import { SERVICES_MAX } from "../core/limits.ts";
 import { Refusal } from "../core/refusal.ts";
-import { serverKey } from "../core/server.ts";
+import { serverKey } from "../core/service/server.ts";
 import {
   formatServiceName,
   nameOf,
@@ -17,9 +17,9 @@ import {
   serviceKey,
   type ServiceName,
   vipsOfService,
-} from "../core/service.ts";
-import { changeService } from "../core/service_change.ts";
-import type { TableService } from "../core/table.ts";
+} from "../core/service/service.ts";
+import { changeService } from "../core/service/service_change.ts";
+import type { TableService } from "../core/table/table.ts";
 import {
   commit,
   entriesOf,

@@ -12,11 +12,16 @@ import {
   desiredDaemons,
   desiredTimeouts,
   isSameDaemon,
-} from "../core/desired_daemons.ts";
-import { desiredRow, mayDiffer, type SoleServers, soleServers } from "../core/desired_row.ts";
-import { type ClusterDocument, EMPTY_DOCUMENT } from "../core/document.ts";
-import { planRow } from "../core/plan.ts";
-import { type Service, type ServiceKey, serviceKey } from "../core/service.ts";
+} from "../core/desired/desired_daemons.ts";
+import {
+  desiredRow,
+  mayDiffer,
+  type SoleServers,
+  soleServers,
+} from "../core/desired/desired_row.ts";
+import { type ClusterDocument, EMPTY_DOCUMENT } from "../core/document/document.ts";
+import { planRow } from "../core/table/plan.ts";
+import { type Service, type ServiceKey, serviceKey } from "../core/service/service.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import {
@@ -27,9 +32,9 @@ import {
   type SyncDaemons,
   type TableOperation,
   type TableTimeouts,
-} from "../core/table.ts";
-import { isActive } from "../core/desired.ts";
-import { BYPASS_SWITCH } from "../core/desired_switches.ts";
+} from "../core/table/table.ts";
+import { isActive } from "../core/desired/desired.ts";
+import { BYPASS_SWITCH } from "../core/desired/desired_switches.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
 import type { Clock, OwnedRows, Sysctl, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";

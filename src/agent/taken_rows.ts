@@ -5,9 +5,14 @@
  * the same on every node, and a table that says otherwise could send packets in circles between them. Its servers are
  * drained as any that is removed, and the log has the row as it was, to be put back by `ipvsadm -R`.
  */
-import { saveText } from "../core/ipvsadm_text.ts";
-import { formatServiceName, type Service, type ServiceKey, serviceKey } from "../core/service.ts";
-import type { ObservedService } from "../core/table.ts";
+import { saveText } from "../core/table/ipvsadm_text.ts";
+import {
+  formatServiceName,
+  type Service,
+  type ServiceKey,
+  serviceKey,
+} from "../core/service/service.ts";
+import type { ObservedService } from "../core/table/table.ts";
 import type { Table } from "../ports.ts";
 import type { Logger } from "./logger.ts";
 

@@ -2,14 +2,14 @@
  * What this node says: pulses on their beat, its record by gossip, and document exchange with peers
  * whose digest differs.
  */
-import type { NodeId } from "../core/document.ts";
-import type { DrainKey } from "../core/drain.ts";
-import type { OpenCount } from "../core/drained_connections.ts";
+import type { NodeId } from "../core/document/document.ts";
+import type { DrainKey } from "../core/document/drain.ts";
+import type { OpenCount } from "../core/pool/drained_connections.ts";
 import { ownRecord } from "../core/own_record.ts";
-import { dueIntervalMs, pulseFor } from "../core/pulse_schedule.ts";
-import { allowanceAt, FULL_ALLOWANCE, recordPeriodMs } from "../core/record_pace.ts";
+import { dueIntervalMs, pulseFor } from "../core/cluster/pulse_schedule.ts";
+import { allowanceAt, FULL_ALLOWANCE, recordPeriodMs } from "../core/cluster/record_pace.ts";
 import type { Peer, State } from "../core/state.ts";
-import { takeCautions } from "../core/warnings.ts";
+import { takeCautions } from "../core/cluster/warnings.ts";
 import type { AgentMemory, Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
 import { DocumentExchanges } from "./document_exchanges.ts";
 import type { Logger } from "./logger.ts";

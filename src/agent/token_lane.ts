@@ -1,8 +1,8 @@
 /**
- * Carries a change of the cluster's token through on this node: takes the steps that core/token_rotation.ts
+ * Carries a change of the cluster's token through on this node: takes the steps that core/cluster/token_rotation.ts
  * allows, one at a time, each on disk before the others hear of it.
  */
-import type { NodeId } from "../core/document.ts";
+import type { NodeId } from "../core/document/document.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
@@ -11,7 +11,7 @@ import {
   type Rotation,
   type RotationTurn,
   rotationTurn,
-} from "../core/token_rotation.ts";
+} from "../core/cluster/token_rotation.ts";
 import type { TokenKeeper } from "../ports.ts";
 import type { Logger } from "./logger.ts";
 

@@ -2,10 +2,10 @@
  * What operators order about the cluster's token: to change it, to go back, to be done with it.
  */
 import { formatPlainDuration } from "../core/duration.ts";
-import { isPresent } from "../core/liveness.ts";
+import { isPresent } from "../core/cluster/liveness.ts";
 import type { Peer } from "../core/state.ts";
-import type { Rotation } from "../core/token_rotation.ts";
-import { newerRotation } from "../core/token_rotation.ts";
+import type { Rotation } from "../core/cluster/token_rotation.ts";
+import { newerRotation } from "../core/cluster/token_rotation.ts";
 import type { Agent } from "./agent.ts";
 import { type OperationsOptions, refuseIf } from "./operation_tools.ts";
 import type { TokenLane } from "./token_lane.ts";

@@ -2,17 +2,17 @@
  * Adding, changing, removing and moving VIPs.
  */
 import { type Ip, ipFamily } from "../core/address.ts";
-import { serviceConflict } from "../core/conflicts.ts";
-import type { Edit } from "../core/document.ts";
+import { serviceConflict } from "../core/document/conflicts.ts";
+import type { Edit } from "../core/document/document.ts";
 import { VIPS_MAX } from "../core/limits.ts";
-import type { VipChange } from "../core/order.ts";
-import { incumbentOf, presentMembers, rankCandidates } from "../core/ownership.ts";
-import { interfaceFor } from "../core/placement.ts";
+import type { VipChange } from "../core/document/order.ts";
+import { incumbentOf, presentMembers, rankCandidates } from "../core/cluster/ownership.ts";
+import { interfaceFor } from "../core/cluster/placement.ts";
 import { Refusal } from "../core/refusal.ts";
-import { isExternal } from "../core/server.ts";
-import { formatServiceName, vipsOfService } from "../core/service.ts";
+import { isExternal } from "../core/service/server.ts";
+import { formatServiceName, vipsOfService } from "../core/service/service.ts";
 import { FUNNEL_MS } from "../core/timing.ts";
-import { groupOf, leaderOf, plainVip, type VipEntry } from "../core/vip.ts";
+import { groupOf, leaderOf, plainVip, type VipEntry } from "../core/document/vip.ts";
 import type { Agent } from "./agent.ts";
 import {
   commit,

@@ -1,9 +1,9 @@
 /**
  * Asks the gateway witness: finds out who that is, and sends the questions. Answers come to the agent by the listener
- * of its Neighbours port, as for VIPs. What they mean is decided in core/gateway_witness.ts.
+ * of its Neighbours port, as for VIPs. What they mean is decided in core/cluster/gateway_witness.ts.
  */
 import { type Ip, ipFamily } from "../core/address.ts";
-import { witnessAddresses, witnessAskDue } from "../core/gateway_witness.ts";
+import { witnessAddresses, witnessAskDue } from "../core/cluster/gateway_witness.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import { GATEWAY_LOOK_MS } from "../core/timing.ts";

@@ -1,15 +1,15 @@
 /** `troop apply`: makes the cluster have what a file says. */
 import type { Command } from "commander";
-import { differences, editsOf, type EntryChange, removesAny } from "../core/difference.ts";
-import { type ChangeWords, changeWords } from "../core/difference_words.ts";
-import type { ClusterDocument } from "../core/document.ts";
-import { type DocumentProblem, documentProblems } from "../core/document_problems.ts";
-import { documentOf, type Snapshot } from "../core/document_wire.ts";
+import { differences, editsOf, type EntryChange, removesAny } from "../core/document/difference.ts";
+import { type ChangeWords, changeWords } from "../core/document/difference_words.ts";
+import type { ClusterDocument } from "../core/document/document.ts";
+import { type DocumentProblem, documentProblems } from "../core/document/document_problems.ts";
+import { documentOf, type Snapshot } from "../core/document/document_wire.ts";
 import { nodeNames } from "../core/file/names.ts";
 import { type FileContent, readDocument } from "../core/file/read.ts";
 import type { Mistake } from "../core/file/tree.ts";
 import { Refusal } from "../core/refusal.ts";
-import type { Service } from "../core/service.ts";
+import type { Service } from "../core/service/service.ts";
 import type { CliContext, RunningAgent } from "./context.ts";
 import { differenceSummary, differenceText } from "./difference_text.ts";
 import { readYaml } from "./document_yaml.ts";

@@ -11,7 +11,7 @@ import {
 } from "../core/check.ts";
 import { checkOptions, optionsOf } from "../core/check/options.ts";
 import { formatDuration, parseDuration } from "../core/duration.ts";
-import type { ServiceChange } from "../core/service.ts";
+import type { ServiceChange } from "../core/service/service.ts";
 import type { Refusal } from "../core/refusal.ts";
 import { usage } from "./session.ts";
 

@@ -6,7 +6,7 @@ import {
   type ConnectionListing,
   type ConnectionQuery,
   CONNECTIONS_LISTED_MAX,
-} from "../core/connection.ts";
+} from "../core/table/connection.ts";
 import { addExamples, type Session, usage, writeJson } from "./session.ts";
 import { styleFor, tableText, type TextStyle } from "./table_text.ts";
 import { readNumber, readServiceName, SERVICE_HELP } from "./words.ts";

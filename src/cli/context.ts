@@ -5,11 +5,11 @@
 import type { Endpoint } from "../core/address.ts";
 import type { Ip } from "../core/address.ts";
 import type { Config } from "../core/config.ts";
-import type { HistoryView } from "../core/document_orders.ts";
-import type { Snapshot } from "../core/document_wire.ts";
+import type { HistoryView } from "../core/document/document_orders.ts";
+import type { Snapshot } from "../core/document/document_wire.ts";
 import type { Home } from "../core/home.ts";
 import type { HostFacts } from "../core/host.ts";
-import type { Status } from "../core/status.ts";
+import type { Status } from "../core/status/status.ts";
 import type { Finding, Operations } from "../ports.ts";
 
 /** A stream of text for a person or a program. */

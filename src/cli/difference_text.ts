@@ -1,7 +1,7 @@
 /**
  * A difference for people: what is added (+), changed (~) and removed (-), each field on a line of its own, aligned.
  */
-import { type ChangeWords, STANDARD } from "../core/difference_words.ts";
+import { type ChangeWords, STANDARD } from "../core/document/difference_words.ts";
 import { printable, type TextStyle, type Tone, toned } from "./table_text.ts";
 
 const TONES: Record<ChangeWords["sign"], Tone> = { "+": "good", "-": "bad", "~": "warning" };

@@ -1,10 +1,10 @@
 /** `troop drain` and `troop undrain`: out of service for a while, without a cut connection. */
 import type { Command } from "commander";
 import { formatDuration } from "../core/duration.ts";
-import { formatServerRef } from "../core/order.ts";
+import { formatServerRef } from "../core/document/order.ts";
 import { Refusal } from "../core/refusal.ts";
-import { formatServiceName } from "../core/service.ts";
-import type { StatusDrain } from "../core/status.ts";
+import { formatServiceName } from "../core/service/service.ts";
+import type { StatusDrain } from "../core/status/status.ts";
 import type { RunningAgent } from "./context.ts";
 import {
   type DrainOptions,

@@ -1,10 +1,10 @@
 /**
  * The words of `troop drain` made into an order: whom, how long, and why.
  */
-import { COMMENT_LENGTH_MAX, commentSchema, DRAIN_MS_MAX } from "../core/drain.ts";
+import { COMMENT_LENGTH_MAX, commentSchema, DRAIN_MS_MAX } from "../core/document/drain.ts";
 import { parseDuration } from "../core/duration.ts";
-import { type DrainOrder, parseServerRef, type ServerRef } from "../core/order.ts";
-import type { ServiceName } from "../core/service.ts";
+import { type DrainOrder, parseServerRef, type ServerRef } from "../core/document/order.ts";
+import type { ServiceName } from "../core/service/service.ts";
 import { usage } from "./session.ts";
 import { readServiceName } from "./words.ts";
 

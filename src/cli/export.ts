@@ -1,6 +1,6 @@
 /** `troop export`: everything that was decided for the cluster, as a file. */
 import type { Command } from "commander";
-import { documentOf, type Snapshot } from "../core/document_wire.ts";
+import { documentOf, type Snapshot } from "../core/document/document_wire.ts";
 import { nodeNames } from "../core/file/names.ts";
 import { writeDocument } from "../core/file/write.ts";
 import { Refusal } from "../core/refusal.ts";

@@ -8,8 +8,8 @@ import {
   QUORUM_MAX,
   quorumMeasures,
   whenAllFailChoices,
-} from "../core/fallback.ts";
-import type { ServiceChange } from "../core/service.ts";
+} from "../core/service/fallback.ts";
+import type { ServiceChange } from "../core/service/service.ts";
 import { usage } from "./session.ts";
 import { oneOf, readNumber } from "./words.ts";
 

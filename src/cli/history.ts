@@ -1,7 +1,7 @@
 /** `troop history` and `troop undo`: what was edited, by whom, and back. */
 import type { Command } from "commander";
-import type { HistoryView } from "../core/document_orders.ts";
-import { HISTORY_EDITS_MAX } from "../core/history.ts";
+import type { HistoryView } from "../core/document/document_orders.ts";
+import { HISTORY_EDITS_MAX } from "../core/document/history.ts";
 import { addExamples, type Session, usage, writeJson, writeLine } from "./session.ts";
 import { printable, styleFor, type TextStyle, type Tone, toned } from "./table_text.ts";
 import { readNumber } from "./words.ts";

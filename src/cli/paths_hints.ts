@@ -1,9 +1,9 @@
 /**
  * What a person should know of gateway witnesses and of the majority.
  */
-import type { Status } from "../core/status.ts";
+import type { Status } from "../core/status/status.ts";
 
-/** Members below which one dead node ends a majority; see core/quorum.ts. */
+/** Members below which one dead node ends a majority; see core/cluster/quorum.ts. */
 const MEMBERS_MIN = 3;
 
 /** Hints, in words; empty when all is well. */

@@ -1,9 +1,9 @@
 /** `troop server`: real servers that are no members of the cluster, and what differs for single members. */
 import type { Command } from "commander";
-import { forwardings } from "../core/forwarding.ts";
-import { formatServiceName } from "../core/service.ts";
+import { forwardings } from "../core/service/forwarding.ts";
+import { formatServiceName } from "../core/service/service.ts";
 import { Refusal } from "../core/refusal.ts";
-import type { StatusService } from "../core/status.ts";
+import type { StatusService } from "../core/status/status.ts";
 import { readServer, readServerOrder, type ServerOptions } from "./server_words.ts";
 import { addServerSetup } from "./server_setup.ts";
 import { addExamples, type Session, writeJson, writeLine } from "./session.ts";

@@ -1,8 +1,8 @@
 /** `troop server setup`: what a machine without an agent needs. */
 import type { Command } from "commander";
 import { type Ip, parseIp } from "../core/address.ts";
-import { forwardings, IPIP } from "../core/forwarding.ts";
-import { serverSetup, setupText } from "../core/server_setup.ts";
+import { forwardings, IPIP } from "../core/service/forwarding.ts";
+import { serverSetup, setupText } from "../core/desired/server_setup.ts";
 import { addExamples, type Session, usage } from "./session.ts";
 import { type ForwardingOptions, readForwarding, readUsableVip } from "./words.ts";
 

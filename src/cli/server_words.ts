@@ -2,14 +2,14 @@
  * The words of `troop server` made into a server and what is said of it. What is wrong with them by themselves is
  * refused before any agent is contacted.
  */
-import { forwardingProblem, forwardings } from "../core/forwarding.ts";
+import { forwardingProblem, forwardings } from "../core/service/forwarding.ts";
 import {
   formatServerRef,
   parseServerRef,
   type ServerChange,
   type ServerRef,
-} from "../core/order.ts";
-import { formatServiceName, type ServiceName, thresholdProblem } from "../core/service.ts";
+} from "../core/document/order.ts";
+import { formatServiceName, type ServiceName, thresholdProblem } from "../core/service/service.ts";
 import { usage } from "./session.ts";
 import {
   type ForwardingOptions,

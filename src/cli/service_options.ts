@@ -4,10 +4,10 @@
 import type { Command } from "commander";
 import { CHECK_INTERVAL_MS_MAX, CHECK_INTERVAL_MS_MIN } from "../core/check.ts";
 import { formatDuration } from "../core/duration.ts";
-import { quorumMeasures } from "../core/fallback.ts";
-import { forwardings } from "../core/forwarding.ts";
-import { flagNamesOf, PERSISTENCE_S_DEFAULT } from "../core/scheduling.ts";
-import { schedulers } from "../core/service.ts";
+import { quorumMeasures } from "../core/service/fallback.ts";
+import { forwardings } from "../core/service/forwarding.ts";
+import { flagNamesOf, PERSISTENCE_S_DEFAULT } from "../core/service/scheduling.ts";
+import { schedulers } from "../core/service/service.ts";
 import { addTransitionOptions } from "./transition_words.ts";
 
 /** Whether an option's standard is worth a word: only where one applies. */

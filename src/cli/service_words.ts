@@ -4,8 +4,8 @@
  */
 import { type Ip, ipFamily, PORT_MAX } from "../core/address.ts";
 import { type Check, completeCheck } from "../core/check.ts";
-import { defaultCheck } from "../core/default_check.ts";
-import { IPIP } from "../core/forwarding.ts";
+import { defaultCheck } from "../core/service/default_check.ts";
+import { IPIP } from "../core/service/forwarding.ts";
 import {
   flagNamesOf,
   parseSchedulerFlag,
@@ -15,7 +15,7 @@ import {
   persistenceSchema,
   type Scheduler,
   type SchedulerFlag,
-} from "../core/scheduling.ts";
+} from "../core/service/scheduling.ts";
 import {
   formatServiceName,
   parsePortRange,
@@ -27,7 +27,7 @@ import {
   serviceFamily,
   type ServiceName,
   serviceSchema,
-} from "../core/service.ts";
+} from "../core/service/service.ts";
 import { type CheckOptions, readCheckChange } from "./check_words.ts";
 import { type FallbackOptions, readFallback } from "./fallback_words.ts";
 import { readTransition, type TransitionOptions } from "./transition_words.ts";

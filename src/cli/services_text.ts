@@ -3,8 +3,8 @@
  * there are some.
  */
 import { formatEndpoint } from "../core/address.ts";
-import { formatSchedulerFlag, type Persistence } from "../core/scheduling.ts";
-import type { StatusServer, StatusService } from "../core/status.ts";
+import { formatSchedulerFlag, type Persistence } from "../core/service/scheduling.ts";
+import type { StatusServer, StatusService } from "../core/status/status.ts";
 import { agoText, sinceOf, verdictRows, whyText } from "./verdict_text.ts";
 import { type Cell, type Row, tableText, type TextStyle } from "./table_text.ts";
 

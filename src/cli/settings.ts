@@ -1,6 +1,11 @@
 /** `troop settings`: what holds for the whole cluster. */
 import type { Command } from "commander";
-import { isSettingName, type SettingName, settingNames, settingSpecs } from "../core/settings.ts";
+import {
+  isSettingName,
+  type SettingName,
+  settingNames,
+  settingSpecs,
+} from "../core/document/settings.ts";
 import { addExamples, type Session, usage, writeJson, writeLine } from "./session.ts";
 import { type Cell, styleFor, tableText, type TextStyle } from "./table_text.ts";
 

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { type Ip, parseEndpoint, parseIp, PORT_MAX } from "../core/address.ts";
 import type { Config } from "../core/config.ts";
 import { CLUSTER_PORT_DEFAULT, HTTP_DEFAULT } from "../core/config.ts";
-import { nameSchema } from "../core/document.ts";
+import { nameSchema } from "../core/document/document.ts";
 import { choosePlace, describeLinks, type HostFacts, nodeNameFrom } from "../core/host.ts";
 import { NAME_LENGTH_MAX, NODE_PATHS_MAX, WITNESSES_MAX } from "../core/limits.ts";
 import { usage } from "./session.ts";

@@ -2,7 +2,7 @@
  * The status document as a person reads it: nodes, VIPs, services with their servers, and what is wrong.
  */
 import { formatDuration } from "../core/duration.ts";
-import type { Status, StatusNode, StatusService } from "../core/status.ts";
+import type { Status, StatusNode, StatusService } from "../core/status/status.ts";
 import { pathsHints } from "./paths_hints.ts";
 import { servicesText } from "./services_text.ts";
 import { type Cell, printable, tableText, type TextStyle, type Tone, toned } from "./table_text.ts";

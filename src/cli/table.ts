@@ -1,6 +1,6 @@
 /** `troop table`: this node's IPVS table as ipvsadm prints it. */
 import { type Command, Option } from "commander";
-import { type ListingKind, listingText, saveText } from "../core/ipvsadm_text.ts";
+import { type ListingKind, listingText, saveText } from "../core/table/ipvsadm_text.ts";
 import { addExamples, type Session, writeJson } from "./session.ts";
 
 interface TableOptions {

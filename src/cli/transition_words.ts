@@ -3,8 +3,12 @@
  */
 import type { Command } from "commander";
 import { parseDuration } from "../core/duration.ts";
-import type { ServiceChange } from "../core/service.ts";
-import { failureActions, SLOW_START_MS_MAX, SLOW_START_MS_MIN } from "../core/transition.ts";
+import type { ServiceChange } from "../core/service/service.ts";
+import {
+  failureActions,
+  SLOW_START_MS_MAX,
+  SLOW_START_MS_MIN,
+} from "../core/service/transition.ts";
 import { usage } from "./session.ts";
 import { oneOf } from "./words.ts";
 

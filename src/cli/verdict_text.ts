@@ -3,7 +3,7 @@
  * says "down", or has said so lately, each has a line.
  */
 import { formatDuration } from "../core/duration.ts";
-import type { StatusServer, StatusVerdict } from "../core/status.ts";
+import type { StatusServer, StatusVerdict } from "../core/status/status.ts";
 import type { Row, Tone } from "./table_text.ts";
 
 /** How long an error is worth a line after the recovery, ms (an hour): later it is history. */

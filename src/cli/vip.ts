@@ -1,7 +1,7 @@
 /** `troop vip`: where VIPs belong, who should hold them, and moving them. */
 import type { Command } from "commander";
 import { parseIp } from "../core/address.ts";
-import { FAILBACK_S_DEFAULT } from "../core/vip.ts";
+import { FAILBACK_S_DEFAULT } from "../core/document/vip.ts";
 import { addExamples, type Session, usage, writeJson, writeLine } from "./session.ts";
 import { styleFor } from "./table_text.ts";
 import { readVipOrder, type VipOptions } from "./vip_words.ts";

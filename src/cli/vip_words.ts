@@ -2,8 +2,8 @@
  * The words of `troop vip` made into what is said of a VIP, refused before any agent is contacted where they cannot be.
  */
 import { type Ip, ipFamily } from "../core/address.ts";
-import { type VipChange, vipChangeSchema } from "../core/order.ts";
-import { FAILBACK_S_DEFAULT, FAILBACK_S_MAX } from "../core/vip.ts";
+import { type VipChange, vipChangeSchema } from "../core/document/order.ts";
+import { FAILBACK_S_DEFAULT, FAILBACK_S_MAX } from "../core/document/vip.ts";
 import { usage } from "./session.ts";
 import { readNodeNames, readSeconds, readUsableVip, refuseNoChange } from "./words.ts";
 

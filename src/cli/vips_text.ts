@@ -1,7 +1,7 @@
 /**
  * VIPs as a person reads them. What operators said of them has columns only where something was said.
  */
-import type { StatusVip } from "../core/status.ts";
+import type { StatusVip } from "../core/status/status.ts";
 import { type Cell, tableText, type TextStyle } from "./table_text.ts";
 
 /** A column that is left out where it would be empty. */

@@ -3,10 +3,15 @@
  * right; `attempted` begins that line.
  */
 import { type Ip, isUsableVip, parseIp } from "../core/address.ts";
-import { nameSchema } from "../core/document.ts";
+import { nameSchema } from "../core/document/document.ts";
 import { parseDuration } from "../core/duration.ts";
-import { type Forwarding, forwardings, parseTunnel, type Tunnel } from "../core/forwarding.ts";
-import { parseServiceName, type ServiceName, THRESHOLD_MAX } from "../core/service.ts";
+import {
+  type Forwarding,
+  forwardings,
+  parseTunnel,
+  type Tunnel,
+} from "../core/service/forwarding.ts";
+import { parseServiceName, type ServiceName, THRESHOLD_MAX } from "../core/service/service.ts";
 import { WEIGHT_MAX } from "../core/limits.ts";
 import { usage } from "./session.ts";
 

@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { parseIp, PORT_MAX } from "./address.ts";
-import { nameSchema } from "./document.ts";
+import { nameSchema } from "./document/document.ts";
 import { HOOKS_MAX, hookSchema } from "./hook.ts";
 import { INTERFACE_LENGTH_MAX, NODE_PATHS_MAX, WITNESSES_MAX } from "./limits.ts";
 
@@ -39,7 +39,7 @@ export const configSchema = z.strictObject({
   syncInterface: z.string().min(1).max(INTERFACE_LENGTH_MAX).optional(),
   /**
    * Who is asked whether this node still has its public network: `auto` (the default gateway of `interface`), `off`, or
-   * addresses on that network. See core/gateway_witness.ts.
+   * addresses on that network. See core/cluster/gateway_witness.ts.
    */
   witness: z.union([z.literal(witnessWords), z.array(address).min(1).max(WITNESSES_MAX)])
     .default("auto"),

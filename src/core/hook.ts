@@ -2,7 +2,7 @@
  * Hooks: programs and webhooks of one node that are told of events.
  */
 import { z } from "zod";
-import { nameSchema } from "./document.ts";
+import { nameSchema } from "./document/document.ts";
 import { eventKinds, type TroopEvent } from "./event.ts";
 
 /** Hooks of one node: each may hold a process and a queue. */

@@ -1,7 +1,7 @@
 /**
  * Which facts cannot wait for the next turn of the loop's clock.
  */
-import { sameClaims } from "./pulse.ts";
+import { sameClaims } from "./cluster/pulse.ts";
 import type { State } from "./state.ts";
 import type { Fact } from "./step.ts";
 

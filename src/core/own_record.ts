@@ -1,14 +1,14 @@
 /**
  * This node's record, made from its state.
  */
-import type { DrainKey } from "./drain.ts";
-import type { OpenCount } from "./drained_connections.ts";
-import { claimsOf } from "./pulse_schedule.ts";
-import { ownUnfit } from "./ownership.ts";
-import { ownVerdict } from "./pool.ts";
-import { type NodeRecord, RECORD_VERSION, type Verdict } from "./record.ts";
+import type { DrainKey } from "./document/drain.ts";
+import type { OpenCount } from "./pool/drained_connections.ts";
+import { claimsOf } from "./cluster/pulse_schedule.ts";
+import { ownUnfit } from "./cluster/ownership.ts";
+import { ownVerdict } from "./pool/pool.ts";
+import { type NodeRecord, RECORD_VERSION, type Verdict } from "./cluster/record.ts";
 import { REASON_LENGTH_MAX } from "./limits.ts";
-import { serviceKey } from "./service.ts";
+import { serviceKey } from "./service/service.ts";
 import type { State } from "./state.ts";
 
 /** What only the caller knows. */

@@ -3,20 +3,24 @@
  * function of the core reads it. Times are monotonic ms of this node unless a name says otherwise.
  */
 import type { Endpoint, Ip } from "./address.ts";
-import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document.ts";
-import type { Flap } from "./flap.ts";
-import { type GatewayWitness, newGatewayWitness, type WitnessView } from "./gateway_witness.ts";
-import type { History } from "./health.ts";
-import type { LoadShare } from "./load_weight.ts";
-import type { Caution } from "./caution.ts";
-import type { Claim } from "./pulse.ts";
-import type { PoolMemory } from "./pool_judgement.ts";
-import type { Quorum } from "./quorum.ts";
-import type { NodeRecord, Path } from "./record.ts";
-import type { ServerKey } from "./server.ts";
-import type { ServiceKey } from "./service.ts";
-import type { Rise } from "./slow_start.ts";
-import type { RotationProgress, TokenFacts } from "./token_rotation.ts";
+import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document/document.ts";
+import type { Flap } from "./pool/flap.ts";
+import {
+  type GatewayWitness,
+  newGatewayWitness,
+  type WitnessView,
+} from "./cluster/gateway_witness.ts";
+import type { History } from "./pool/health.ts";
+import type { LoadShare } from "./pool/load_weight.ts";
+import type { Caution } from "./cluster/caution.ts";
+import type { Claim } from "./cluster/pulse.ts";
+import type { PoolMemory } from "./pool/pool_judgement.ts";
+import type { Quorum } from "./cluster/quorum.ts";
+import type { NodeRecord, Path } from "./cluster/record.ts";
+import type { ServerKey } from "./service/server.ts";
+import type { ServiceKey } from "./service/service.ts";
+import type { Rise } from "./pool/slow_start.ts";
+import type { RotationProgress, TokenFacts } from "./cluster/token_rotation.ts";
 
 /** What this node is: fixed for one run of the agent. */
 export interface Self {
@@ -175,7 +179,7 @@ export interface State {
     Ip,
     { readonly to: NodeId; readonly sinceMs: number; readonly near: boolean }
   >;
-  /** What was remembered of pools: see core/pool_judgement.ts. */
+  /** What was remembered of pools: see core/pool/pool_judgement.ts. */
   readonly pools: Map<ServiceKey, PoolMemory>;
   /** The table's version as of which pools were looked at. */
   pooledVersion: number;
@@ -183,7 +187,7 @@ export interface State {
   sorry: string | null;
   /** Which servers went down how often: own by this node's id, peers' by theirs, as keys of servers. */
   readonly flaps: Map<ServerKey, Flap>;
-  /** Servers of services with slow start: see core/slow_start.ts. */
+  /** Servers of services with slow start: see core/pool/slow_start.ts. */
   readonly rises: Map<string, Rise>;
   /** Shares of members by their load, where services ask for it. */
   readonly loads: Map<NodeId, LoadShare>;
@@ -227,7 +231,7 @@ export interface State {
   twin: Ip | null;
   /** What nodes that are not believed have to be told; sent by the agent, at most so often. */
   readonly cautions: Map<string, DueCaution>;
-  /** What people should know while it goes on, by what it is about; see core/warnings.ts. */
+  /** What people should know while it goes on, by what it is about; see core/cluster/warnings.ts. */
   readonly warnings: Map<string, { readonly text: string; readonly seenMs: number }>;
 }
 

@@ -2,26 +2,26 @@
  * The only place where the state changes: one fact at a time, at a given moment.
  */
 import type { Endpoint, Ip } from "./address.ts";
-import type { Caution } from "./caution.ts";
-import { type ClusterDocument, type NodeId, vipsOf } from "./document.ts";
-import { isForgotten } from "./forgotten.ts";
-import { noteWitnessAnswer, onWitnessFact, type WitnessFact } from "./gateway_witness.ts";
-import { goneHistory, type History, judge, type Outcome, startHistory } from "./health.ts";
-import { noteLoad } from "./load_weight.ts";
-import type { Pulse } from "./pulse.ts";
-import type { NodeRecord } from "./record.ts";
-import { recall, type RecallFact } from "./recall.ts";
-import { keyedService, type ServerKey } from "./server.ts";
-import { forgetVips } from "./forget_vips.ts";
-import { flapKey, forgetFlaps, noteFlap } from "./server_verdict.ts";
-import type { ServiceKey } from "./service.ts";
+import type { Caution } from "./cluster/caution.ts";
+import { type ClusterDocument, type NodeId, vipsOf } from "./document/document.ts";
+import { isForgotten } from "./document/forgotten.ts";
+import { noteWitnessAnswer, onWitnessFact, type WitnessFact } from "./cluster/gateway_witness.ts";
+import { goneHistory, type History, judge, type Outcome, startHistory } from "./pool/health.ts";
+import { noteLoad } from "./pool/load_weight.ts";
+import type { Pulse } from "./cluster/pulse.ts";
+import type { NodeRecord } from "./cluster/record.ts";
+import { recall, type RecallFact } from "./cluster/recall.ts";
+import { keyedService, type ServerKey } from "./service/server.ts";
+import { forgetVips } from "./document/forget_vips.ts";
+import { flapKey, forgetFlaps, noteFlap } from "./pool/server_verdict.ts";
+import type { ServiceKey } from "./service/service.ts";
 import type { Hold, Placement, State } from "./state.ts";
 import { noteEpoch, onConnectionClosed, onPulse, onRecord, told } from "./step_peers.ts";
 import { tick } from "./tick.ts";
 import { LEASE_S, REFUSED_MS } from "./timing.ts";
-import { onToken, type RotationProgress, type TokenFacts } from "./token_rotation.ts";
-import { onTwin } from "./twins.ts";
-import { noteWarning, onCaution } from "./warnings.ts";
+import { onToken, type RotationProgress, type TokenFacts } from "./cluster/token_rotation.ts";
+import { onTwin } from "./cluster/twins.ts";
+import { noteWarning, onCaution } from "./cluster/warnings.ts";
 import type { Check } from "./check.ts";
 
 /**

@@ -2,16 +2,16 @@
  * What peers tell of themselves, folded into the state: pulses, records, closed connections.
  */
 import type { Endpoint, Ip } from "./address.ts";
-import type { NodeId } from "./document.ts";
-import { isForgotten } from "./forgotten.ts";
-import { noteLoad } from "./load_weight.ts";
-import { type Pulse, sameClaims } from "./pulse.ts";
-import { hearsAnew } from "./quorum.ts";
-import { isNewer, type NodeRecord, type Verdict } from "./record.ts";
-import { isWorthAnEpoch, makeRoom } from "./newcomers.ts";
+import type { NodeId } from "./document/document.ts";
+import { isForgotten } from "./document/forgotten.ts";
+import { noteLoad } from "./pool/load_weight.ts";
+import { type Pulse, sameClaims } from "./cluster/pulse.ts";
+import { hearsAnew } from "./cluster/quorum.ts";
+import { isNewer, type NodeRecord, type Verdict } from "./cluster/record.ts";
+import { isWorthAnEpoch, makeRoom } from "./cluster/newcomers.ts";
 import { newLife, type Peer, type State } from "./state.ts";
-import { isTwin, isTwinRecord, noteTwin } from "./twins.ts";
-import { noteForgotten } from "./warnings.ts";
+import { isTwin, isTwinRecord, noteTwin } from "./cluster/twins.ts";
+import { noteForgotten } from "./cluster/warnings.ts";
 
 /** A pulse, the path it came by, and the address it came from. */
 interface PulseFact {
@@ -32,7 +32,7 @@ export function onPulse(state: State, fact: PulseFact, now: number): void {
   if (pulse.boot > peer.life.boot) meetNewRun(state, peer, { boot: pulse.boot, now });
   if (pulse.ask) state.unanswered.add(pulse.from);
   for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);
-  // Only who knows this very run of ours proves to be no recording: see core/pulse.ts.
+  // Only who knows this very run of ours proves to be no recording: see core/cluster/pulse.ts.
   if (pulse.echo !== state.self.boot) {
     state.unanswered.add(pulse.from);
     return;

@@ -2,9 +2,9 @@
  * What time alone changes: peers fall silent, VIPs are claimed and let go, phases end.
  */
 import type { Ip } from "./address.ts";
-import { drainsTurn } from "./drain.ts";
-import { awaitsWitness, forgetQuestions, judgeWitness } from "./gateway_witness.ts";
-import { isPresent, judgeLife } from "./liveness.ts";
+import { drainsTurn } from "./document/drain.ts";
+import { awaitsWitness, forgetQuestions, judgeWitness } from "./cluster/gateway_witness.ts";
+import { isPresent, judgeLife } from "./cluster/liveness.ts";
 import {
   decideOwnership,
   type Decision,
@@ -12,8 +12,8 @@ import {
   incumbentOf,
   presentMembers,
   rankCandidates,
-} from "./ownership.ts";
-import { judgeQuorum } from "./quorum.ts";
+} from "./cluster/ownership.ts";
+import { judgeQuorum } from "./cluster/quorum.ts";
 import type { Hold, State } from "./state.ts";
 import {
   ANNOUNCE_MS,
@@ -27,11 +27,11 @@ import {
   WITNESS_ASK_MS,
   WITNESS_STALE_MS,
 } from "./timing.ts";
-import { endDoubt } from "./recall.ts";
-import { holdsEnd } from "./server_verdict.ts";
-import { growShares, noteRises } from "./slow_start.ts";
-import { leaderOf } from "./vip.ts";
-import { notePools } from "./pool_judgement.ts";
+import { endDoubt } from "./cluster/recall.ts";
+import { holdsEnd } from "./pool/server_verdict.ts";
+import { growShares, noteRises } from "./pool/slow_start.ts";
+import { leaderOf } from "./document/vip.ts";
+import { notePools } from "./pool/pool_judgement.ts";
 
 /** Time a starting node listens before it decides anything, beyond the dead time: one round trip to learn boots. */
 const START_EXTRA_MS = 100;
@@ -166,7 +166,7 @@ function decide(state: State, vip: Ip, now: number): void {
     case "prepare":
       if (state.invitedMs.has(vip)) return;
       state.invitedMs.set(vip, now);
-      // Who takes a VIP over is local until the other one is: see core/desired_row.ts.
+      // Who takes a VIP over is local until the other one is: see core/desired/desired_row.ts.
       state.tableVersion++;
       return;
     case "ask":

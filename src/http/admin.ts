@@ -4,10 +4,10 @@
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { z } from "zod";
-import type { ConnectionQuery } from "../core/connection.ts";
-import type { Edit } from "../core/document.ts";
-import { editSchema } from "../core/document_wire.ts";
-import { USER_LENGTH_MAX } from "../core/history.ts";
+import type { ConnectionQuery } from "../core/table/connection.ts";
+import type { Edit } from "../core/document/document.ts";
+import { editSchema } from "../core/document/document_wire.ts";
+import { USER_LENGTH_MAX } from "../core/document/history.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { Operations } from "../ports.ts";
 import {

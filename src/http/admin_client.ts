@@ -4,14 +4,14 @@
 import { z } from "zod";
 import { callOf, type Home, SOCKET_PATH_BYTES_MAX } from "../core/home.ts";
 import { type EventQuery, eventSchema, type TroopEvent } from "../core/event.ts";
-import type { ConnectionListing } from "../core/connection.ts";
-import { type Snapshot, snapshotSchema } from "../core/document_wire.ts";
-import { formatServerRef } from "../core/order.ts";
+import type { ConnectionListing } from "../core/table/connection.ts";
+import { type Snapshot, snapshotSchema } from "../core/document/document_wire.ts";
+import { formatServerRef } from "../core/document/order.ts";
 import { Refusal } from "../core/refusal.ts";
-import { formatServiceName, nameOf } from "../core/service.ts";
-import { type Status, statusSchema } from "../core/status.ts";
-import type { ObservedService } from "../core/table.ts";
-import type { ApplyAnswer, HistoryView } from "../core/document_orders.ts";
+import { formatServiceName, nameOf } from "../core/service/service.ts";
+import { type Status, statusSchema } from "../core/status/status.ts";
+import type { ObservedService } from "../core/table/table.ts";
+import type { ApplyAnswer, HistoryView } from "../core/document/document_orders.ts";
 import type { Operations } from "../ports.ts";
 import { readLines } from "./event_stream.ts";
 import {

@@ -6,24 +6,24 @@
 import { z } from "zod";
 import { EVENTS_LIMIT_MAX } from "../core/event.ts";
 import { type Ip, parseIp, PORT_MAX } from "../core/address.ts";
-import { CONNECTIONS_LISTED_MAX } from "../core/connection.ts";
-import { nameSchema } from "../core/document.ts";
+import { CONNECTIONS_LISTED_MAX } from "../core/table/connection.ts";
+import { nameSchema } from "../core/document/document.ts";
 import { SETTING_LENGTH_MAX } from "../core/limits.ts";
 import {
   drainOrderSchema,
   serverChangeSchema,
   serverRefSchema,
   vipChangeSchema,
-} from "../core/order.ts";
+} from "../core/document/order.ts";
 import type { Refusal } from "../core/refusal.ts";
 import {
   serviceChangeSchema,
   serviceNameSchema,
   serviceSchema,
   vipSchema,
-} from "../core/service.ts";
-import { settingNames } from "../core/settings.ts";
-import { GRACE_S_MAX } from "../core/token_rotation.ts";
+} from "../core/service/service.ts";
+import { settingNames } from "../core/document/settings.ts";
+import { GRACE_S_MAX } from "../core/cluster/token_rotation.ts";
 
 /** Prefix of every admin route; the number changes when a body changes its meaning. */
 export const ADMIN_PREFIX = "/admin/v1";
@@ -86,7 +86,7 @@ export const rotateSchema = z.strictObject({
   anyway: z.boolean(),
 });
 
-/** Body of `POST /settings`. A null value: back to the standard. What a setting takes, core/settings.ts says. */
+/** Body of `POST /settings`. A null value: back to the standard. What a setting takes, core/document/settings.ts says. */
 export const settingSchema = z.strictObject({
   name: z.enum(settingNames),
   value: z.string().min(1).max(SETTING_LENGTH_MAX).nullable(),

@@ -3,9 +3,9 @@
  * follow Prometheus' conventions (base units, `_total` for counts that only grow).
  */
 import { formatEndpoint } from "../core/address.ts";
-import { formatServiceName } from "../core/service.ts";
-import type { Status, StatusServer, StatusService } from "../core/status.ts";
-import type { ObservedServer, ObservedService } from "../core/table.ts";
+import { formatServiceName } from "../core/service/service.ts";
+import type { Status, StatusServer, StatusService } from "../core/status/status.ts";
+import type { ObservedServer, ObservedService } from "../core/table/table.ts";
 import type { Counters } from "../ports.ts";
 
 /** What the metrics are made of. */

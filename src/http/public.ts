@@ -4,7 +4,7 @@
  */
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
-import { statusJsonSchema } from "../core/status_schema.ts";
+import { statusJsonSchema } from "../core/status/status_schema.ts";
 import type { Operations } from "../ports.ts";
 import { answerJson } from "./json_pieces.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";

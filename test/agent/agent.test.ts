@@ -1,15 +1,15 @@
 import { describe, expect, test } from "bun:test";
 import { Agent } from "../../src/agent/agent.ts";
 import type { Change } from "../../src/agent/changes.ts";
-import { type ClusterDocument, EMPTY_DOCUMENT } from "../../src/core/document.ts";
-import type { Pulse } from "../../src/core/pulse.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import { type ClusterDocument, EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
+import type { Pulse } from "../../src/core/cluster/pulse.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import { LEASE_S, PRESSING_TICK_MS, TICK_MS } from "../../src/core/timing.ts";
 import type { ProbeTarget } from "../../src/ports.ts";
 import { addressOf, idOf, LAN, selfOf, service, VIP } from "../support/cluster_views.ts";
 import { FakeKernel } from "../support/fake_kernel.ts";
 import { fakeMemory, keptLog } from "../support/fake_memory.ts";
-import { sampleRecord } from "../shell/sample_record.ts";
+import { sampleRecord } from "../support/sample_record.ts";
 
 const SERVICE = service();
 const KEY = serviceKey(SERVICE);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { changesBetween, type Outline, outline } from "../../src/agent/changes.ts";
-import { drainKey } from "../../src/core/drain.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import { drainKey } from "../../src/core/document/drain.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import type { State } from "../../src/core/state.ts";
 import {
   drain,

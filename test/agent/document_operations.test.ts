@@ -1,7 +1,7 @@
 /** The document as a whole, asked of a running agent. */
 import { describe, expect, test } from "bun:test";
-import type { Edit } from "../../src/core/document.ts";
-import { documentOf } from "../../src/core/document_wire.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import { documentOf } from "../../src/core/document/document_wire.ts";
 import { idOf, machine, serverEntry, service, vipEntry } from "../support/cluster_views.ts";
 import { observedRow, ROW } from "../support/table_rows.ts";
 import { type Bench, bench, line } from "./operations_bench.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { DRAIN_KEPT_MS } from "../../src/core/drain.ts";
-import type { DrainOrder, ServerRef } from "../../src/core/order.ts";
+import { DRAIN_KEPT_MS } from "../../src/core/document/drain.ts";
+import type { DrainOrder, ServerRef } from "../../src/core/document/order.ts";
 import { drain, idOf, machine, serverEntry, service } from "../support/cluster_views.ts";
 import { type Bench, bench, line } from "./operations_bench.ts";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { FirewallLane } from "../../src/agent/firewall_lane.ts";
 import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
-import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
-import type { Service } from "../../src/core/service.ts";
+import { EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
+import type { Service } from "../../src/core/service/service.ts";
 import type { State } from "../../src/core/state.ts";
 import {
   documentOf,

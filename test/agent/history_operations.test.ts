@@ -1,8 +1,8 @@
 /** The history of edits, and taking them back, asked of running agents. */
 import { describe, expect, test } from "bun:test";
 import { parseCheck } from "../../src/core/check.ts";
-import type { Edit } from "../../src/core/document.ts";
-import { HISTORY_LINES_MAX } from "../../src/core/history.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import { HISTORY_LINES_MAX } from "../../src/core/document/history.ts";
 import { idOf, machine, serverEntry, service } from "../support/cluster_views.ts";
 import { type Bench, bench, line } from "./operations_bench.ts";
 

@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { NO_CHECK } from "../../src/core/check.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import { step } from "../../src/core/step.ts";
 import { TABLE_MS_MAX } from "../../src/core/timing.ts";
 import { holding, machine, serverEntry, service } from "../support/cluster_views.ts";

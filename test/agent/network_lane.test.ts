@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
+import { EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
 import { step } from "../../src/core/step.ts";
 import { LEASE_S, NETWORK_MS, RENEW_MS, WITNESS_ASK_MS } from "../../src/core/timing.ts";
 import { holding, LAN, NOW, VIP } from "../support/cluster_views.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import type { SettingName } from "../../src/core/settings.ts";
+import type { SettingName } from "../../src/core/document/settings.ts";
 import { service, VIP } from "../support/cluster_views.ts";
 import { bench, line } from "./operations_bench.ts";
 

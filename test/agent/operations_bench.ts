@@ -4,10 +4,10 @@
 import { expect } from "bun:test";
 import { agentOperations } from "../../src/agent/operations.ts";
 import type { Check } from "../../src/core/check.ts";
-import type { Edit } from "../../src/core/document.ts";
-import type { Service } from "../../src/core/service.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import type { Service } from "../../src/core/service/service.ts";
 import type { Counters, MarkRules, Operations } from "../../src/ports.ts";
-import { refused } from "../shell/refused.ts";
+import { refused } from "../support/refused.ts";
 import { type NodeOptions, SimCluster, type SimNode } from "../sim/cluster.ts";
 import { World } from "../sim/world.ts";
 

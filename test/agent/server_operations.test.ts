@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import type { Edit } from "../../src/core/document.ts";
+import type { Edit } from "../../src/core/document/document.ts";
 import { SERVERS_MAX } from "../../src/core/limits.ts";
-import type { ServerChange, ServerRef } from "../../src/core/order.ts";
-import type { ServerEntry } from "../../src/core/server.ts";
-import type { Service } from "../../src/core/service.ts";
+import type { ServerChange, ServerRef } from "../../src/core/document/order.ts";
+import type { ServerEntry } from "../../src/core/service/server.ts";
+import type { Service } from "../../src/core/service/service.ts";
 import { idOf, machine, markService, serverEntry, service } from "../support/cluster_views.ts";
 import { type Bench, bench, line } from "./operations_bench.ts";
 

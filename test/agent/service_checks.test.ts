@@ -1,7 +1,7 @@
 /** Checks that can never work are refused by the agent, whoever orders them. */
 import { expect, test } from "bun:test";
 import { type Check, type CheckKind, checkSchema } from "../../src/core/check.ts";
-import type { EndpointService } from "../../src/core/service.ts";
+import type { EndpointService } from "../../src/core/service/service.ts";
 import { machine, serverEntry, service } from "../support/cluster_views.ts";
 import { bench, line } from "./operations_bench.ts";
 

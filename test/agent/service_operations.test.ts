@@ -2,8 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { NO_CHECK } from "../../src/core/check.ts";
 import { SERVICES_MAX, VIPS_MAX } from "../../src/core/limits.ts";
 import { Refusal } from "../../src/core/refusal.ts";
-import { type EndpointService, type Service, serviceKey } from "../../src/core/service.ts";
-import type { TableOperation } from "../../src/core/table.ts";
+import { type EndpointService, type Service, serviceKey } from "../../src/core/service/service.ts";
+import type { TableOperation } from "../../src/core/table/table.ts";
 import {
   idOf,
   machine,

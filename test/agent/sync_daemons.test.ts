@@ -2,8 +2,8 @@
  * The sync daemons, as the table lane runs them.
  */
 import { describe, expect, test } from "bun:test";
-import { daemonOf, desiredDaemons } from "../../src/core/desired_daemons.ts";
-import type { SyncDaemon } from "../../src/core/table.ts";
+import { daemonOf, desiredDaemons } from "../../src/core/desired/desired_daemons.ts";
+import type { SyncDaemon } from "../../src/core/table/table.ts";
 import { holding, LAN, modelNode, viewOf } from "../support/cluster_views.ts";
 import { KEY, SERVICE, TableBench } from "../support/table_bench.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "bun:test";
 import { NO_CHECK } from "../../src/core/check.ts";
-import { type Service, serviceKey } from "../../src/core/service.ts";
+import { type Service, serviceKey } from "../../src/core/service/service.ts";
 import { TABLE_MS_MAX } from "../../src/core/timing.ts";
 import { holding, machine, serverEntry, service } from "../support/cluster_views.ts";
 import { KEY, SERVICE, TableBench } from "../support/table_bench.ts";

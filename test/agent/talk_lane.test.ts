@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { TalkLane } from "../../src/agent/talk_lane.ts";
-import type { NodeId } from "../../src/core/document.ts";
-import type { Pulse } from "../../src/core/pulse.ts";
-import type { NodeRecord } from "../../src/core/record.ts";
+import type { NodeId } from "../../src/core/document/document.ts";
+import type { Pulse } from "../../src/core/cluster/pulse.ts";
+import type { NodeRecord } from "../../src/core/cluster/record.ts";
 import type { State } from "../../src/core/state.ts";
 import { RECORD_MS, SLOW_PULSE_MS } from "../../src/core/timing.ts";
 import {

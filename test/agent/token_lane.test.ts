@@ -3,12 +3,12 @@ import { describe, expect, test } from "bun:test";
 import { TokenLane } from "../../src/agent/token_lane.ts";
 import type { State } from "../../src/core/state.ts";
 import { step } from "../../src/core/step.ts";
-import { RETIRE_SETTLE_MS, type Rotation } from "../../src/core/token_rotation.ts";
-import { openStateFolder } from "../../src/shell/state_folder.ts";
-import { fingerprintOf, newToken } from "../../src/shell/token.ts";
-import { openTokenStore, type TokenStore } from "../../src/shell/token_store.ts";
-import { recordNotices } from "../shell/recorded_notices.ts";
-import { tempFolder } from "../shell/temp_folder.ts";
+import { RETIRE_SETTLE_MS, type Rotation } from "../../src/core/cluster/token_rotation.ts";
+import { openStateFolder } from "../../src/shell/files/state_folder.ts";
+import { fingerprintOf, newToken } from "../../src/shell/files/token.ts";
+import { openTokenStore, type TokenStore } from "../../src/shell/files/token_store.ts";
+import { recordNotices } from "../support/recorded_notices.ts";
+import { tempFolder } from "../support/temp_folder.ts";
 import { idOf, modelNode, viewOf } from "../support/cluster_views.ts";
 import { keptLog } from "../support/fake_memory.ts";
 

@@ -1,9 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import type { Edit } from "../../src/core/document.ts";
+import type { Edit } from "../../src/core/document/document.ts";
 import { VIPS_MAX } from "../../src/core/limits.ts";
-import type { VipChange } from "../../src/core/order.ts";
+import type { VipChange } from "../../src/core/document/order.ts";
 import { FUNNEL_MS } from "../../src/core/timing.ts";
-import { refused } from "../shell/refused.ts";
+import { refused } from "../support/refused.ts";
 import { idOf, markService, service, VIP, vipEntry } from "../support/cluster_views.ts";
 import { type Bench, bench, line } from "./operations_bench.ts";
 

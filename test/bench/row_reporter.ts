@@ -8,7 +8,7 @@
 import { mkdtempSync } from "node:fs";
 import { join } from "node:path";
 import { openIpvs, openLibraries } from "../../ffi/mod.ts";
-import { createKernelTable } from "../../src/shell/kernel_table.ts";
+import { createKernelTable } from "../../src/shell/kernel/kernel_table.ts";
 import { argument, wallMs } from "../lab/client_common.ts";
 
 /** A row as it was at a moment. */

@@ -7,8 +7,8 @@
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { TableOperation } from "../../src/core/table.ts";
-import { openKernel } from "../../src/shell/kernel.ts";
+import type { TableOperation } from "../../src/core/table/table.ts";
+import { openKernel } from "../../src/shell/kernel/kernel.ts";
 import { asOperations, largeTable } from "../lab/large_table.ts";
 
 /** Operations of one round before the measurement, and rounds: a few per cent of the table. */

@@ -1,7 +1,7 @@
 /** `troop export` and `troop apply`: what they print, ask, refuse and return. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { parseCheck } from "../../src/core/check.ts";
-import type { Edit } from "../../src/core/document.ts";
+import type { Edit } from "../../src/core/document/document.ts";
 import { serverEntry, service, vipEntry } from "../support/cluster_views.ts";
 import { FakeWorld } from "./fake_context.ts";
 

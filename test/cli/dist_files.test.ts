@@ -3,9 +3,9 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import { hookEnvironment, type HookMessage } from "../../src/core/hook.ts";
-import { statusJsonSchema } from "../../src/core/status_schema.ts";
-import { parseConfig, printConfig } from "../../src/shell/config_text.ts";
-import { tempFolder } from "../shell/temp_folder.ts";
+import { statusJsonSchema } from "../../src/core/status/status_schema.ts";
+import { parseConfig, printConfig } from "../../src/shell/files/config_text.ts";
+import { tempFolder } from "../support/temp_folder.ts";
 
 const dist = join(import.meta.dir, "../../dist");
 

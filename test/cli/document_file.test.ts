@@ -2,8 +2,8 @@
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { readYaml, writeYaml } from "../../src/cli/document_yaml.ts";
-import { type ClusterDocument, EMPTY_DOCUMENT } from "../../src/core/document.ts";
-import { differences, editsOf } from "../../src/core/difference.ts";
+import { type ClusterDocument, EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
+import { differences, editsOf } from "../../src/core/document/difference.ts";
 import { nodeNames } from "../../src/core/file/names.ts";
 import { readDocument } from "../../src/core/file/read.ts";
 import { sections, writeDocument } from "../../src/core/file/write.ts";

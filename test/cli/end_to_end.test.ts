@@ -6,7 +6,7 @@ import { type Home, homeIn } from "../../src/core/home.ts";
 import { adminApp } from "../../src/http/admin.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
 import { type Served, serveSocket } from "../../src/http/serve.ts";
-import { tempFolder } from "../shell/temp_folder.ts";
+import { tempFolder } from "../support/temp_folder.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 let world: FakeWorld;

@@ -6,9 +6,9 @@ import { eventText } from "../../src/cli/events.ts";
 import { adminApp } from "../../src/http/admin.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
 import { type Served, serveSocket } from "../../src/http/serve.ts";
-import { type EventLog, openEventLog } from "../../src/shell/event_log.ts";
-import { NO_NOTICES } from "../../src/shell/notices.ts";
-import { tempFolder } from "../shell/temp_folder.ts";
+import { type EventLog, openEventLog } from "../../src/shell/events/event_log.ts";
+import { NO_NOTICES } from "../../src/shell/log/notices.ts";
+import { tempFolder } from "../support/temp_folder.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 let world: FakeWorld;

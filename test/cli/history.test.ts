@@ -1,6 +1,6 @@
 /** `troop history` and `troop undo`: what they print and send. */
 import { expect, test } from "bun:test";
-import type { HistoryView } from "../../src/core/document_orders.ts";
+import type { HistoryView } from "../../src/core/document/document_orders.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 const edits: HistoryView[] = [

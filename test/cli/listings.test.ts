@@ -1,7 +1,7 @@
 /** `troop settings`, `troop table` and `troop connections`. */
 import { beforeEach, describe, expect, test } from "bun:test";
-import type { Connection } from "../../src/core/connection.ts";
-import { settingNames } from "../../src/core/settings.ts";
+import type { Connection } from "../../src/core/table/connection.ts";
+import { settingNames } from "../../src/core/document/settings.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 let world: FakeWorld;

@@ -1,6 +1,6 @@
 import { expect, test } from "bun:test";
 import { pathsHints } from "../../src/cli/paths_hints.ts";
-import type { Status } from "../../src/core/status.ts";
+import type { Status } from "../../src/core/status/status.ts";
 import { fakeNode } from "../http/fake_status.ts";
 
 function hints(change: Partial<Pick<Status, "nodes" | "quorum">>): string[] {

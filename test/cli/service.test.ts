@@ -1,7 +1,7 @@
 /** `troop service`: words become a service, and wrong words are refused before anybody is contacted. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { checkSchema } from "../../src/core/check.ts";
-import { serviceSchema } from "../../src/core/service.ts";
+import { serviceSchema } from "../../src/core/service/service.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 let world: FakeWorld;

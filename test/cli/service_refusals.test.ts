@@ -1,7 +1,7 @@
 /** `troop service add`: what is refused, and in which words, before anybody is contacted. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import { checkKinds } from "../../src/core/check.ts";
-import { schedulers } from "../../src/core/service.ts";
+import { schedulers } from "../../src/core/service/service.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 let world: FakeWorld;

@@ -1,6 +1,6 @@
 /** `troop status`, `vip move`, `leave` and `doctor` as people and programs read them. */
 import { beforeEach, describe, expect, test } from "bun:test";
-import { statusSchema } from "../../src/core/status.ts";
+import { statusSchema } from "../../src/core/status/status.ts";
 import type { Finding } from "../../src/ports.ts";
 import { fakeNode } from "../http/fake_operations.ts";
 import { FakeWorld } from "./fake_context.ts";

@@ -1,6 +1,6 @@
 /** Who says what of a server, as `troop status` and `troop service list` print it. */
 import { expect, test } from "bun:test";
-import type { StatusVerdict } from "../../src/core/status.ts";
+import type { StatusVerdict } from "../../src/core/status/status.ts";
 import { FakeWorld } from "./fake_context.ts";
 
 /** The moment of the fake status. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { REASON_LENGTH_MAX } from "../../src/core/limits.ts";
 import { ownRecord } from "../../src/core/own_record.ts";
-import { type NodeRecord, RECORD_VERSION, recordSchema } from "../../src/core/record.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import { type NodeRecord, RECORD_VERSION, recordSchema } from "../../src/core/cluster/record.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import type { State } from "../../src/core/state.ts";
 import {
   holding,

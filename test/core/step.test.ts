@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import { checkSchema } from "../../src/core/check.ts";
-import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import { EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import type { Peer, State } from "../../src/core/state.ts";
 import { type Fact, type ProbeFact, step } from "../../src/core/step.ts";
 import { LEASE_S } from "../../src/core/timing.ts";

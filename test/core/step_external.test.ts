@@ -2,8 +2,8 @@
  * What probes of machines without an agent change.
  */
 import { describe, expect, test } from "bun:test";
-import { serverKey } from "../../src/core/server.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import { serverKey } from "../../src/core/service/server.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import { type ProbeFact, step } from "../../src/core/step.ts";
 import {
   documentOf,

@@ -2,13 +2,13 @@
  * What step() makes of what peers say: pulses, records, closed connections.
  */
 import { describe, expect, test } from "bun:test";
-import type { Pulse } from "../../src/core/pulse.ts";
-import type { NodeRecord } from "../../src/core/record.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import type { Pulse } from "../../src/core/cluster/pulse.ts";
+import type { NodeRecord } from "../../src/core/cluster/record.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import type { Peer, State } from "../../src/core/state.ts";
 import { isNews } from "../../src/core/news.ts";
 import { type Fact, step } from "../../src/core/step.ts";
-import { sampleRecord } from "../shell/sample_record.ts";
+import { sampleRecord } from "../support/sample_record.ts";
 import { idOf, LAN, modelNode, NOW, service, viewOf, VIP } from "../support/cluster_views.ts";
 import { touched } from "../support/touched.ts";
 

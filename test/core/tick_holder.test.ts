@@ -2,7 +2,7 @@
  * What time does to a node that holds the VIP: rivals, handovers, announcements, leaving.
  */
 import { describe, expect, test } from "bun:test";
-import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
+import { EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
 import { announcementsDue } from "../../src/core/tick.ts";
 import { ANNOUNCE_REFRESH_MS, LEAVE_WAIT_MS, LINGER_MS } from "../../src/core/timing.ts";
 import { hold, holding, idOf, modelNode, NOW, VIP } from "../support/cluster_views.ts";

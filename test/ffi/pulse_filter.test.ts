@@ -2,8 +2,8 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { attachFilter, datagramFilter } from "../../ffi/pulse_filter.ts";
 import { openLibraries } from "../../ffi/mod.ts";
-import { eventually } from "../shell/eventually.ts";
-import { tempFolder } from "../shell/temp_folder.ts";
+import { eventually } from "../support/eventually.ts";
+import { tempFolder } from "../support/temp_folder.ts";
 
 setDefaultTimeout(20_000);
 

@@ -11,7 +11,7 @@ import { adminApp } from "../../src/http/admin.ts";
 import { publicApp } from "../../src/http/public.ts";
 import { servePublic, serveSocket } from "../../src/http/serve.ts";
 import { FakeOperations } from "../http/fake_operations.ts";
-import { freePort } from "../shell/free_port.ts";
+import { freePort } from "../support/free_port.ts";
 import { bytesOf, type Decoder } from "./decoder.ts";
 
 /** How long an answer is waited for, ms; a request that is not whole gets none. */

@@ -2,22 +2,22 @@
  * Decoders of text: what people write, what the kernel shows under /proc, and what this node has noted.
  */
 import { parseEndpoint, parseIp } from "../../src/core/address.ts";
-import { parseAdvice } from "../../src/core/advice.ts";
+import { parseAdvice } from "../../src/core/pool/advice.ts";
 import { EXPECT_LENGTH_MAX } from "../../src/core/check/schema.ts";
 import { parseCheck } from "../../src/core/check/text.ts";
 import { parseDuration } from "../../src/core/duration.ts";
 import { parseEventLine } from "../../src/core/event.ts";
-import { parseFallback } from "../../src/core/fallback.ts";
-import { parseTunnel } from "../../src/core/forwarding.ts";
-import { parseLegacySave } from "../../src/core/mark_rules.ts";
-import { parseServerRef } from "../../src/core/order.ts";
+import { parseFallback } from "../../src/core/service/fallback.ts";
+import { parseTunnel } from "../../src/core/service/forwarding.ts";
+import { parseLegacySave } from "../../src/core/service/mark_rules.ts";
+import { parseServerRef } from "../../src/core/document/order.ts";
 import { parseProcessorTime } from "../../src/core/processor_time.ts";
-import { parsePortRange } from "../../src/core/service.ts";
-import { parseServiceName } from "../../src/core/service_name.ts";
+import { parsePortRange } from "../../src/core/service/service.ts";
+import { parseServiceName } from "../../src/core/service/service_name.ts";
 import { compilePattern } from "../../src/core/regex.ts";
-import { parseConfig } from "../../src/shell/config_text.ts";
-import { parseConnection } from "../../src/shell/connection_line.ts";
-import { parseSocketFile } from "../../src/shell/proc_sockets.ts";
+import { parseConfig } from "../../src/shell/files/config_text.ts";
+import { parseConnection } from "../../src/shell/kernel/connection_line.ts";
+import { parseSocketFile } from "../../src/shell/kernel/proc_sockets.ts";
 import { type Decoder, textDecoder } from "./decoder.ts";
 
 const config = `cluster: web

@@ -2,17 +2,21 @@
  * Decoders of what peers send, and of what this node itself has written to its disk.
  */
 import * as Y from "yjs";
-import { decodePulse, encodePulse } from "../../src/core/pulse.ts";
-import { updateProblem } from "../../src/shell/document_gate.ts";
-import { decodeJournal, encodeJournal } from "../../src/shell/document_journal.ts";
-import { applyPeerUpdate, BadUpdate, createReplica } from "../../src/shell/document_replica.ts";
-import { missingChunk } from "../../src/shell/document_slices.ts";
-import { decodeHello, encodeHello } from "../../src/shell/hello_answer.ts";
-import { isPlainMsgpack } from "../../src/shell/plain_msgpack.ts";
-import { sealPulse, unsealPulse } from "../../src/shell/pulse_seal.ts";
-import { decodeRecord, encodeRecord } from "../../src/shell/record_codec.ts";
-import { sampleRecord, verdictsOfBytes } from "../shell/sample_record.ts";
-import { sampleService } from "../shell/sample_service.ts";
+import { decodePulse, encodePulse } from "../../src/core/cluster/pulse.ts";
+import { updateProblem } from "../../src/shell/document/document_gate.ts";
+import { decodeJournal, encodeJournal } from "../../src/shell/document/document_journal.ts";
+import {
+  applyPeerUpdate,
+  BadUpdate,
+  createReplica,
+} from "../../src/shell/document/document_replica.ts";
+import { missingChunk } from "../../src/shell/document/document_slices.ts";
+import { decodeHello, encodeHello } from "../../src/shell/gossip/hello_answer.ts";
+import { isPlainMsgpack } from "../../src/shell/gossip/plain_msgpack.ts";
+import { sealPulse, unsealPulse } from "../../src/shell/pulse/pulse_seal.ts";
+import { decodeRecord, encodeRecord } from "../../src/shell/gossip/record_codec.ts";
+import { sampleRecord, verdictsOfBytes } from "../support/sample_record.ts";
+import { sampleService } from "../support/sample_service.ts";
 import { bytesOf, type Decoder } from "./decoder.ts";
 
 const pulse = encodePulse({

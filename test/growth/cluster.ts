@@ -5,7 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { newToken } from "../../src/shell/token.ts";
+import { newToken } from "../../src/shell/files/token.ts";
 import { waitFor } from "../lab/wait.ts";
 import { addressOfMember } from "./member.ts";
 import type { Answer, MembersPlan, Order, Sample } from "./members.ts";

@@ -6,17 +6,20 @@ import { join } from "node:path";
 import { Agent } from "../../src/agent/agent.ts";
 import type { Change } from "../../src/agent/changes.ts";
 import type { Endpoint, Ip } from "../../src/core/address.ts";
-import { encodePulse } from "../../src/core/pulse.ts";
+import { encodePulse } from "../../src/core/cluster/pulse.ts";
 import type { Self } from "../../src/core/state.ts";
 import type { Fact } from "../../src/core/step.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
-import { singleToken } from "../../src/shell/token.ts";
-import { type OpenDocumentStore, openDocumentStore } from "../../src/shell/document_store.ts";
-import { type OpenGossip, openGossip } from "../../src/shell/gossip.ts";
-import { openIdentity } from "../../src/shell/identity.ts";
-import { SEAL_BYTES } from "../../src/shell/pulse_seal.ts";
-import { type OpenPulseSocket, openPulseSocket } from "../../src/shell/pulse_socket.ts";
-import { openStateFolder } from "../../src/shell/state_folder.ts";
+import { singleToken } from "../../src/shell/files/token.ts";
+import {
+  type OpenDocumentStore,
+  openDocumentStore,
+} from "../../src/shell/document/document_store.ts";
+import { type OpenGossip, openGossip } from "../../src/shell/gossip/gossip.ts";
+import { openIdentity } from "../../src/shell/files/identity.ts";
+import { SEAL_BYTES } from "../../src/shell/pulse/pulse_seal.ts";
+import { type OpenPulseSocket, openPulseSocket } from "../../src/shell/pulse/pulse_socket.ts";
+import { openStateFolder } from "../../src/shell/files/state_folder.ts";
 import { VERSION } from "../../src/version.ts";
 import { LAN } from "../support/cluster_views.ts";
 import { FakeKernel } from "../support/fake_kernel.ts";

@@ -3,7 +3,7 @@
  * JSON answer per line to standard output; ends with its input.
  */
 import { createInterface } from "node:readline";
-import { serviceSchema } from "../../src/core/service.ts";
+import { serviceSchema } from "../../src/core/service/service.ts";
 import { checkSchema } from "../../src/core/check.ts";
 import { type Member, type MemberCounts, startMember } from "./member.ts";
 

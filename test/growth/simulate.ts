@@ -3,8 +3,8 @@
  * and the agents are the real ones; network and document are simulated, so there are no bytes of gossip and no
  * processor shares, and a message takes a millisecond.
  */
-import { encodePulse } from "../../src/core/pulse.ts";
-import { SEAL_BYTES } from "../../src/shell/pulse_seal.ts";
+import { encodePulse } from "../../src/core/cluster/pulse.ts";
+import { SEAL_BYTES } from "../../src/shell/pulse/pulse_seal.ts";
 import { service } from "../support/cluster_views.ts";
 import { SimCluster } from "../sim/cluster.ts";
 import { World } from "../sim/world.ts";

@@ -1,7 +1,7 @@
 /** The admin API without a socket: what it takes, what it refuses, and in which words. */
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Hono } from "hono";
-import { statusSchema } from "../../src/core/status.ts";
+import { statusSchema } from "../../src/core/status/status.ts";
 import { adminApp } from "../../src/http/admin.ts";
 import { ADMIN_BODY_BYTES_MAX } from "../../src/http/admin_wire.ts";
 import { FakeOperations } from "./fake_operations.ts";

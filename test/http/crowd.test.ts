@@ -5,7 +5,7 @@ import { answerJson } from "../../src/http/json_pieces.ts";
 import { publicApp } from "../../src/http/public.ts";
 import { PENDING_MAX, PER_TURN_MAX, requestGate } from "../../src/http/request_gate.ts";
 import { type Served, servePublic } from "../../src/http/serve.ts";
-import { freePort } from "../shell/free_port.ts";
+import { freePort } from "../support/free_port.ts";
 import { FakeOperations } from "./fake_operations.ts";
 
 setDefaultTimeout(40_000);

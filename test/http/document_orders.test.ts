@@ -5,9 +5,9 @@ import { adminApp } from "../../src/http/admin.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
 import { APPLY_EDITS_MAX } from "../../src/http/admin_wire.ts";
 import { type Served, serveSocket } from "../../src/http/serve.ts";
-import { sampleService } from "../shell/sample_service.ts";
-import { refused } from "../shell/refused.ts";
-import { tempFolder } from "../shell/temp_folder.ts";
+import { sampleService } from "../support/sample_service.ts";
+import { refused } from "../support/refused.ts";
+import { tempFolder } from "../support/temp_folder.ts";
 import { FakeOperations } from "./fake_operations.ts";
 
 // Thousands of lines take their time on a busy machine.

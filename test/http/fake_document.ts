@@ -1,10 +1,14 @@
 /**
  * A document without a cluster: edits change it, and its digest says so.
  */
-import { type ClusterDocument, type Edit, EMPTY_DOCUMENT } from "../../src/core/document.ts";
-import type { DocumentProblem } from "../../src/core/document_problems.ts";
-import { type Snapshot, snapshotParts } from "../../src/core/document_wire.ts";
-import { applied, changesOf } from "../../src/core/edit_changes.ts";
+import {
+  type ClusterDocument,
+  type Edit,
+  EMPTY_DOCUMENT,
+} from "../../src/core/document/document.ts";
+import type { DocumentProblem } from "../../src/core/document/document_problems.ts";
+import { type Snapshot, snapshotParts } from "../../src/core/document/document_wire.ts";
+import { applied, changesOf } from "../../src/core/document/edit_changes.ts";
 import { Refusal } from "../../src/core/refusal.ts";
 import type {
   ApplyAnswer,
@@ -12,7 +16,7 @@ import type {
   HistoryView,
   UndoAnswer,
   UndoOrder,
-} from "../../src/core/document_orders.ts";
+} from "../../src/core/document/document_orders.ts";
 
 /** See the head of this file. */
 export class FakeDocument {

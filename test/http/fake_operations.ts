@@ -2,7 +2,11 @@
  * A cluster in a box: operations that hold state, so that what was added is listed and what was moved has moved.
  */
 import type { Ip } from "../../src/core/address.ts";
-import type { Connection, ConnectionListing, ConnectionQuery } from "../../src/core/connection.ts";
+import type {
+  Connection,
+  ConnectionListing,
+  ConnectionQuery,
+} from "../../src/core/table/connection.ts";
 import type { TroopEvent } from "../../src/core/event.ts";
 import {
   type DrainOrder,
@@ -10,7 +14,7 @@ import {
   type ServerChange,
   type ServerRef,
   type VipChange,
-} from "../../src/core/order.ts";
+} from "../../src/core/document/order.ts";
 import { Refusal } from "../../src/core/refusal.ts";
 import {
   formatServiceName,
@@ -19,19 +23,14 @@ import {
   serviceKey,
   type ServiceName,
   vipsOfService,
-} from "../../src/core/service.ts";
-import { changeService } from "../../src/core/service_change.ts";
-import type { SettingName } from "../../src/core/settings.ts";
-import type { Status, StatusDrain, StatusNode, StatusServer } from "../../src/core/status.ts";
-import type { ObservedService } from "../../src/core/table.ts";
-import type { Snapshot } from "../../src/core/document_wire.ts";
-import type {
-  ApplyAnswer,
-  ApplyOrder,
-  HistoryView,
-  UndoAnswer,
-  UndoOrder,
-} from "../../src/core/document_orders.ts";
+} from "../../src/core/service/service.ts";
+import { changeService } from "../../src/core/service/service_change.ts";
+import type { SettingName } from "../../src/core/document/settings.ts";
+import type { Status, StatusDrain, StatusNode } from "../../src/core/status/status.ts";
+import type { StatusServer } from "../../src/core/status/status.ts";
+import type { ObservedService } from "../../src/core/table/table.ts";
+import type { Snapshot } from "../../src/core/document/document_wire.ts";
+import type * as orders from "../../src/core/document/document_orders.ts";
 import type { Counters, Operations } from "../../src/ports.ts";
 import { FakeDocument } from "./fake_document.ts";
 import {
@@ -366,15 +365,15 @@ export class FakeOperations implements FakeCluster, Operations {
     return this.file.snapshot();
   }
 
-  async apply(order: ApplyOrder): Promise<ApplyAnswer> {
+  async apply(order: orders.ApplyOrder): Promise<orders.ApplyAnswer> {
     return this.file.apply(order);
   }
 
-  history(): readonly HistoryView[] {
+  history(): readonly orders.HistoryView[] {
     return this.file.edits;
   }
 
-  async undo(order: UndoOrder): Promise<UndoAnswer> {
+  async undo(order: orders.UndoOrder): Promise<orders.UndoAnswer> {
     return this.file.undo(order);
   }
 

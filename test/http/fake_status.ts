@@ -3,9 +3,9 @@
  */
 import type { Ip } from "../../src/core/address.ts";
 import { formatCheck } from "../../src/core/check.ts";
-import { formatFallback } from "../../src/core/fallback.ts";
-import { formatTunnel, IPIP } from "../../src/core/forwarding.ts";
-import type { ServerChange, ServerRef, VipChange } from "../../src/core/order.ts";
+import { formatFallback } from "../../src/core/service/fallback.ts";
+import { formatTunnel, IPIP } from "../../src/core/service/forwarding.ts";
+import type { ServerChange, ServerRef, VipChange } from "../../src/core/document/order.ts";
 import {
   formatPortRange,
   formatServiceName,
@@ -13,8 +13,8 @@ import {
   type Service,
   vipOfService,
   vipsOfService,
-} from "../../src/core/service.ts";
-import { type SettingName, settingNames, settingText } from "../../src/core/settings.ts";
+} from "../../src/core/service/service.ts";
+import { type SettingName, settingNames, settingText } from "../../src/core/document/settings.ts";
 import type {
   Status,
   StatusDrain,
@@ -22,8 +22,8 @@ import type {
   StatusServer,
   StatusService,
   StatusVip,
-} from "../../src/core/status.ts";
-import type { ObservedService, ServerCounters } from "../../src/core/table.ts";
+} from "../../src/core/status/status.ts";
+import type { ObservedService, ServerCounters } from "../../src/core/table/table.ts";
 
 /** Numbers a test can tell apart. */
 const KERNEL: ServerCounters = {

@@ -1,7 +1,7 @@
 /** The metrics as Prometheus reads them. */
 import { describe, expect, test } from "bun:test";
 import { NO_CHECK } from "../../src/core/check.ts";
-import { serviceSchema } from "../../src/core/service.ts";
+import { serviceSchema } from "../../src/core/service/service.ts";
 import { metricFamilies, type MetricSource } from "../../src/http/metric_families.ts";
 import { metricsText } from "../../src/http/metrics.ts";
 import { fakeNode, FakeOperations } from "./fake_operations.ts";

@@ -2,9 +2,9 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import type { Hono } from "hono";
 import { NO_CHECK } from "../../src/core/check.ts";
-import { serviceSchema } from "../../src/core/service.ts";
-import { statusSchema } from "../../src/core/status.ts";
-import { statusJsonSchema } from "../../src/core/status_schema.ts";
+import { serviceSchema } from "../../src/core/service/service.ts";
+import { statusSchema } from "../../src/core/status/status.ts";
+import { statusJsonSchema } from "../../src/core/status/status_schema.ts";
 import { publicApp } from "../../src/http/public.ts";
 import { FakeOperations } from "./fake_operations.ts";
 

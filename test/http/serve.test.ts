@@ -6,9 +6,9 @@ import { join } from "node:path";
 import { homeIn } from "../../src/core/home.ts";
 import { Refusal } from "../../src/core/refusal.ts";
 import { refuseSecondAgent, type Served, servePublic, serveSocket } from "../../src/http/serve.ts";
-import { freePort } from "../shell/free_port.ts";
-import { refused } from "../shell/refused.ts";
-import { tempFolder } from "../shell/temp_folder.ts";
+import { freePort } from "../support/free_port.ts";
+import { refused } from "../support/refused.ts";
+import { tempFolder } from "../support/temp_folder.ts";
 
 const open: Served[] = [];
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { INTERFACE_NAME_BYTES_MAX, openRoute, type Route } from "../../ffi/mod.ts";
 import { ipFromBytes, ipToBytes } from "../../src/core/address.ts";
 import type { Addresses } from "../../src/ports.ts";
-import { readInterfaces } from "../../src/shell/interface_list.ts";
-import { createKernelAddresses } from "../../src/shell/kernel_addresses.ts";
+import { readInterfaces } from "../../src/shell/kernel/interface_list.ts";
+import { createKernelAddresses } from "../../src/shell/kernel/kernel_addresses.ts";
 import { GUEST_TIMEOUT_MS, guestLibraries, INSIDE_MAC, layWire, run, until } from "./guest.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);

@@ -1,8 +1,8 @@
 /** The Connections port over the file of the real kernel: real connections, many of them, and a loop that goes on. */
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createSocket } from "node:dgram";
-import { createConnectionTable } from "../../src/shell/connection_table.ts";
-import type { TableService } from "../../src/core/table.ts";
+import { createConnectionTable } from "../../src/shell/kernel/connection_table.ts";
+import type { TableService } from "../../src/core/table/table.ts";
 import { PLAIN, PLAIN_SERVER } from "../support/table_rows.ts";
 import { GUEST_TIMEOUT_MS, run, tryRun } from "./guest.ts";
 import { useGuestTable } from "./guest_table.ts";

@@ -4,7 +4,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from "bun:test";
 import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
 import type { Table } from "../../src/ports.ts";
-import { createKernelTable } from "../../src/shell/kernel_table.ts";
+import { createKernelTable } from "../../src/shell/kernel/kernel_table.ts";
 import { guestLibraries, run, tryRun } from "./guest.ts";
 
 /** What the tests use; there from the first test on. */

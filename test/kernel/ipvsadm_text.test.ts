@@ -2,10 +2,10 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { createSocket } from "node:dgram";
 import { type Ipvs, openIpvs } from "../../ffi/mod.ts";
-import { type ListingKind, listingText, saveText } from "../../src/core/ipvsadm_text.ts";
-import type { ObservedService } from "../../src/core/table.ts";
+import { type ListingKind, listingText, saveText } from "../../src/core/table/ipvsadm_text.ts";
+import type { ObservedService } from "../../src/core/table/table.ts";
 import type { Table } from "../../src/ports.ts";
-import { createKernelTable } from "../../src/shell/kernel_table.ts";
+import { createKernelTable } from "../../src/shell/kernel/kernel_table.ts";
 import { GUEST_TIMEOUT_MS, guestLibraries, run, tryRun } from "./guest.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);

@@ -8,7 +8,7 @@ import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
 import { LISTENERS_MS, TICK_MS } from "../../src/core/timing.ts";
 import { type Fact, step } from "../../src/core/step.ts";
 import { type InetDiag, openInetDiag } from "../../ffi/mod.ts";
-import { createListenerWatch } from "../../src/shell/listener_watch.ts";
+import { createListenerWatch } from "../../src/shell/kernel/listener_watch.ts";
 import { keptLog } from "../support/fake_memory.ts";
 import { modelNode, NOW, service, viewOf } from "../support/cluster_views.ts";
 import { GUEST_TIMEOUT_MS, guestLibraries } from "./guest.ts";

@@ -4,7 +4,7 @@ import { createSocket } from "node:dgram";
 import { createServer } from "node:net";
 import { type InetDiag, openInetDiag } from "../../ffi/mod.ts";
 import type { Listener, ListenerWatch } from "../../src/ports.ts";
-import { createListenerWatch } from "../../src/shell/listener_watch.ts";
+import { createListenerWatch } from "../../src/shell/kernel/listener_watch.ts";
 import { GUEST_TIMEOUT_MS, guestLibraries } from "./guest.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);

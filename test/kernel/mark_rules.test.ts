@@ -12,8 +12,8 @@ import {
   setDefaultTimeout,
   test,
 } from "bun:test";
-import type { MarkRule } from "../../src/core/mark_rules.ts";
-import { createMarkRules } from "../../src/shell/mark_rules.ts";
+import type { MarkRule } from "../../src/core/service/mark_rules.ts";
+import { createMarkRules } from "../../src/shell/kernel/mark_rules.ts";
 import { GUEST_TIMEOUT_MS, layWire, run, tryRun, type Wire } from "./guest.ts";
 
 setDefaultTimeout(GUEST_TIMEOUT_MS);

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, expect, setDefaultTimeout, test } from "bun:test";
 import { type Libraries, openRoute, type Route } from "../../ffi/mod.ts";
 import type { Neighbours } from "../../src/ports.ts";
-import { createNeighbours, neighbourTools } from "../../src/shell/neighbours.ts";
+import { createNeighbours, neighbourTools } from "../../src/shell/kernel/neighbours.ts";
 import {
   GUEST_TIMEOUT_MS,
   guestLibraries,

@@ -1,8 +1,8 @@
 /** The Table port against the real kernel: rows by operations, edits in place, daemons, and a loop that goes on. */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { createSocket } from "node:dgram";
-import { formatServiceName } from "../../src/core/service_name.ts";
-import type { SyncDaemon, TableOperation } from "../../src/core/table.ts";
+import { formatServiceName } from "../../src/core/service/service_name.ts";
+import type { SyncDaemon, TableOperation } from "../../src/core/table/table.ts";
 import { PLAIN_SERVER as server, WEB as service } from "../support/table_rows.ts";
 import { GUEST_TIMEOUT_MS, layWire, run, until } from "./guest.ts";
 import { useGuestTable } from "./guest_table.ts";

@@ -4,9 +4,9 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync } from "node:fs";
-import { formatServiceName } from "../../src/core/service_name.ts";
-import type { SyncDaemon, TableOperation, TableServer } from "../../src/core/table.ts";
-import { createConnectionTable } from "../../src/shell/connection_table.ts";
+import { formatServiceName } from "../../src/core/service/service_name.ts";
+import type { SyncDaemon, TableOperation, TableServer } from "../../src/core/table/table.ts";
+import { createConnectionTable } from "../../src/shell/kernel/connection_table.ts";
 import { PLAIN, PLAIN_SERVER } from "../support/table_rows.ts";
 import { GUEST_TIMEOUT_MS, layWire, run, tryRun } from "./guest.ts";
 import { useGuestTable } from "./guest_table.ts";

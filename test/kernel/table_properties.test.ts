@@ -4,10 +4,10 @@
  */
 import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
-import { listingText, saveText } from "../../src/core/ipvsadm_text.ts";
-import { planRow } from "../../src/core/plan.ts";
-import { serviceKey } from "../../src/core/service_name.ts";
-import type { TableOperation, TableService } from "../../src/core/table.ts";
+import { listingText, saveText } from "../../src/core/table/ipvsadm_text.ts";
+import { planRow } from "../../src/core/table/plan.ts";
+import { serviceKey } from "../../src/core/service/service_name.ts";
+import type { TableOperation, TableService } from "../../src/core/table/table.ts";
 import { arbitraryTable, comparableTable, labSchedulers } from "../support/arbitrary_table.ts";
 import { GUEST_TIMEOUT_MS, run } from "./guest.ts";
 import { useGuestTable } from "./guest_table.ts";

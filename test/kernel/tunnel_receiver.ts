@@ -4,9 +4,9 @@
  * JSON document per line. Arguments: the VIPs. Ends when its input does.
  */
 import { KernelRequestError } from "../../ffi/mod.ts";
-import type { TunnelDevice } from "../../src/core/receiving.ts";
-import { createModules } from "../../src/shell/modules.ts";
-import { openTunnelDevices } from "../../src/shell/tunnel_devices.ts";
+import type { TunnelDevice } from "../../src/core/desired/receiving.ts";
+import { createModules } from "../../src/shell/kernel/modules.ts";
+import { openTunnelDevices } from "../../src/shell/kernel/tunnel_devices.ts";
 import { guestLibraries } from "./guest.ts";
 
 /** What the process is told. */

@@ -6,10 +6,10 @@
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type Fou, type Libraries, openFou, openTunnelLinks } from "../../ffi/mod.ts";
-import { createModules } from "../../src/shell/modules.ts";
-import { openTunnelDevices } from "../../src/shell/tunnel_devices.ts";
+import { createModules } from "../../src/shell/kernel/modules.ts";
+import { openTunnelDevices } from "../../src/shell/kernel/tunnel_devices.ts";
 import { formatEndpoint } from "../../src/core/address.ts";
-import type { TunnelDevice } from "../../src/core/receiving.ts";
+import type { TunnelDevice } from "../../src/core/desired/receiving.ts";
 import {
   GUEST_TIMEOUT_MS,
   guestLibraries,

@@ -3,11 +3,11 @@
  * own store does it: the same content by its command line would be 11,000 processes.
  */
 import { homeIn } from "../../src/core/home.ts";
-import type { Edit } from "../../src/core/document.ts";
-import type { DocumentNetwork } from "../../src/shell/document_network.ts";
-import { openDocumentStore } from "../../src/shell/document_store.ts";
-import { prepareHome } from "../../src/shell/home.ts";
-import { openStateFolder } from "../../src/shell/state_folder.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import type { DocumentNetwork } from "../../src/shell/document/document_network.ts";
+import { openDocumentStore } from "../../src/shell/document/document_store.ts";
+import { prepareHome } from "../../src/shell/files/home.ts";
+import { openStateFolder } from "../../src/shell/files/state_folder.ts";
 
 /** Edits in one write. */
 const BATCH_EDITS = 1_100;

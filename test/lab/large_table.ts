@@ -5,10 +5,10 @@
  * addresses where nobody answers: none is checked, and none is ever connected to.
  */
 import { type Check, NO_CHECK } from "../../src/core/check.ts";
-import type { Edit } from "../../src/core/document.ts";
-import { serverEntrySchema } from "../../src/core/server.ts";
-import { serviceKey, serviceSchema } from "../../src/core/service.ts";
-import type { TableOperation, TableService } from "../../src/core/table.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import { serverEntrySchema } from "../../src/core/service/server.ts";
+import { serviceKey, serviceSchema } from "../../src/core/service/service.ts";
+import type { TableOperation, TableService } from "../../src/core/table/table.ts";
 import type { Host } from "./host.ts";
 import { VIP } from "./scenario.ts";
 import { waitFor } from "./wait.ts";

@@ -8,9 +8,9 @@
 import type { CliContext, Output } from "../../src/cli/context.ts";
 import { runCli } from "../../src/cli/program.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
-import { readConfigFile } from "../../src/shell/config_file.ts";
-import { readText, writeText } from "../../src/shell/text_file.ts";
-import { findHome } from "../../src/shell/home.ts";
+import { readConfigFile } from "../../src/shell/files/config_file.ts";
+import { readText, writeText } from "../../src/shell/files/text_file.ts";
+import { findHome } from "../../src/shell/files/home.ts";
 import { VERSION } from "../../src/version.ts";
 
 /** Runs `troop WORDS`; what it printed. Throws with what it said when it refuses. */

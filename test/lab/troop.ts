@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
 import { homeIn } from "../../src/core/home.ts";
-import type { Status, StatusNode, StatusVip } from "../../src/core/status.ts";
+import type { Status, StatusNode, StatusVip } from "../../src/core/status/status.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
 import { type Host, networks } from "./host.ts";
 import type { Lab } from "./lab.ts";

@@ -3,11 +3,11 @@
  */
 import type { Mistake } from "./mistakes.ts";
 
-const OWNERSHIP = "src/core/ownership.ts";
+const OWNERSHIP = "src/core/cluster/ownership.ts";
 const TICK = "src/core/tick.ts";
 const STEP = "src/core/step.ts";
 const PEERS = "src/core/step_peers.ts";
-const LIVENESS = "src/core/liveness.ts";
+const LIVENESS = "src/core/cluster/liveness.ts";
 
 /** Who holds a VIP. */
 const claims: readonly Mistake[] = [

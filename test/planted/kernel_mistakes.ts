@@ -3,7 +3,7 @@
  */
 import type { Mistake } from "./mistakes.ts";
 
-const ROW = "src/core/desired_row.ts";
+const ROW = "src/core/desired/desired_row.ts";
 const NETWORK = "src/agent/network_lane.ts";
 
 /** Which server gets connections. */
@@ -43,7 +43,7 @@ const tables: readonly Mistake[] = [
   {
     name: "dead nodes stay in pools",
     breaks: "new connections go to a dead node",
-    file: "src/core/pool.ts",
+    file: "src/core/pool/pool.ts",
     right: "  const up = absent === null && verdict.up;",
     wrong: "  const up = verdict.up;",
     kinds: ["crash"],
@@ -51,7 +51,7 @@ const tables: readonly Mistake[] = [
   {
     name: "bypass not switched on",
     breaks: "the table of a standby looks at packets",
-    file: "src/core/desired_switches.ts",
+    file: "src/core/desired/desired_switches.ts",
     right: '      isActive(state) ? "0" : "1",',
     wrong: '      "0",',
     kinds: ["moveVip", "crash"],
@@ -59,7 +59,7 @@ const tables: readonly Mistake[] = [
   {
     name: "bypass not switched off",
     breaks: "a holder balances nothing",
-    file: "src/core/desired_switches.ts",
+    file: "src/core/desired/desired_switches.ts",
     right: '      isActive(state) ? "0" : "1",',
     wrong: '      "1",',
     kinds: ["crash", "moveVip"],
@@ -67,7 +67,7 @@ const tables: readonly Mistake[] = [
   {
     name: "VIP on lo not silent",
     breaks: "every real server answers ARP for the VIP",
-    file: "src/core/desired_switches.ts",
+    file: "src/core/desired/desired_switches.ts",
     right: '      name: `${folder(4, name)}.arp_ignore`,\n      value: "1",',
     wrong: '      name: `${folder(4, name)}.arp_ignore`,\n      value: "0",',
     kinds: ["crash"],

@@ -6,7 +6,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { freePort } from "../shell/free_port.ts";
+import { freePort } from "../support/free_port.ts";
 import type { Launcher, Place, Run } from "./launcher.ts";
 import type { ServerCertificate } from "./server_certificates.ts";
 

@@ -1,7 +1,7 @@
 /**
  * The certificates real servers show in tests: valid, expired, and of an authority nobody trusts.
  */
-import { certificates, type Pair } from "../shell/certificates.ts";
+import { certificates, type Pair } from "../support/certificates.ts";
 
 /** What a server is started with. */
 export interface ServerCertificate {

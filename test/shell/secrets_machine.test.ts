@@ -10,8 +10,8 @@ import { homeIn } from "../../src/core/home.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
 import { FakeWorld } from "../cli/fake_context.ts";
 import { run, tryRun } from "../kernel/guest.ts";
-import { eventually } from "./eventually.ts";
-import { tempFolder } from "./temp_folder.ts";
+import { eventually } from "../support/eventually.ts";
+import { tempFolder } from "../support/temp_folder.ts";
 
 const SPACE = `troop-secrets-${process.pid}`;
 const MAIN = resolve(import.meta.dir, "../../src/main.ts");

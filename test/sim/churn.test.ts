@@ -1,6 +1,6 @@
 /** What agents keep in mind does not grow with time: see churn.ts. */
 import { describe, expect, setDefaultTimeout, test } from "bun:test";
-import { EPOCHS_MAX } from "../../src/core/forget_vips.ts";
+import { EPOCHS_MAX } from "../../src/core/document/forget_vips.ts";
 import { Churn } from "./churn.ts";
 
 // Two minutes of a whole cluster, on a machine that does other things too.

@@ -5,10 +5,10 @@
  *
  * Things happen seconds apart; a day passes all the same, for the wall clock runs so much faster.
  */
-import type { Edit } from "../../src/core/document.ts";
-import { drainKey } from "../../src/core/drain.ts";
-import { serverKey } from "../../src/core/server.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import { drainKey } from "../../src/core/document/drain.ts";
+import { serverKey } from "../../src/core/service/server.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import { drain, serverEntry, service, vipEntry } from "../support/cluster_views.ts";
 import { SimCluster } from "./cluster.ts";
 import type { SimNode } from "./sim_node.ts";

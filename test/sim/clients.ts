@@ -2,7 +2,7 @@
  * Clients: now and then one connects to a VIP, stays for a while and goes. Whoever answers for the VIP balances it, and
  * the sync daemons tell the other kernels.
  */
-import { type Service, serviceKey, vipsOfService } from "../../src/core/service.ts";
+import { type Service, serviceKey, vipsOfService } from "../../src/core/service/service.ts";
 import type { SimCluster } from "./cluster.ts";
 import type { SimConnection } from "./kernel.ts";
 

@@ -6,9 +6,9 @@
  */
 import { Agent } from "../../src/agent/agent.ts";
 import type { Ip } from "../../src/core/address.ts";
-import type { NodeId } from "../../src/core/document.ts";
-import type { NodeRecord } from "../../src/core/record.ts";
-import { type Service, vipsOfService } from "../../src/core/service.ts";
+import type { NodeId } from "../../src/core/document/document.ts";
+import type { NodeRecord } from "../../src/core/cluster/record.ts";
+import { type Service, vipsOfService } from "../../src/core/service/service.ts";
 import type { Self } from "../../src/core/state.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
 import { SimKernel } from "./kernel.ts";

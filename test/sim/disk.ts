@@ -4,7 +4,7 @@
  * one until its folder is flushed, and of what is appended any beginning may be there, with zeros behind it.
  */
 import { Refusal } from "../../src/core/refusal.ts";
-import type { StateFolder } from "../../src/shell/state_folder.ts";
+import type { StateFolder } from "../../src/shell/files/state_folder.ts";
 import type { World } from "./world.ts";
 
 /** Time one step of a write takes, virtual ms: to fill the file, and to flush it. */

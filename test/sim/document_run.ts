@@ -6,10 +6,13 @@
  * every node in the end; nothing that was removed comes back; all replicas are equal within a bound after the last
  * fault; a node never fails to open what its disk has.
  */
-import { type Edit, type NodeId } from "../../src/core/document.ts";
-import { type OpenDocumentStore, openDocumentStore } from "../../src/shell/document_store.ts";
-import { SYNCHRONIZE_TIMEOUT_MS } from "../../src/shell/document_network.ts";
-import { putPort } from "../shell/sample_service.ts";
+import { type Edit, type NodeId } from "../../src/core/document/document.ts";
+import {
+  type OpenDocumentStore,
+  openDocumentStore,
+} from "../../src/shell/document/document_store.ts";
+import { SYNCHRONIZE_TIMEOUT_MS } from "../../src/shell/document/document_network.ts";
+import { putPort } from "../support/sample_service.ts";
 import { SimDisk } from "./disk.ts";
 import { DocumentWire } from "./document_wire.ts";
 import { World } from "./world.ts";

@@ -2,13 +2,13 @@
  * The network between simulated document stores: what is published and what travels on a stream arrives a moment
  * later, if both ends can still reach each other and their runs have not ended.
  */
-import type { NodeId } from "../../src/core/document.ts";
+import type { NodeId } from "../../src/core/document/document.ts";
 import {
   type DocumentHandlers,
   type DocumentNetwork,
   SYNCHRONIZE_TIMEOUT_MS,
-} from "../../src/shell/document_network.ts";
-import type { Frames } from "../../src/shell/frames.ts";
+} from "../../src/shell/document/document_network.ts";
+import type { Frames } from "../../src/shell/gossip/frames.ts";
 import type { World } from "./world.ts";
 
 /** One-way delay, virtual ms. */

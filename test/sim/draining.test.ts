@@ -3,8 +3,8 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Edit } from "../../src/core/document.ts";
-import { serverKey } from "../../src/core/server.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import { serverKey } from "../../src/core/service/server.ts";
 import { TABLE_MS_MIN } from "../../src/core/timing.ts";
 import { idOf, machine, serverEntry, service } from "../support/cluster_views.ts";
 import type { SimConnection } from "./kernel.ts";

@@ -3,9 +3,9 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import type { Edit } from "../../src/core/document.ts";
+import type { Edit } from "../../src/core/document/document.ts";
 import { FUNNEL_MS, LINGER_MS } from "../../src/core/timing.ts";
-import type { VipEntry } from "../../src/core/vip.ts";
+import type { VipEntry } from "../../src/core/document/vip.ts";
 import { idOf, VIP, vipEntry } from "../support/cluster_views.ts";
 import {
   broken,

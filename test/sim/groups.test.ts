@@ -4,8 +4,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Ip } from "../../src/core/address.ts";
-import type { Edit } from "../../src/core/document.ts";
-import { IPIP } from "../../src/core/forwarding.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import { IPIP } from "../../src/core/service/forwarding.ts";
 import { FUNNEL_MS, LINGER_MS } from "../../src/core/timing.ts";
 import {
   idOf,

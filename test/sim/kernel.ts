@@ -3,15 +3,15 @@
  * sync daemons, marking rules, tunnels. It lives on when the agent on it is killed, as a real one does.
  */
 import { formatEndpoint, type Ip } from "../../src/core/address.ts";
-import type { MarkRule } from "../../src/core/mark_rules.ts";
-import { type ServiceKey, serviceKey, type ServiceName } from "../../src/core/service.ts";
+import type { MarkRule } from "../../src/core/service/mark_rules.ts";
+import { type ServiceKey, serviceKey, type ServiceName } from "../../src/core/service/service.ts";
 import type {
   ObservedServer,
   ObservedService,
   SyncDaemons,
   TableOperation,
   TableTimeouts,
-} from "../../src/core/table.ts";
+} from "../../src/core/table/table.ts";
 import type {
   Addresses,
   KernelAddress,

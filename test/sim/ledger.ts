@@ -2,10 +2,10 @@
  * The book of edits that operators were told are done. One that another edit came after, made by somebody who knew it, need
  * not be found any more; of edits that did not know of each other one must be. What only a lost disk had may be gone.
  */
-import type { ClusterDocument, Edit } from "../../src/core/document.ts";
-import { drainKey } from "../../src/core/drain.ts";
-import { keyedService, serverKey } from "../../src/core/server.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import type { ClusterDocument, Edit } from "../../src/core/document/document.ts";
+import { drainKey } from "../../src/core/document/drain.ts";
+import { keyedService, serverKey } from "../../src/core/service/server.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import type { SimNode } from "./sim_node.ts";
 
 interface Entry {

@@ -3,7 +3,7 @@
  * told them what operators want, or nobody has for long enough.
  */
 import { expect, test } from "bun:test";
-import { serviceKey } from "../../src/core/service.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import { DOCUMENT_WAIT_MS } from "../../src/core/timing.ts";
 import { VIP } from "../support/cluster_views.ts";
 import { type Run, SERVICE, serving } from "./sim_run.ts";

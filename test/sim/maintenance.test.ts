@@ -3,8 +3,8 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { type Drain, drainKey } from "../../src/core/drain.ts";
-import type { Edit } from "../../src/core/document.ts";
+import { type Drain, drainKey } from "../../src/core/document/drain.ts";
+import type { Edit } from "../../src/core/document/document.ts";
 import { drain, idOf, machine, serverEntry, VIP } from "../support/cluster_views.ts";
 import { faults, type Run, RUNS, SERVICE, serving, strike, weights } from "./sim_run.ts";
 

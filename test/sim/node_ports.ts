@@ -3,10 +3,10 @@
  */
 import type { AgentPorts } from "../../src/agent/agent.ts";
 import type { Ip } from "../../src/core/address.ts";
-import type { NodeId } from "../../src/core/document.ts";
+import type { NodeId } from "../../src/core/document/document.ts";
 import type { Gossip, ListenerWatch, Prober, ProbeTarget, PulseSocket } from "../../src/ports.ts";
-import { type PulseWay, pulseWays } from "../../src/shell/pulse_paths.ts";
-import { createReplayGuard, type ReplayGuard } from "../../src/shell/replay_guard.ts";
+import { type PulseWay, pulseWays } from "../../src/shell/pulse/pulse_paths.ts";
+import { createReplayGuard, type ReplayGuard } from "../../src/shell/pulse/replay_guard.ts";
 import type { SimCluster } from "./cluster.ts";
 import { GATEWAY, LATENCY_MS } from "./lan.ts";
 import { type Caller, hooked } from "./port_hooks.ts";

@@ -3,10 +3,10 @@
  * down, and made smaller while it still fails.
  */
 import type { Ip } from "../../src/core/address.ts";
-import type { Service } from "../../src/core/service.ts";
-import type { SettingName } from "../../src/core/settings.ts";
-import type { VipEntry } from "../../src/core/vip.ts";
-import type { ServerEntry } from "../../src/core/server.ts";
+import type { Service } from "../../src/core/service/service.ts";
+import type { SettingName } from "../../src/core/document/settings.ts";
+import type { VipEntry } from "../../src/core/document/vip.ts";
+import type { ServerEntry } from "../../src/core/service/server.ts";
 import { Draw } from "./draw.ts";
 import type { FaultKind } from "./fault_kind.ts";
 import { faultKinds } from "./faults/mod.ts";

@@ -3,9 +3,9 @@
  * peace until everything has to be well again. The invariants are asked after every event.
  */
 import type { Ip } from "../../src/core/address.ts";
-import type { Edit } from "../../src/core/document.ts";
-import { type Service, serviceKey, vipsOfService } from "../../src/core/service.ts";
-import type { SettingName } from "../../src/core/settings.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import { type Service, serviceKey, vipsOfService } from "../../src/core/service/service.ts";
+import type { SettingName } from "../../src/core/document/settings.ts";
 import { CONVERGED_MS, IN_POOL_MS, ONE_HOLDER_MS } from "./bounds.ts";
 import { letClientsCome } from "./clients.ts";
 import { SimCluster } from "./cluster.ts";

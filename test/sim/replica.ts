@@ -2,7 +2,7 @@
  * A node's replica of the cluster document, as the simulator needs it: the product's port, and the wires to
  * other replicas, which the cluster lays.
  */
-import type { NodeId } from "../../src/core/document.ts";
+import type { NodeId } from "../../src/core/document/document.ts";
 import type { DocumentStore } from "../../src/ports.ts";
 
 /** See the head of this file. What replicas send each other is their own affair (`unknown` here). */

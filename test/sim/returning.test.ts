@@ -2,7 +2,7 @@
  * How servers leave pools and return, on whole simulated clusters: slow start, load, damping, removal.
  */
 import { describe, expect, test } from "bun:test";
-import { FLAP_DOWNS_MAX, FLAP_HOLD_MS_MIN } from "../../src/core/flap.ts";
+import { FLAP_DOWNS_MAX, FLAP_HOLD_MS_MIN } from "../../src/core/pool/flap.ts";
 import { type Run, serving, weights } from "./sim_run.ts";
 import { service } from "../support/cluster_views.ts";
 

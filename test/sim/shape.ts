@@ -2,9 +2,9 @@
  * What cluster a run has: how many nodes, who directs and who serves, which services, VIPs and settings.
  */
 import type { Ip } from "../../src/core/address.ts";
-import { serverEntrySchema } from "../../src/core/server.ts";
-import { type Service, serviceKey } from "../../src/core/service.ts";
-import type { VipEntry } from "../../src/core/vip.ts";
+import { serverEntrySchema } from "../../src/core/service/server.ts";
+import { type Service, serviceKey } from "../../src/core/service/service.ts";
+import type { VipEntry } from "../../src/core/document/vip.ts";
 import { idOf, service, vipEntry } from "../support/cluster_views.ts";
 import type { Draw } from "./draw.ts";
 import type { Shape } from "./plan.ts";

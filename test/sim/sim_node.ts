@@ -3,8 +3,8 @@
  */
 import type { Agent } from "../../src/agent/agent.ts";
 import type { Ip } from "../../src/core/address.ts";
-import type { NodeId } from "../../src/core/document.ts";
-import type { NodeRecord } from "../../src/core/record.ts";
+import type { NodeId } from "../../src/core/document/document.ts";
+import type { NodeRecord } from "../../src/core/cluster/record.ts";
 import type { Self } from "../../src/core/state.ts";
 import type { AgentMemory, ProbeTarget } from "../../src/ports.ts";
 import { type Interfaces, SimKernel } from "./kernel.ts";
@@ -27,7 +27,7 @@ export type NodeOptions =
   & {
     /** On how many networks the machine is: the LAN, and a private one for pulses. */
     readonly networks?: 1 | 2;
-    /** Whether it has a default gateway: its witness, see core/gateway_witness.ts. */
+    /** Whether it has a default gateway: its witness, see core/cluster/gateway_witness.ts. */
     readonly gateway?: boolean;
   };
 

@@ -5,8 +5,8 @@
  */
 import fc from "fast-check";
 import type { Ip } from "../../src/core/address.ts";
-import type { Edit } from "../../src/core/document.ts";
-import { type Service, serviceKey } from "../../src/core/service.ts";
+import type { Edit } from "../../src/core/document/document.ts";
+import { type Service, serviceKey } from "../../src/core/service/service.ts";
 import { LEASE_S } from "../../src/core/timing.ts";
 import { service, VIP } from "../support/cluster_views.ts";
 import { type NodeOptions, SimCluster } from "./cluster.ts";

@@ -9,21 +9,21 @@ import {
   type Move,
   type NodeEntry,
   type NodeId,
-} from "../../src/core/document.ts";
-import { type Drain, drainKey } from "../../src/core/drain.ts";
-import { type ServerEntry, type ServerKey, serverKey } from "../../src/core/server.ts";
-import { type Service, type ServiceKey, serviceKey } from "../../src/core/service.ts";
-import type { EditOptions, EditReceipt } from "../../src/core/document_orders.ts";
-import { changesOf } from "../../src/core/edit_changes.ts";
+} from "../../src/core/document/document.ts";
+import { type Drain, drainKey } from "../../src/core/document/drain.ts";
+import { type ServerEntry, type ServerKey, serverKey } from "../../src/core/service/server.ts";
+import { type Service, type ServiceKey, serviceKey } from "../../src/core/service/service.ts";
+import type { EditOptions, EditReceipt } from "../../src/core/document/document_orders.ts";
+import { changesOf } from "../../src/core/document/edit_changes.ts";
 import {
   byAge,
   type EditNote,
   type HistoryEntry,
   historyEntry,
   historyId,
-} from "../../src/core/history.ts";
-import { isSettingName } from "../../src/core/settings.ts";
-import type { VipEntry } from "../../src/core/vip.ts";
+} from "../../src/core/document/history.ts";
+import { isSettingName } from "../../src/core/document/settings.ts";
+import type { VipEntry } from "../../src/core/document/vip.ts";
 import type { Replica } from "./replica.ts";
 
 interface Entry {

@@ -1,8 +1,8 @@
 /** What agents of other versions say is understood: see versions.ts. */
 import { describe, expect, test } from "bun:test";
 import { PULSE_CLAIMS_MAX } from "../../src/core/limits.ts";
-import { decodePulse, encodePulse } from "../../src/core/pulse.ts";
-import { sampleRecord } from "../shell/sample_record.ts";
+import { decodePulse, encodePulse } from "../../src/core/cluster/pulse.ts";
+import { sampleRecord } from "../support/sample_record.ts";
 import { faultKindOf } from "./faults/mod.ts";
 import { type PlannedFault, planOf } from "./plan.ts";
 import { play } from "./play.ts";

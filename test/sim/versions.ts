@@ -3,9 +3,9 @@
  * here, an earlier one does not know what was added since.
  */
 import { Packr } from "msgpackr/pack";
-import { decodePulse, encodePulse, type Pulse } from "../../src/core/pulse.ts";
-import type { NodeRecord } from "../../src/core/record.ts";
-import { decodeRecord } from "../../src/shell/record_codec.ts";
+import { decodePulse, encodePulse, type Pulse } from "../../src/core/cluster/pulse.ts";
+import type { NodeRecord } from "../../src/core/cluster/record.ts";
+import { decodeRecord } from "../../src/shell/gossip/record_codec.ts";
 
 /** The version of an agent, beside that of the others. */
 export type Speaks = "same" | "later" | "earlier";

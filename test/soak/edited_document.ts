@@ -5,9 +5,12 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serviceKey } from "../../src/core/service.ts";
-import { type OpenDocumentStore, openDocumentStore } from "../../src/shell/document_store.ts";
-import { openStateFolder } from "../../src/shell/state_folder.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
+import {
+  type OpenDocumentStore,
+  openDocumentStore,
+} from "../../src/shell/document/document_store.ts";
+import { openStateFolder } from "../../src/shell/files/state_folder.ts";
 import { service } from "../support/cluster_views.ts";
 
 const PORT_FIRST = 1_000;

@@ -6,7 +6,7 @@
  * All three agents share one heap with the simulator. What happens is 24 things a day; the wall clock runs the rest.
  */
 import { heapStats } from "bun:jsc";
-import { JOURNAL_BYTES_MAX } from "../../src/shell/document_file.ts";
+import { JOURNAL_BYTES_MAX } from "../../src/shell/document/document_file.ts";
 import { Churn } from "../sim/churn.ts";
 import { EditedDocument } from "./edited_document.ts";
 

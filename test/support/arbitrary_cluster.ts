@@ -4,9 +4,9 @@
 import fc from "fast-check";
 import type { Ip } from "../../src/core/address.ts";
 import type { Hold } from "../../src/core/state.ts";
-import type { Fallback } from "../../src/core/fallback.ts";
-import { IPIP } from "../../src/core/forwarding.ts";
-import { serviceKey } from "../../src/core/service.ts";
+import type { Fallback } from "../../src/core/service/fallback.ts";
+import { IPIP } from "../../src/core/service/forwarding.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
 import {
   addressOf,
   idOf,

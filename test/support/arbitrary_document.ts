@@ -1,15 +1,20 @@
 /** Whole documents for properties: every field of every entry, as operators could have made them. */
 import fc from "fast-check";
 import { checkKinds } from "../../src/core/check.ts";
-import { type ClusterDocument, EMPTY_DOCUMENT } from "../../src/core/document.ts";
-import { type Drain, drainKey, drainSchema } from "../../src/core/drain.ts";
-import { failureActions } from "../../src/core/transition.ts";
-import { quorumMeasures, whenAllFailChoices } from "../../src/core/fallback.ts";
-import { schedulers } from "../../src/core/scheduling.ts";
-import { memberPort, type Service, serviceKey, serviceSchema } from "../../src/core/service.ts";
-import { type ServerEntry, serverEntrySchema, serverKey } from "../../src/core/server.ts";
-import { settingNames, settingSpecs } from "../../src/core/settings.ts";
-import { vipEntrySchema } from "../../src/core/vip.ts";
+import { type ClusterDocument, EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
+import { type Drain, drainKey, drainSchema } from "../../src/core/document/drain.ts";
+import { failureActions } from "../../src/core/service/transition.ts";
+import { quorumMeasures, whenAllFailChoices } from "../../src/core/service/fallback.ts";
+import { schedulers } from "../../src/core/service/scheduling.ts";
+import {
+  memberPort,
+  type Service,
+  serviceKey,
+  serviceSchema,
+} from "../../src/core/service/service.ts";
+import { type ServerEntry, serverEntrySchema, serverKey } from "../../src/core/service/server.ts";
+import { settingNames, settingSpecs } from "../../src/core/document/settings.ts";
+import { vipEntrySchema } from "../../src/core/document/vip.ts";
 import { anyCheck } from "../core/check/any_check.ts";
 import { addressOf, idOf } from "./cluster_views.ts";
 

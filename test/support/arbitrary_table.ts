@@ -9,23 +9,23 @@ import {
   type Tunnel,
   tunnelChecksums,
   tunnelSchema,
-} from "../../src/core/forwarding.ts";
+} from "../../src/core/service/forwarding.ts";
 import { WEIGHT_MAX } from "../../src/core/limits.ts";
 import {
   type Persistence,
   PERSISTENCE_S_MAX,
   type Scheduler,
   schedulerFlags,
-} from "../../src/core/scheduling.ts";
-import { THRESHOLD_MAX } from "../../src/core/service.ts";
+} from "../../src/core/service/scheduling.ts";
+import { THRESHOLD_MAX } from "../../src/core/service/service.ts";
 import {
   type MarkName,
   protocols,
   serviceFamily,
   serviceKey,
   type ServiceName,
-} from "../../src/core/service_name.ts";
-import type { ObservedService, TableServer, TableService } from "../../src/core/table.ts";
+} from "../../src/core/service/service_name.ts";
+import type { ObservedService, TableServer, TableService } from "../../src/core/table/table.ts";
 
 /** Schedulers of the lab's kernel: all but `twos`. */
 export const labSchedulers: readonly Scheduler[] = [

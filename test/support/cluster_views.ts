@@ -10,20 +10,20 @@ import {
   type Move,
   type NodeId,
   vipsOf,
-} from "../../src/core/document.ts";
-import { type Drain, drainKey, drainSchema } from "../../src/core/drain.ts";
+} from "../../src/core/document/document.ts";
+import { type Drain, drainKey, drainSchema } from "../../src/core/document/drain.ts";
 import { ownRecord } from "../../src/core/own_record.ts";
-import { decideOwnership } from "../../src/core/ownership.ts";
-import { claimsOf } from "../../src/core/pulse_schedule.ts";
-import { type ServerEntry, serverEntrySchema, serverKey } from "../../src/core/server.ts";
+import { decideOwnership } from "../../src/core/cluster/ownership.ts";
+import { claimsOf } from "../../src/core/cluster/pulse_schedule.ts";
+import { type ServerEntry, serverEntrySchema, serverKey } from "../../src/core/service/server.ts";
 import {
   type EndpointService,
   type MarkService,
   type Service,
   serviceKey,
-} from "../../src/core/service.ts";
-import type { SettingName } from "../../src/core/settings.ts";
-import { type VipEntry, vipEntrySchema } from "../../src/core/vip.ts";
+} from "../../src/core/service/service.ts";
+import type { SettingName } from "../../src/core/document/settings.ts";
+import { type VipEntry, vipEntrySchema } from "../../src/core/document/vip.ts";
 import {
   type Hold,
   initialState,

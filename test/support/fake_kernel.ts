@@ -3,14 +3,14 @@
  * it to. Its clock is the test's.
  */
 import { formatEndpoint, type Ip } from "../../src/core/address.ts";
-import { serviceKey } from "../../src/core/service.ts";
-import type { MarkRule } from "../../src/core/mark_rules.ts";
+import { serviceKey } from "../../src/core/service/service.ts";
+import type { MarkRule } from "../../src/core/service/mark_rules.ts";
 import {
   type ObservedService,
   type SyncDaemons,
   type TableOperation,
   type TableTimeouts,
-} from "../../src/core/table.ts";
+} from "../../src/core/table/table.ts";
 import type {
   Addresses,
   Clock,

@@ -2,8 +2,8 @@
  * A kernel with nf_tables and iptables' table `mangle`, as far as the programs nft, iptables-legacy-restore
  * and iptables-legacy-save show it. It keeps what it is told, and refuses what the real ones refuse.
  */
-import type { MarkToolsHost } from "../../src/shell/mark_tools.ts";
-import type { Program, ProgramEnd } from "../../src/shell/run_program.ts";
+import type { MarkToolsHost } from "../../src/shell/kernel/mark_tools.ts";
+import type { Program, ProgramEnd } from "../../src/shell/process/run_program.ts";
 
 const programs = [
   "nft",

@@ -3,7 +3,7 @@
  */
 import type { Logger } from "../../src/agent/logger.ts";
 import type { Ip } from "../../src/core/address.ts";
-import type { NodeRecord } from "../../src/core/record.ts";
+import type { NodeRecord } from "../../src/core/cluster/record.ts";
 import type { OwnedRows, PeerContact, SavedSwitches } from "../../src/ports.ts";
 
 /** Switches remembered in memory. */

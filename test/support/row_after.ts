@@ -7,7 +7,7 @@ import {
   NO_TRAFFIC,
   type ObservedService,
   type TableOperation,
-} from "../../src/core/table.ts";
+} from "../../src/core/table/table.ts";
 
 /** The row after the operation; null when there is none. */
 export function rowAfter(

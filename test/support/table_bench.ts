@@ -3,10 +3,10 @@
  */
 import { kernelTroubles } from "../../src/agent/kernel_troubles.ts";
 import { TableLane } from "../../src/agent/table_lane.ts";
-import { EMPTY_DOCUMENT } from "../../src/core/document.ts";
-import { type Service, serviceKey } from "../../src/core/service.ts";
-import type { ServerEntry } from "../../src/core/server.ts";
-import type { SettingName } from "../../src/core/settings.ts";
+import { EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
+import { type Service, serviceKey } from "../../src/core/service/service.ts";
+import type { ServerEntry } from "../../src/core/service/server.ts";
+import type { SettingName } from "../../src/core/document/settings.ts";
 import type { State } from "../../src/core/state.ts";
 import { type Fact, step } from "../../src/core/step.ts";
 import {

@@ -1,7 +1,7 @@
 /**
  * Rows of the IPVS table for tests.
  */
-import type { EndpointName } from "../../src/core/service_name.ts";
+import type { EndpointName } from "../../src/core/service/service_name.ts";
 import {
   NO_COUNTERS,
   NO_TRAFFIC,
@@ -10,7 +10,7 @@ import {
   type TableServer,
   type TableService,
   type TableSettings,
-} from "../../src/core/table.ts";
+} from "../../src/core/table/table.ts";
 import { VIP } from "./cluster_views.ts";
 
 export { NO_COUNTERS };

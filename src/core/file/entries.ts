@@ -2,11 +2,11 @@
  * Servers, VIPs and drains of a file: their lines, in the words of `troop server`, `troop vip` and `troop drain`.
  */
 import { parseIp } from "../address.ts";
-import { COMMENT_LENGTH_MAX, commentSchema, type Drain } from "../drain.ts";
-import { formatTunnel, forwardings } from "../forwarding.ts";
+import { COMMENT_LENGTH_MAX, commentSchema, type Drain } from "../document/drain.ts";
+import { formatTunnel, forwardings } from "../service/forwarding.ts";
 import { WEIGHT_MAX } from "../limits.ts";
-import { formatServerRef, parseServerRef } from "../order.ts";
-import { isExternal, type ServerEntry } from "../server.ts";
+import { formatServerRef, parseServerRef } from "../document/order.ts";
+import { isExternal, type ServerEntry } from "../service/server.ts";
 import {
   formatServiceName,
   memberPort,
@@ -14,8 +14,8 @@ import {
   type Service,
   serviceKey,
   THRESHOLD_MAX,
-} from "../service.ts";
-import { FAILBACK_S_MAX, type VipEntry, vipEntrySchema } from "../vip.ts";
+} from "../service/service.ts";
+import { FAILBACK_S_MAX, type VipEntry, vipEntrySchema } from "../document/vip.ts";
 import { type Field, switchField } from "./field.ts";
 import {
   momentField,

@@ -4,18 +4,23 @@
  * The file is the whole truth for the sections that stand in it. A section that does not stand in it is left alone;
  * within a section, what is not said is gone, or has its standard.
  */
-import type { ClusterDocument } from "../document.ts";
-import { type Drain, drainKey, drainSchema } from "../drain.ts";
-import { type ServerEntry, serverEntrySchema, serverKey } from "../server.ts";
+import type { ClusterDocument } from "../document/document.ts";
+import { type Drain, drainKey, drainSchema } from "../document/drain.ts";
+import { type ServerEntry, serverEntrySchema, serverKey } from "../service/server.ts";
 import {
   formatServiceName,
   parseServiceName,
   type Service,
   serviceKey,
   type ServiceName,
-} from "../service.ts";
-import { isSettingName, type SettingName, settingNames, settingSpecs } from "../settings.ts";
-import { type VipEntry, vipEntrySchema } from "../vip.ts";
+} from "../service/service.ts";
+import {
+  isSettingName,
+  type SettingName,
+  settingNames,
+  settingSpecs,
+} from "../document/settings.ts";
+import { type VipEntry, vipEntrySchema } from "../document/vip.ts";
 import {
   drainFields,
   readAddress,

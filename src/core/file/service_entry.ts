@@ -11,8 +11,8 @@ import {
   readCheckText,
 } from "../check.ts";
 import { keepSecrets } from "../check/secrets.ts";
-import { defaultCheck } from "../default_check.ts";
-import { IPIP } from "../forwarding.ts";
+import { defaultCheck } from "../service/default_check.ts";
+import { IPIP } from "../service/forwarding.ts";
 import {
   flagNamesOf,
   formatSchedulerFlag,
@@ -20,7 +20,7 @@ import {
   PERSISTENCE_S_MAX,
   persistenceEngines,
   type Scheduler,
-} from "../scheduling.ts";
+} from "../service/scheduling.ts";
 import {
   formatPortRange,
   parsePortRange,
@@ -29,7 +29,7 @@ import {
   serviceFamily,
   type ServiceName,
   serviceSchema,
-} from "../service.ts";
+} from "../service/service.ts";
 import { readFields, readText, readTexts } from "./field.ts";
 import { numberField, secondsField, secondsText, wordField } from "./field_codecs.ts";
 import { serviceFields } from "./service_fields.ts";

@@ -9,12 +9,12 @@ import {
   QUORUM_MAX,
   quorumMeasures,
   whenAllFailChoices,
-} from "../fallback.ts";
-import { formatTunnel, forwardings, parseTunnel } from "../forwarding.ts";
+} from "../service/fallback.ts";
+import { formatTunnel, forwardings, parseTunnel } from "../service/forwarding.ts";
 import { WEIGHT_MAX } from "../limits.ts";
-import { schedulers } from "../scheduling.ts";
-import { type Service, THRESHOLD_MAX } from "../service.ts";
-import { failureActions, SLOW_START_MS_MAX, SLOW_START_MS_MIN } from "../transition.ts";
+import { schedulers } from "../service/scheduling.ts";
+import { type Service, THRESHOLD_MAX } from "../service/service.ts";
+import { failureActions, SLOW_START_MS_MAX, SLOW_START_MS_MIN } from "../service/transition.ts";
 import { formatPlainDuration, parseDuration } from "../duration.ts";
 import { type Field, switchField } from "./field.ts";
 import { numberField, type Reading, wordField } from "./field_codecs.ts";

@@ -4,12 +4,12 @@
  * Orders that are spent once they are carried out (moves) and who has left the cluster are no part of it: they are
  * about machines of one cluster, and mean nothing in another one.
  */
-import type { ClusterDocument } from "../document.ts";
-import { type Drain, drainTargetText, isDraining } from "../drain.ts";
-import { settingNames } from "../settings.ts";
-import { formatServiceName, type Service, serviceKey } from "../service.ts";
-import type { ServerEntry } from "../server.ts";
-import type { VipEntry } from "../vip.ts";
+import type { ClusterDocument } from "../document/document.ts";
+import { type Drain, drainTargetText, isDraining } from "../document/drain.ts";
+import { settingNames } from "../document/settings.ts";
+import { formatServiceName, type Service, serviceKey } from "../service/service.ts";
+import type { ServerEntry } from "../service/server.ts";
+import type { VipEntry } from "../document/vip.ts";
 import { drainFields, serverFields, serverText, vipFields } from "./entries.ts";
 import type { Field } from "./field.ts";
 import type { NodeNames } from "./names.ts";

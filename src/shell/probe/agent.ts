@@ -2,7 +2,7 @@
  * HAProxy's agent-check: one line from the server about its own weight and state. A server whose agent cannot be reached,
  * or says nothing that can be understood, is judged as if it were not asked: its agent may be down while it serves.
  */
-import { parseAdvice } from "../../core/advice.ts";
+import { parseAdvice } from "../../core/pool/advice.ts";
 import { escapedBytes } from "../../core/check/escapes.ts";
 import type { CheckOf } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";

@@ -3,7 +3,7 @@
  * events report it, and reasons in words.
  */
 import { closeSync, openSync } from "node:fs";
-import type { Advice } from "../../core/advice.ts";
+import type { Advice } from "../../core/pool/advice.ts";
 import type { Clock, ProbeResult } from "../../ports.ts";
 
 /**

@@ -13,7 +13,7 @@
  */
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers/promises";
-import type { Advice } from "../../core/advice.ts";
+import type { Advice } from "../../core/pool/advice.ts";
 import type { SecureCheck } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
 import {

@@ -8,8 +8,8 @@
  */
 import type { CheckOf } from "../../core/check.ts";
 import type { ProbeResult, ProbeTarget } from "../../ports.ts";
-import { canChangeUser, userProblem } from "../privileges.ts";
-import { type ProgramEnd, runProgram } from "../run_program.ts";
+import { canChangeUser, userProblem } from "../process/privileges.ts";
+import { type ProgramEnd, runProgram } from "../process/run_program.ts";
 import { type Attempt, quote, runAttempt } from "./attempt.ts";
 import type { ProbeOf } from "./probe.ts";
 

@@ -13,7 +13,7 @@ import {
 } from "node:tls";
 import type { SecureCheck } from "../../core/check.ts";
 import type { Clock } from "../../ports.ts";
-import { errorCode } from "../notices.ts";
+import { errorCode } from "../log/notices.ts";
 
 /** Most bytes of a file: Debian's whole store has 220 kB, and reading holds the event loop. */
 export const TRUST_FILE_BYTES_MAX = 262_144;

@@ -3,7 +3,7 @@
  * nobody notices; and a server that crashes again and again is held down with a reason.
  */
 import { expect } from "bun:test";
-import { FLAP_DOWNS_MAX, FLAP_HOLD_MS_MIN } from "../../../src/core/flap.ts";
+import { FLAP_DOWNS_MAX, FLAP_HOLD_MS_MIN } from "../../../src/core/pool/flap.ts";
 import { Connections } from "../connections.ts";
 import { Load, requireFewFailures } from "../load.ts";
 import { scenario, startService, streamlined, VIP } from "../scenario.ts";

@@ -3,7 +3,7 @@
  * weight that grows.
  */
 import { expect } from "bun:test";
-import { stepsOf } from "../../../src/core/slow_start.ts";
+import { stepsOf } from "../../../src/core/pool/slow_start.ts";
 import type { Host } from "../host.ts";
 import { Load, requireFewFailures } from "../load.ts";
 import { scenario, startService, streamlined, VIP } from "../scenario.ts";

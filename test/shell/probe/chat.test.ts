@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { CheckOf } from "../../../src/core/check.ts";
 import { ANSWER_BYTES_MAX, probeChat } from "../../../src/shell/probe/chat.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 import { type Script, serve, targetAt } from "./scripted_server.ts";
 import { talkContext } from "./talk_context.ts";
 

@@ -9,7 +9,7 @@ import {
   converse,
   LINE_BYTES_MAX,
 } from "../../../src/shell/probe/connection.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 import { closedPort, countDescriptors, type Script, serve, targetAt } from "./scripted_server.ts";
 import { talkContext } from "./talk_context.ts";
 

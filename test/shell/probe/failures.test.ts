@@ -6,7 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { type Check, type CheckKind, checkKinds, checkSchema } from "../../../src/core/check.ts";
 import type { ProbeResult } from "../../../src/ports.ts";
 import { createProbe } from "../../../src/shell/probe/probes.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 import { closedPort, countDescriptors, type Script, serve } from "./scripted_server.ts";
 
 const TIMEOUT_MS = 250;

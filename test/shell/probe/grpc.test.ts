@@ -3,7 +3,7 @@ import { once } from "node:events";
 import * as http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { probeGrpc } from "../../../src/shell/probe/grpc.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 import { reply } from "./http_probe.ts";
 import { answer, closedPort, serve, targetAt } from "./scripted_server.ts";
 import { talkContext } from "./talk_context.ts";

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import * as http2 from "node:http2";
 import type { AddressInfo, Socket } from "node:net";
 import { REPLY_BYTES_MAX } from "../../../src/shell/probe/http_judgement.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 import { probeOnce, reply } from "./http_probe.ts";
 import { answer, closedPort, countDescriptors, serve, targetAt } from "./scripted_server.ts";
 

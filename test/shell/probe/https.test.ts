@@ -1,6 +1,6 @@
 /** HTTPS probes: what certificate is believed, and what is said when it is not. */
 import { describe, expect, test } from "bun:test";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 import { probeOnce, reply } from "./http_probe.ts";
 import { answer, answerAndStall, serve, targetAt } from "./scripted_server.ts";
 

@@ -11,7 +11,7 @@ import { probeImap } from "../../../src/shell/probe/imap.ts";
 import { probeNntp } from "../../../src/shell/probe/nntp.ts";
 import { probePop3 } from "../../../src/shell/probe/pop3.ts";
 import { probeSmtp } from "../../../src/shell/probe/smtp.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 import { speak } from "./line_server.ts";
 import { closedPort, serve, targetAt } from "./scripted_server.ts";
 import { talkContext } from "./talk_context.ts";

@@ -3,7 +3,7 @@
  */
 import type { Socket } from "node:net";
 import { TLSSocket } from "node:tls";
-import type { Pair } from "../certificates.ts";
+import type { Pair } from "../../support/certificates.ts";
 import type { Script } from "./scripted_server.ts";
 
 /** What a server says; `command` is undefined for its greeting, and what is undefined is silence. */

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { CheckOf } from "../../../src/core/check.ts";
 import { probeTls } from "../../../src/shell/probe/tls.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 import { serve, targetAt } from "./scripted_server.ts";
 import { talkContext } from "./talk_context.ts";
 

@@ -9,7 +9,7 @@ import {
   type TrustFiles,
   trustProblem,
 } from "../../../src/shell/probe/trust.ts";
-import { certificates } from "../certificates.ts";
+import { certificates } from "../../support/certificates.ts";
 
 let folder: string;
 const NONE: TrustFiles = { authority: null, certificate: null, key: null };

@@ -2,7 +2,7 @@
  * Faults of kernels: requests that are refused, and somebody else who takes away what the agent made.
  */
 import type { Ip } from "../../../src/core/address.ts";
-import { serviceKey } from "../../../src/core/service.ts";
+import { serviceKey } from "../../../src/core/service/service.ts";
 import type { KernelError } from "../../../src/ports.ts";
 import { anyNode, faultKind } from "../fault_kind.ts";
 import type { Play } from "../play.ts";

@@ -2,8 +2,8 @@
  * What operators do in the middle of it all, on whatever side of a partition: each act is an edit of the document on
  * one node, and counts only if an agent runs there.
  */
-import { serverKey } from "../../../src/core/server.ts";
-import { type Service, serviceKey } from "../../../src/core/service.ts";
+import { serverKey } from "../../../src/core/service/server.ts";
+import { type Service, serviceKey } from "../../../src/core/service/service.ts";
 import { drain, idOf, machine, serverEntry, service } from "../../support/cluster_views.ts";
 import { anyNode, faultKind } from "../fault_kind.ts";
 

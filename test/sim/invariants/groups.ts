@@ -1,8 +1,8 @@
 /**
  * VIPs of one group stay together.
  */
-import { vipsOf } from "../../../src/core/document.ts";
-import { groupOf } from "../../../src/core/vip.ts";
+import { vipsOf } from "../../../src/core/document/document.ts";
+import { groupOf } from "../../../src/core/document/vip.ts";
 import { ONE_HOLDER_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import { Settled } from "./settled.ts";

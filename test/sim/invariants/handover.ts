@@ -2,7 +2,7 @@
  * VIPs change hands for a reason, in the order that operators gave, and without a silent moment where it was planned.
  */
 import type { Ip } from "../../../src/core/address.ts";
-import { leaderOf } from "../../../src/core/vip.ts";
+import { leaderOf } from "../../../src/core/document/vip.ts";
 import type { Invariant, InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";

@@ -1,7 +1,7 @@
 /**
  * No packet runs in a circle.
  */
-import { type Service, serviceKey, vipsOfService } from "../../../src/core/service.ts";
+import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
 import { TWO_AGENTS_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";

@@ -1,7 +1,7 @@
 /**
  * Servers that work get connections.
  */
-import { type ServiceKey, serviceKey } from "../../../src/core/service.ts";
+import { type ServiceKey, serviceKey } from "../../../src/core/service/service.ts";
 import { IN_POOL_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";

@@ -2,7 +2,7 @@
  * Who answers for a VIP.
  */
 import type { Ip } from "../../../src/core/address.ts";
-import { vipsOf } from "../../../src/core/document.ts";
+import { vipsOf } from "../../../src/core/document/document.ts";
 import { ALONE_MS, ONE_HOLDER_MS, TWO_AGENTS_MS, TWO_ANSWERS_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";

@@ -1,0 +1,50 @@
+/**
+ * Whether a peer lives, from its pulses alone.
+ *
+ * Silence counts from the last pulse, but never from before this node itself was listening: a node
+ * that was paused would otherwise declare the whole world dead. A peer whose gossip connection closed
+ * is asked directly and has a shorter time to answer, because a killed process closes its connections
+ * at once while a busy one does not.
+ */
+import type { LifeState, Peer, State } from "../state.ts";
+import { ASK_ANSWER_MS, MISSED_PULSES_MAX, SUSPECT_SHARE } from "../timing.ts";
+
+/** How a peer is, and the reason in words. */
+export interface LifeVerdict {
+  readonly state: LifeState;
+  readonly reason: string;
+}
+
+/** Judges one peer at `now`. */
+export function judgeLife(state: State, peer: Peer, now: number): LifeVerdict {
+  const { life, record } = peer;
+  // A record of an earlier run says nothing of one that pulses: gossip may take its time.
+  const stopped = record.phase === "left" && life.boot <= record.boot;
+  if (state.document.nodes.get(record.id)?.left || stopped) {
+    return { state: "left", reason: "left the cluster" };
+  }
+  const deadMs = Math.max(state.self.deadMs, MISSED_PULSES_MAX * life.promisedMs);
+  const silentMs = now - Math.max(life.heardMs, life.metMs, state.trustedFromMs);
+  const stillDead = life.diedMs > Math.max(life.heardMs, life.metMs);
+  if (silentMs >= deadMs || stillDead) {
+    return { state: "dead", reason: silenceReason(life.heardMs, now) };
+  }
+  if (life.askedMs !== null && now - Math.max(life.askedMs, state.trustedFromMs) >= ASK_ANSWER_MS) {
+    return { state: "dead", reason: "closed its connection and does not answer" };
+  }
+  if (life.askedMs !== null) return { state: "suspect", reason: "closed its connection" };
+  if (life.heardMs === -Infinity) return { state: "suspect", reason: "no pulse heard yet" };
+  if (silentMs >= deadMs * SUSPECT_SHARE) {
+    return { state: "suspect", reason: silenceReason(life.heardMs, now) };
+  }
+  return { state: "alive", reason: "pulses arrive" };
+}
+
+function silenceReason(heardMs: number, now: number): string {
+  return heardMs === -Infinity ? "no pulse heard" : `no pulse for ${Math.round(now - heardMs)} ms`;
+}
+
+/** Whether the peer takes part: alive or only suspect. */
+export function isPresent(peer: Peer): boolean {
+  return peer.life.state === "alive" || peer.life.state === "suspect";
+}

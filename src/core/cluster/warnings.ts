@@ -1,0 +1,199 @@
+/**
+ * What is wrong between nodes and only people can mend: each in one line that says what to do.
+ *
+ * Some are seen by the shell (a stranger's token) or told by a peer (a caution), and fade when they are not
+ * seen again; the others follow from what the nodes say of themselves.
+ */
+import { type Endpoint, formatEndpoint } from "../address.ts";
+import type { Caution } from "./caution.ts";
+import { formatDuration } from "../duration.ts";
+import { isPresent } from "./liveness.ts";
+import { isSelfForgotten } from "../document/forgotten.ts";
+import type { Pulse } from "./pulse.ts";
+import type { DueCaution, Peer, State } from "../state.ts";
+import { onTwinCaution, twinText } from "./twins.ts";
+
+/** How long a warning stays after it was last seen, ms: longer than the pauses between two tries of a dialler. */
+export const WARNING_MS = 30_000;
+/** Least time between two cautions for one node, ms. */
+const CAUTION_MS = 1_000;
+/** Warnings kept at once: strangers can cause some. */
+const WARNINGS_MAX = 16;
+/** Difference of two wall clocks worth a word, ms: more than a record can be old when it arrives, in the largest cluster. */
+export const CLOCK_SKEW_MS = 30_000;
+
+/** Notes something seen now. Beyond the limit the oldest goes. */
+export function noteWarning(
+  state: State,
+  { key, text }: { readonly key: string; readonly text: string },
+  now: number,
+): void {
+  state.warnings.delete(key);
+  state.warnings.set(key, { text, seenMs: now });
+  if (state.warnings.size <= WARNINGS_MAX) return;
+  for (const oldest of state.warnings.keys()) {
+    state.warnings.delete(oldest);
+    return;
+  }
+}
+
+/** Somebody says why this node is not heard. */
+export function onCaution(
+  state: State,
+  { caution, from }: { readonly caution: Caution; readonly from: Endpoint },
+  now: number,
+): void {
+  if (caution.echo !== state.self.boot) return;
+  if (caution.kind === "expired") {
+    noteWarning(state, { key: "expired", text: expiredText(from) }, now);
+  } else if (caution.kind === "twin") {
+    onTwinCaution(state, caution, now);
+  } else if (caution.kind === "forgotten" && !state.forgotten) {
+    state.forgotten = true;
+    state.tableVersion++;
+    state.recordVersion++;
+  }
+}
+
+/** A node that was removed for good pulses: it is told, and so are people. */
+export function noteForgotten(
+  state: State,
+  { pulse, source }: { readonly pulse: Pulse; readonly source?: Endpoint },
+  now: number,
+): void {
+  if (source === undefined) return;
+  const name = state.document.nodes.get(pulse.from)?.name ?? pulse.from;
+  const text =
+    `${name} at ${source.address} was forgotten and runs; it holds nothing until it leaves and joins again`;
+  noteWarning(state, { key: `forgotten ${pulse.from}`, text }, now);
+  const { self } = state;
+  caution(state, {
+    caution: {
+      kind: "forgotten",
+      to: pulse.from,
+      echo: pulse.boot,
+      boot: self.boot,
+      address: self.paths[0].address,
+      port: self.port,
+    },
+    to: source,
+  }, now);
+}
+
+/** Has somebody told, unless that was done just now. */
+export function caution(state: State, due: Omit<DueCaution, "sentMs">, now: number): void {
+  const key = `${due.caution.kind} ${due.caution.to} ${due.caution.echo}`;
+  const before = state.cautions.get(key);
+  if (before !== undefined && now - before.sentMs < CAUTION_MS) return;
+  if (before === undefined && state.cautions.size >= WARNINGS_MAX) return;
+  state.cautions.set(key, { ...due, sentMs: Infinity });
+}
+
+/** Cautions to be sent now; they count as sent. Forgets the old ones. */
+export function takeCautions(state: State, now: number): DueCaution[] {
+  const due: DueCaution[] = [];
+  for (const [id, one] of state.cautions) {
+    if (one.sentMs === Infinity) {
+      one.sentMs = now;
+      due.push(one);
+    } else if (now - one.sentMs >= CAUTION_MS) state.cautions.delete(id);
+  }
+  return due;
+}
+
+function expiredText(from: Endpoint): string {
+  return `this node's token has expired: the cluster at ${from.address} has changed it; run \`troop token\` there, and put that token into troop.yaml here, or leave and join again; then restart this agent`;
+}
+
+const FORGOTTEN_TEXT =
+  "the cluster has forgotten this node, so it holds nothing; run `troop leave` here, and then `troop join` again";
+
+/** Every warning of this moment, sorted. Forgets those that have faded. */
+export function currentWarnings(state: State, now: number): string[] {
+  for (const [key, { seenMs }] of state.warnings) {
+    if (now - seenMs > WARNING_MS) state.warnings.delete(key);
+  }
+  const present = [...state.peers.values()].filter(isPresent);
+  return [
+    ...[...state.warnings.values()].map(({ text }) => text),
+    ...(isSelfForgotten(state) ? [FORGOTTEN_TEXT] : []),
+    ...(state.twin === null ? [] : [twinText(state.twin)]),
+    ...doubleNames(state, present),
+    ...doubleAddresses(state, present),
+    ...skewedClocks(present),
+    ...differingVersions(state, present),
+    ...documentWarnings(state),
+  ].sort();
+}
+
+/** This node and its present peers, as far as they can be in each other's way. */
+function everybody(state: State, present: readonly Peer[]) {
+  const { name, id, paths, port, version } = state.self;
+  return [{ name, id, paths, port, version }, ...present.map(({ record }) => record)];
+}
+
+function doubleNames(state: State, present: readonly Peer[]): string[] {
+  const first = new Map<string, ReturnType<typeof everybody>[number]>();
+  return everybody(state, present).flatMap((node) => {
+    const other = first.get(node.name);
+    if (other === undefined) {
+      first.set(node.name, node);
+      return [];
+    }
+    const places = [other, node].map(({ paths }) => paths[0]?.address ?? "?").sort().join(" and ");
+    return [
+      `two nodes are named ${node.name}, at ${places}; change \`name\` in troop.yaml of one, and restart its agent`,
+    ];
+  });
+}
+
+function doubleAddresses(state: State, present: readonly Peer[]): string[] {
+  const first = new Map<string, string>();
+  return everybody(state, present).flatMap((node) =>
+    node.paths.flatMap(({ address }) => {
+      const place = formatEndpoint({ address, port: node.port });
+      const other = first.get(place);
+      if (other === undefined) {
+        first.set(place, node.name);
+        return [];
+      }
+      const names = [other, node.name].sort().join(" and ");
+      return [`${names} have the same address ${address}; give one of them another`];
+    })
+  );
+}
+
+function skewedClocks(present: readonly Peer[]): string[] {
+  return present.flatMap(({ record, life }) => {
+    const skewMs = life.skewMs ?? 0;
+    if (Math.abs(skewMs) <= CLOCK_SKEW_MS) return [];
+    return [
+      `the clock of ${record.name} is ${formatDuration(Math.abs(skewMs))} ${
+        skewMs > 0 ? "ahead of" : "behind"
+      } this node's; set both by NTP: drains end by the clock`,
+    ];
+  });
+}
+
+function differingVersions(state: State, present: readonly Peer[]): string[] {
+  const versions = new Map<string, string[]>();
+  for (const { name, version } of everybody(state, present)) {
+    versions.set(version, [...versions.get(version) ?? [], name]);
+  }
+  if (versions.size < 2) return [];
+  const list = [...versions].sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([version, names]) => `${names.sort().join(", ")} ${version}`).join("; ");
+  return [`nodes run different versions (${list}); finish the upgrade`];
+}
+
+function documentWarnings({ doubt, document: { idle = 0 } }: State): string[] {
+  const entries = idle === 1 ? "entry" : "entries";
+  return [
+    ...(doubt === null ? [] : [
+      `this node waits for the document of a running peer and touches nothing: ${doubt.reason}`,
+    ]),
+    ...(idle === 0 ? [] : [
+      `${idle} ${entries} of a newer version in the cluster document: kept and passed on, not applied here; upgrade this node`,
+    ]),
+  ];
+}

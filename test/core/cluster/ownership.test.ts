@@ -1,0 +1,387 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import {
+  decideOwnership,
+  type Decision,
+  incumbentOf,
+  presentMembers,
+} from "../../../src/core/cluster/ownership.ts";
+import { EPOCH_MAX } from "../../../src/core/limits.ts";
+import type { Move } from "../../../src/core/document/document.ts";
+import type { State } from "../../../src/core/state.ts";
+import { LEAVE_WAIT_MS, READY_MS_MAX } from "../../../src/core/timing.ts";
+import { arbitraryCluster, present } from "../../support/arbitrary_cluster.ts";
+import {
+  hold,
+  holding,
+  idOf,
+  type ModelNode,
+  modelNode,
+  NOW,
+  service,
+  viewOf,
+  VIP,
+} from "../../support/cluster_views.ts";
+
+const SHARED = { services: [service()] };
+
+function decide(
+  model: readonly ModelNode[],
+  index: number,
+  fields: { moves?: Move[]; epochs?: Map<string, number> } = {},
+): Decision {
+  return decideOwnership(viewOf(model, index, { ...SHARED, ...fields }), VIP, NOW);
+}
+
+function decisions(
+  model: readonly ModelNode[],
+  fields: Parameters<typeof decide>[2] = {},
+): Map<number, Decision> {
+  return new Map(present(model).map(({ index }) => [index, decide(model, index, fields)]));
+}
+
+/** Whether the node could take the VIP. */
+function able(node: ModelNode): boolean {
+  return node.director && node.unfit === null && node.phase === "running";
+}
+
+/** Whether its pulses claim the VIP; `firm`: without being ready for a successor. */
+function claims(node: ModelNode, firm = false): boolean {
+  const phase = node.holds.get(VIP)?.phase;
+  return phase === "holding" || (phase === "settling" && !firm);
+}
+
+/** The node was invited to take the VIP just now, and its table is ready. */
+function invite(state: State): void {
+  state.invitedMs.set(VIP, NOW);
+  state.settledVersion = state.tableVersion;
+}
+
+describe("of any cluster in which everybody sees the same", () => {
+  test("at most one node claims, and no node that may not", () => {
+    fc.assert(fc.property(arbitraryCluster(), (model) => {
+      const claimers = [...decisions(model)].filter(([, { act }]) => act === "claim");
+      expect(claimers.length).toBeLessThanOrEqual(1);
+      for (const [index, decision] of claimers) {
+        const node = model.find((item) => item.index === index) as ModelNode;
+        expect(able(node)).toBe(true);
+        const epochs = model.map((item) => item.holds.get(VIP)?.epoch ?? 0);
+        expect(decision).toMatchObject({ epoch: Math.max(0, ...epochs) + 1 });
+      }
+    }));
+  });
+
+  test("exactly one node claims when nobody does and somebody can", () => {
+    const free = arbitraryCluster().map((model) =>
+      model.map((node) => ({ ...node, holds: new Map() }))
+    );
+    fc.assert(fc.property(free, (model) => {
+      const claimers = [...decisions(model).values()].filter(({ act }) => act === "claim");
+      expect(claimers).toHaveLength(present(model).some(able) ? 1 : 0);
+    }));
+  });
+
+  test("nobody claims while a live node holds it and is not ready to hand it over", () => {
+    fc.assert(fc.property(arbitraryCluster(), (model) => {
+      const members = presentMembers(viewOf(model, model[0]?.index ?? 1, SHARED), VIP);
+      const incumbent = incumbentOf(members);
+      fc.pre(present(model).includes(model[0] as ModelNode));
+      fc.pre(incumbent?.claim?.yielding === false);
+      for (const { act } of decisions(model).values()) expect(act).not.toBe("claim");
+    }));
+  });
+
+  test("of all that hold it, one goes on and the others let go", () => {
+    const contested = arbitraryCluster().map((model) =>
+      model.map((node) => ({ ...node, unfit: null, phase: "running" as const }))
+    );
+    fc.assert(fc.property(contested, (model) => {
+      const firm = present(model).filter((node) => claims(node, true));
+      fc.pre(
+        firm.length > 0 && !present(model).some((node) => claims(node) && !claims(node, true)),
+      );
+      const outcome = decisions(model);
+      const staying = firm.filter((node) => outcome.get(node.index)?.act === "hold");
+      const best = Math.max(...firm.map((node) => node.holds.get(VIP)?.epoch ?? 0));
+      expect(staying).toHaveLength(1);
+      expect(staying[0]?.holds.get(VIP)?.epoch).toBe(best);
+      for (const node of firm) {
+        const act = outcome.get(node.index)?.act;
+        expect(act).toBe(node === staying[0] ? "hold" : "release");
+      }
+    }));
+  });
+
+  test("a holder that is alone, fit and unmoved stays", () => {
+    fc.assert(fc.property(arbitraryCluster(), (model) => {
+      const calm = model.map((node, index) => ({
+        ...node,
+        ...(index === 0
+          ? { director: true, unfit: null, phase: "running" as const, life: "alive" as const }
+          : {}),
+        holds: index === 0 ? holding(3) : new Map(),
+      }));
+      for (const [index, decision] of decisions(calm)) {
+        expect(decision.act).toBe(index === 1 ? "hold" : "wait");
+        if (decision.act === "hold") expect(decision.successor).toBeNull();
+      }
+    }));
+  });
+});
+
+describe("a holder", () => {
+  test("lets go when it cannot hold the VIP any more, and says why", () => {
+    const model = [modelNode(1, { holds: holding(1), unfit: "eth0 has no carrier" }), modelNode(2)];
+    expect(decide(model, 1)).toEqual({
+      act: "release",
+      reason: "this node is unfit: eth0 has no carrier",
+    });
+  });
+
+  test("names the claim it gives way to", () => {
+    const model = [modelNode(1, { holds: holding(1) }), modelNode(2, { holds: holding(2) })];
+    expect(decide(model, 1)).toEqual({ act: "release", reason: "n2 holds it with epoch 2" });
+  });
+
+  test("that leaves hands over to the best of the others", () => {
+    const model = [
+      modelNode(1, { holds: holding(1), phase: "leaving", priority: 200 }),
+      modelNode(2),
+      modelNode(3, { priority: 150 }),
+    ];
+    expect(decide(model, 1)).toMatchObject({ act: "hold", successor: idOf(3) });
+  });
+
+  test("that leaves alone lets go at once", () => {
+    const model = [
+      modelNode(1, { holds: holding(1), phase: "leaving" }),
+      modelNode(2, { director: false }),
+      modelNode(3, { life: "dead" }),
+    ];
+    expect(decide(model, 1)).toEqual({
+      act: "release",
+      reason: "this node leaves, and nobody can take over",
+    });
+  });
+
+  test("that leaves does not wait for ever", () => {
+    const model = [modelNode(1, { holds: holding(1), phase: "leaving" }), modelNode(2)];
+    const state = viewOf(model, 1, SHARED);
+    expect(decideOwnership(state, VIP, NOW + LEAVE_WAIT_MS - 1).act).toBe("hold");
+    expect(decideOwnership(state, VIP, NOW + LEAVE_WAIT_MS)).toEqual({
+      act: "release",
+      reason: "this node leaves, and n2 did not take over in time",
+    });
+  });
+});
+
+describe("a move order", () => {
+  const model = [
+    modelNode(1, { holds: holding(4) }),
+    modelNode(2),
+    modelNode(3, { priority: 200 }),
+  ];
+  const move = (fields: Partial<Move> = {}) => [{ vip: VIP, to: idOf(2), fromEpoch: 4, ...fields }];
+
+  test("makes the holder hand over to its target, against every priority", () => {
+    expect(decide(model, 1, { moves: move() })).toEqual({
+      act: "hold",
+      reason: "moving to n2 as ordered",
+      successor: idOf(2),
+    });
+  });
+
+  test("makes nobody claim before the holder is ready", () => {
+    expect(decide(model, 2, { moves: move() }).act).toBe("wait");
+    expect(decide(model, 3, { moves: move() }).act).toBe("wait");
+  });
+
+  test("makes the target claim, and nobody else, when the holder is ready", () => {
+    const ready = (index: number) => {
+      const state = viewOf(model, index, { ...SHARED, moves: move() });
+      const holder = state.peers.get(idOf(1));
+      if (holder !== undefined) {
+        holder.life.claims = new Map([[VIP, { epoch: 4, yielding: true }]]);
+      }
+      invite(state);
+      return decideOwnership(state, VIP, NOW);
+    };
+    expect(ready(2)).toEqual({ act: "claim", reason: "n1 hands it over", epoch: 5 });
+    expect(ready(3)).toEqual({ act: "wait", reason: "n2 is preferred" });
+  });
+
+  const spent: [what: string, fields: Partial<Move>][] = [
+    ["is spent by the claim it asked for, or any failover", { fromEpoch: 3 }],
+    ["for an epoch nobody has heard of does nothing", { fromEpoch: 5 }],
+    ["to the holder itself does nothing", { to: idOf(1) }],
+    ["to a node nobody knows does nothing", { to: idOf(9) }],
+  ];
+  test.each(spent)("%s", (_what, fields) => {
+    expect(decide(model, 1, { moves: move(fields) })).toEqual({
+      act: "hold",
+      reason: "n1 holds it with epoch 4",
+      successor: null,
+    });
+  });
+
+  test.each([
+    ["dead", { life: "dead" }],
+    ["unfit", { unfit: "eth0 is down" }],
+    ["leaving", { phase: "leaving" }],
+    ["starting", { phase: "starting" }],
+    ["no director", { director: false }],
+  ] as [string, Partial<ModelNode>][])("waits while its target is %s", (_what, fields) => {
+    const hindered = [model[0] as ModelNode, modelNode(2, fields)];
+    expect(decide(hindered, 1, { moves: move() })).toMatchObject({ act: "hold", successor: null });
+  });
+
+  test("decides who takes a VIP nobody holds", () => {
+    const free = model.map((node) => ({ ...node, holds: new Map() }));
+    const fields = { epochs: new Map([[VIP, 4]]) };
+    expect(decide(free, 2, { ...fields, moves: move() })).toMatchObject({ act: "claim", epoch: 5 });
+    expect(decide(free, 2, { ...fields, moves: move({ fromEpoch: 3 }) })).toEqual({
+      act: "wait",
+      reason: "n3 is preferred",
+    });
+  });
+});
+
+describe("who never claims", () => {
+  const cases: [what: string, fields: Partial<ModelNode>, act: string, reason: RegExp][] = [
+    ["a starting node", { phase: "starting" }, "wait", /^this node is starting and listens first$/],
+    ["a leaving node", { phase: "leaving" }, "wait", /^this node is leaving$/],
+    ["a stopped node", { phase: "stopped" }, "wait", /^this node is leaving$/],
+    ["an unfit node", { unfit: "eth0 is down" }, "wait", /^no director can hold it: eth0 is down$/],
+    [
+      "a node that is no director",
+      { director: false },
+      "wait",
+      /^no director can hold it: this node is not a director$/,
+    ],
+  ];
+  test.each(cases)("%s, and it says why", (_what, fields, act, reason) => {
+    const decision = decide([modelNode(1, fields)], 1);
+    expect(decision.act).toBe(act as Decision["act"]);
+    expect(decision.reason).toMatch(reason);
+  });
+
+  test("a node that has not looked at its interfaces yet", () => {
+    const state = viewOf([modelNode(1)], 1, SHARED);
+    state.placements.clear();
+    expect(decideOwnership(state, VIP, NOW).reason)
+      .toBe("no director can hold it: interfaces not looked at yet");
+  });
+
+  test("a node whose peers know nothing of the VIP claims it itself", () => {
+    const state = viewOf([modelNode(1), modelNode(2, { priority: 200 })], 1, SHARED);
+    const peer = state.peers.get(idOf(2));
+    if (peer !== undefined) peer.record = { ...peer.record, vips: {} };
+    expect(decideOwnership(state, VIP, NOW).act).toBe("claim");
+  });
+});
+
+describe("the witness", () => {
+  const cases: [
+    what: string,
+    witness: { first: number; last: number; asks: number; answered?: number } | null,
+    act: string,
+    reason: string,
+  ][] = [
+    ["is asked before a claim", null, "ask", "asking the LAN whether anybody still answers for it"],
+    [
+      "is asked three times",
+      { first: 200, last: 10, asks: 2 },
+      "ask",
+      "asking the LAN whether anybody still answers for it",
+    ],
+    [
+      "has time to answer",
+      { first: 79, last: 10, asks: 3 },
+      "ask",
+      "waiting for answers from the LAN",
+    ],
+    [
+      "that stays silent lets the claim be made",
+      { first: 80, last: 10, asks: 3 },
+      "claim",
+      "no live node holds it and nobody answers for it",
+    ],
+    [
+      "that answers blocks the claim, and the machine is named",
+      { first: 500, last: 10, asks: 16, answered: 79 },
+      "ask",
+      "02:00:00:00:00:07 still answers for it",
+    ],
+    [
+      "that has fallen silent since lets the claim be made",
+      { first: 500, last: 10, asks: 16, answered: 80 },
+      "claim",
+      "no live node holds it and nobody answers for it",
+    ],
+    [
+      "asked too long ago is asked anew",
+      { first: 600, last: 201, asks: 12 },
+      "ask",
+      "asking the LAN whether anybody still answers for it",
+    ],
+    [
+      "asked just now is as good",
+      { first: 600, last: 200, asks: 12 },
+      "claim",
+      "no live node holds it and nobody answers for it",
+    ],
+  ];
+  test.each(cases)("%s", (_what, witness, act, reason) => {
+    const state = viewOf([modelNode(1)], 1, SHARED);
+    state.witnesses.clear();
+    if (witness !== null) {
+      state.witnesses.set(VIP, {
+        firstAskedMs: NOW - witness.first,
+        lastAskedMs: NOW - witness.last,
+        asks: witness.asks,
+        answeredMs: witness.answered === undefined ? -Infinity : NOW - witness.answered,
+        mac: "02:00:00:00:00:07",
+      });
+    }
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act, reason });
+  });
+
+  test("is not asked when the holder hands the VIP over: it still answers", () => {
+    const state = viewOf(
+      [modelNode(1, { priority: 200 }), modelNode(2, { holds: holding(3, "settling") })],
+      1,
+      SHARED,
+    );
+    state.witnesses.clear();
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "prepare" });
+    invite(state);
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "claim", epoch: 4 });
+    // Its table is not as it should be yet: that is waited for, but not for ever.
+    state.tableVersion++;
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "prepare" });
+    expect(decideOwnership(state, VIP, NOW + READY_MS_MAX)).toMatchObject({ act: "claim" });
+    // Who let go has said so, even if its claim is gone by now.
+    state.peers.get(idOf(2))!.life.claims = new Map();
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "claim", epoch: 4 });
+    expect(decideOwnership(state, VIP, NOW + READY_MS_MAX)).toMatchObject({ act: "ask" });
+  });
+});
+
+test("an epoch never grows beyond what a pulse can say", () => {
+  const decision = decide([modelNode(1)], 1, { epochs: new Map([[VIP, EPOCH_MAX]]) });
+  expect(decision).toMatchObject({ act: "claim", epoch: EPOCH_MAX });
+});
+
+test("a node that has just let go is nobody's successor, not even its own", () => {
+  const state = viewOf([modelNode(1, { holds: holding(3, "settling") })], 1, SHARED);
+  expect(decideOwnership(state, VIP, NOW)).toEqual({
+    act: "wait",
+    reason: "no director can hold it: this node has just let it go",
+  });
+});
+
+test("a stopped holder's lingering hold is no claim", () => {
+  const state = viewOf([modelNode(1)], 1, SHARED);
+  state.holds.set(VIP, hold({ phase: "lingering" }));
+  expect(incumbentOf(presentMembers(state, VIP))).toBeUndefined();
+});
