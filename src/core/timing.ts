@@ -88,7 +88,7 @@ export const ANNOUNCE_REFRESH_MS = 30_000;
 /** Time before a VIP goes back at which the preferred node makes its table ready, ms: the two clocks began apart. */
 export const FAILBACK_READY_MS = 5_000;
 /** Time for which a node whose kernel refused a VIP leaves it to others, ms; then it may try again. */
-export const REFUSED_MS = 10_000;
+export const REFUSED_MS = 3_000;
 
 /** How often a node tells its record without news, ms, in a cluster of up to ten; it stretches beyond. */
 export const RECORD_MS = 1_000;

@@ -41,8 +41,13 @@ export const editsSurvive: InvariantKind = {
   watch: (play) => ({
     dueMs: () => nextLookMs(play),
     look: () => {
-      if (!isCalm(play) || !play.cluster.nodes.every((node) => node.awake)) return null;
-      const [first] = play.cluster.nodes;
+      const { lan, nodes } = play.cluster;
+      // An edit may be on the other side of a cut only.
+      const whole = nodes.every((a) =>
+        a.awake && nodes.every((b) => a === b || lan.connected(a, b))
+      );
+      if (!isCalm(play) || !whole) return null;
+      const [first] = nodes;
       return first === undefined ? null : play.ledger.missingIn(first.store.current());
     },
   }),

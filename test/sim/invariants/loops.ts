@@ -2,7 +2,7 @@
  * No packet runs in a circle.
  */
 import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
-import { TWO_AGENTS_MS } from "../bounds.ts";
+import { REPAIRED_MS, TWO_AGENTS_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 
@@ -13,19 +13,31 @@ export const noLoop: InvariantKind = {
     let dueMs = Infinity;
     /** When each machine last answered for a VIP, by both. */
     const answeredMs = new Map<string, number>();
+    /** When each machine's kernel last refused something. */
+    const troubledMs = new Map<string, number>();
     return {
       dueMs: () => dueMs,
       look: () => {
         dueMs = Infinity;
+        const { nowMs } = play.world;
         noteAnswers(play, answeredMs);
+        for (const { name, troubles } of play.cluster.nodes) {
+          if (troubles > 0) troubledMs.set(name, nowMs);
+        }
         for (const service of play.knownServices) {
           const loop = play.cluster.forwardingLoop(service);
+          if (loop === null) continue;
           // A kernel that refuses every change of its table keeps a wrong one, whatever its agent wants.
-          if (loop === null || isTroubled(play, loop)) continue;
+          const troubles = loop.split(" -> ").map((name) => troubledMs.get(name) ?? -Infinity);
+          const repairedMs = Math.max(...troubles) + REPAIRED_MS;
+          if (nowMs <= repairedMs) {
+            dueMs = Math.min(dueMs, repairedMs + 1);
+            continue;
+          }
           if (!isUnheard(play, { service, loop, answeredMs })) {
             return `a connection of ${serviceKey(service)} can run ${loop}`;
           }
-          dueMs = play.cluster.lan.changedMs + TWO_AGENTS_MS + 1;
+          dueMs = Math.min(dueMs, play.cluster.lan.changedMs + TWO_AGENTS_MS + 1);
         }
         return null;
       },
@@ -39,10 +51,6 @@ function noteAnswers({ cluster, knownVips, world }: Play, answeredMs: Map<string
       if (cluster.answers(node, vip)) answeredMs.set(`${node.name} ${vip}`, world.nowMs);
     }
   }
-}
-
-function isTroubled({ cluster }: Play, loop: string): boolean {
-  return loop.split(" -> ").some((name) => cluster.node(name).troubles > 0);
 }
 
 /**

@@ -2,13 +2,14 @@
  * Which nodes are well and have been for a while, so that all others must know it: only of them anything can be asked
  * about who should hold a VIP.
  */
+import { REFUSED_MS } from "../../../src/core/timing.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 
 /** Time after which everybody knows of a node that it is there, and of the network that it is whole, ms. */
 const KNOWN_MS = 2_000;
-/** The same for a kernel that refused something: the node leaves the VIP to others meanwhile (REFUSED_MS). */
-const TRUSTED_MS = 12_000;
+/** The same for a kernel that refused something: the node leaves the VIP to others meanwhile. */
+const TRUSTED_MS = REFUSED_MS + KNOWN_MS;
 
 /** See the head of this file. `look` is to be called after every event. */
 export class Settled {
