@@ -20,6 +20,14 @@ const claims: readonly Mistake[] = [
     kinds: ["partition", "unplug"],
   },
   {
+    name: "equal claims not settled",
+    breaks: "of two claims with one epoch and one priority each claimer prefers its own",
+    file: OWNERSHIP,
+    right: "b.priority - a.priority || compareText(a.id, b.id);",
+    wrong: "b.priority - a.priority;",
+    kinds: ["partition", "unplug"],
+  },
+  {
     name: "loser does not let go",
     breaks: "a holder keeps the VIP though another claim is higher",
     file: OWNERSHIP,
