@@ -227,12 +227,15 @@ function externalVerdict(
   return verdictOf(state, key, { history: state.external.get(key), check });
 }
 
+/** What is said of a member whose node starts: it may serve in a moment. */
+export const STARTING = "is starting";
+
 function absence(peer: Peer): string | null {
   if (peer.life.state === "dead") return "its node is dead";
   // Until a run of a peer has proved itself, nobody knows whether it claims the same VIP.
   if (peer.life.heardMs === -Infinity) return "not heard yet";
   if (peer.life.leaving || peer.record.phase !== "running") return "is leaving";
-  if (peer.life.starting) return "is starting";
+  if (peer.life.starting) return STARTING;
   return null;
 }
 

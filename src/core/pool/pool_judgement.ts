@@ -14,7 +14,7 @@ import {
 } from "../service/fallback.ts";
 import { PENDING } from "./health.ts";
 import type { Given } from "../document/per_document.ts";
-import { poolOf, type PoolServer } from "./pool.ts";
+import { poolOf, type PoolServer, STARTING } from "./pool.ts";
 import {
   type Service,
   serviceFamily,
@@ -96,7 +96,9 @@ function isUnknown(pool: readonly PoolServer[]): boolean {
   const pending = (words: string) =>
     words === "" || words === PENDING.check || words === PENDING.verdict;
   return pool.length > 0 &&
-    pool.every(({ failed, own, reached }) => !failed && pending(own) && pending(reached));
+    pool.every(({ failed, reason, own, reached }) =>
+      !failed && (reason === STARTING || (pending(own) && pending(reached)))
+    );
 }
 
 /** Down now, on a node that is not dead, and in the pool until shortly before the last one left it. */

@@ -25,7 +25,14 @@ export const DROPPED_VARIABLE = "TROOP_PRIVILEGES_DROPPED";
  * Modules the kernel does not load by itself when an agent without CAP_SYS_MODULE needs them, and IPVS: those of
  * dist/troop.service.
  */
-export const AGENT_MODULES = ["ip_vs", "ip_vs_wlc", "ip_vs_ftp", "fou"] as const;
+export const AGENT_MODULES = [
+  "ip_vs",
+  "ip_vs_wlc",
+  "ip_vs_ftp",
+  "fou",
+  "ip_tables",
+  "ip6_tables",
+] as const;
 
 /** Capabilities of a process, as bits. */
 export interface Capabilities {

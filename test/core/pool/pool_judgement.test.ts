@@ -96,18 +96,22 @@ describe("a fallback server", () => {
 
   test("waits for members too, but not for dead ones", () => {
     const item = service({ fallback: FALLBACK });
-    const silent = (life: "alive" | "dead") => {
+    const silent = (member: Parameters<typeof modelNode>[1]) => {
       const model = [
         modelNode(1, { holds: holding(1), realServer: false }),
-        modelNode(2, { life }),
+        modelNode(2, member),
       ];
       const state = viewOf(model, 1, { services: [item] });
       const peer = [...state.peers.values()][0]!;
-      const verdict = { up: false, reason: PENDING.check, sinceMs: 0, tookMs: 0 };
+      const works = { up: true, reason: "200" };
+      const unknown = { up: false, reason: PENDING.check };
+      const said = peer.life.starting ? works : unknown;
+      const verdict = { ...said, sinceMs: 0, tookMs: 0 };
       peer.record = { ...peer.record, verdicts: { [serviceKey(item)]: verdict } };
       return judgePool(state, item).mode;
     };
-    expect([silent("alive"), silent("dead")]).toEqual(["pool", "fallback"]);
+    const members = [{ life: "alive" }, { phase: "starting" }, { life: "dead" }] as const;
+    expect(members.map(silent)).toEqual(["pool", "pool", "fallback"]);
   });
 
   test("is the cluster's where the service says nothing, and none where it says none", () => {
