@@ -167,6 +167,17 @@ export class Agent {
         `adopts ${vip}, which an earlier run of this agent held with epoch ${epoch}`,
       );
     }
+    this.#lingerOn(claims, now);
+  }
+
+  /** The lease of these VIPs is over, but not what neighbours send here until they have heard of another holder. */
+  #lingerOn(claims: ReadonlyMap<Ip, number>, now: number): void {
+    const { holds, self, vips } = this.state;
+    if (!self.director) return;
+    for (const [vip, epoch] of claims) {
+      if (holds.has(vip) || !vips.includes(vip)) continue;
+      step(this.state, { kind: "adopt", vip, epoch, remainingMs: 0 }, now);
+    }
   }
 
   /** Takes a fact; it counts from the next tick, which is asked for at once when the fact is news. */

@@ -74,7 +74,10 @@ export type Fact =
   | WitnessFact
   /** Another machine answered for a VIP, or for a gateway witness. */
   | { readonly kind: "answer"; readonly vip: Ip; readonly mac: string }
-  /** An earlier run of this agent left the VIP on its interface and had claimed it with this epoch. */
+  /**
+   * An earlier run of this agent held the VIP with this epoch, and so much is left of the lease; nothing: others may
+   * have it, and what still arrives here is finished.
+   */
   | {
     readonly kind: "adopt";
     readonly vip: Ip;
@@ -292,7 +295,7 @@ function onAdopt(state: State, fact: Extract<Fact, { kind: "adopt" }>, now: numb
   noteEpoch(state, fact.vip, fact.epoch);
   state.holds.set(fact.vip, {
     epoch: fact.epoch,
-    phase: "holding",
+    phase: fact.remainingMs > 0 ? "holding" : "lingering",
     sinceMs: now,
     renewedMs: now - (LEASE_S * 1_000 - fact.remainingMs),
     announceFromMs: now,
@@ -303,7 +306,9 @@ function onAdopt(state: State, fact: Extract<Fact, { kind: "adopt" }>, now: numb
     successor: null,
     lost: false,
   });
-  state.reasons.set(fact.vip, "adopted from an earlier run of this agent");
+  if (fact.remainingMs > 0) {
+    state.reasons.set(fact.vip, "adopted from an earlier run of this agent");
+  }
 }
 
 function onHold(
