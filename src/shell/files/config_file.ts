@@ -7,13 +7,11 @@ import {
   constants,
   existsSync,
   fstatSync,
-  fsyncSync,
   linkSync,
   openSync,
   readFileSync,
   renameSync,
   unlinkSync,
-  writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
 import type { Config } from "../../core/config.ts";
@@ -21,6 +19,7 @@ import { callOf, type Home, shellWord } from "../../core/home.ts";
 import { Refusal } from "../../core/refusal.ts";
 import { type ConfigDraft, type ConfigProblem, parseConfig, printConfig } from "./config_text.ts";
 import { makeFolder } from "./home.ts";
+import { flushFolder, temporaryOf, writeWhole } from "./whole_file.ts";
 
 /** Largest file read: hundreds of times what all knobs need, and small enough to read at once. */
 export const CONFIG_BYTES_MAX = 65_536;
@@ -116,11 +115,11 @@ function readRefusal(home: Home, cause: NodeJS.ErrnoException): Refusal {
 export function createConfigFile(home: Home, draft: ConfigDraft, attempted: string): void {
   refuseExisting(home, attempted);
   makeFolder(dirname(home.config));
-  const temporary = `${home.config}.${process.pid}.new`;
+  const temporary = temporaryOf(home.config);
   try {
-    writeDurably(temporary, printConfig(draft));
+    writeWhole(temporary, printConfig(draft), CONFIG_MODE);
     publish(temporary, home.config);
-    syncFolder(dirname(home.config));
+    flushFolder(dirname(home.config));
   } catch (error) {
     const cause = error as NodeJS.ErrnoException;
     if (cause.code === "EEXIST") refuseExisting(home, attempted);
@@ -158,23 +157,4 @@ export function refuseExisting(home: Home, attempted: string): void {
     problem: `${home.config} exists, so this node is set up already`,
     remedy: `start it with \`${callOf(home)} run\`, or begin anew after \`mv ${path} ${path}.old\``,
   });
-}
-
-function writeDurably(path: string, text: string): void {
-  const descriptor = openSync(path, "wx", CONFIG_MODE);
-  try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function syncFolder(path: string): void {
-  const descriptor = openSync(path, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }

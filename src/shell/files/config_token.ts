@@ -2,22 +2,10 @@
  * Writes another token into a node's file and leaves every other byte of it as it is: comments, order and
  * spelling are the operator's.
  */
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
-import { dirname } from "node:path";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import { isScalar, parseDocument } from "yaml";
 import type { Home } from "../../core/home.ts";
+import { replaceWhole } from "./whole_file.ts";
 
 /** The text with another token; undefined when it has no plain `token:` of its own. */
 export function withToken(text: string, token: string): string | undefined {
@@ -37,26 +25,5 @@ export function writeConfigToken(home: Home, token: string): void {
   const file = realpathSync(home.config);
   const text = withToken(readFileSync(file, "utf8"), token);
   if (text === undefined) throw new Error("its token line is not a plain one");
-  const { mode, uid, gid } = statSync(file);
-  const temporary = `${file}.${process.pid}.new`;
-  try {
-    const descriptor = openSync(temporary, "wx", 0o600);
-    try {
-      writeSync(descriptor, text);
-      fsyncSync(descriptor);
-    } finally {
-      closeSync(descriptor);
-    }
-    chownSync(temporary, uid, gid);
-    chmodSync(temporary, mode & 0o777);
-    renameSync(temporary, file);
-  } finally {
-    rmSync(temporary, { force: true });
-  }
-  const folder = openSync(dirname(file), "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
+  replaceWhole(file, text, statSync(file));
 }

@@ -21,6 +21,7 @@ import { open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { Refusal } from "../../core/refusal.ts";
 import { errorCode, errorText, NO_NOTICES, type Notices } from "../log/notices.ts";
+import { flushFolder } from "./whole_file.ts";
 import { stateFiles } from "./state_files.ts";
 
 /** Largest file read back, bytes: twice the largest document; more is not ours. */
@@ -119,15 +120,6 @@ function flushNames(path: string, notices: Notices): void {
     flushFolder(path);
   } catch (error) {
     notices.warn({ folder: path, problem: errorText(error) }, "cannot flush the state folder");
-  }
-}
-
-function flushFolder(path: string): void {
-  const handle = openSync(path, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
   }
 }
 

@@ -1,18 +1,8 @@
 /**
  * Files that a person names: read whole, and replaced whole or not at all.
  */
-import {
-  closeSync,
-  fchmodSync,
-  fsyncSync,
-  openSync,
-  readFileSync,
-  realpathSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync, realpathSync, statSync, writeFileSync } from "node:fs";
+import { replaceWhole } from "./whole_file.ts";
 
 /** Largest file that is read, bytes: far above the largest document. */
 const FILE_BYTES_MAX = 128 * 1_048_576;
@@ -32,19 +22,5 @@ export function writeText(path: string, text: string, secret: boolean): void {
   if (present !== undefined && !present.isFile()) return writeFileSync(path, text);
   // A link keeps pointing at the file it names.
   const place = present === undefined ? path : realpathSync(path);
-  const temporary = `${place}.${process.pid}.new`;
-  try {
-    const file = openSync(temporary, "wx", secret ? 0o600 : 0o666);
-    try {
-      if (present !== undefined && !secret) fchmodSync(file, present.mode & 0o777);
-      writeFileSync(file, text);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, place);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+  replaceWhole(place, text, secret ? 0o600 : present ?? 0o666);
 }

@@ -9,6 +9,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { readText, writeText } from "../../../src/shell/files/text_file.ts";
+import { temporaryOf } from "../../../src/shell/files/whole_file.ts";
 import { tempFolder } from "../../support/temp_folder.ts";
 
 const mode = (path: string) => statSync(path).mode & 0o777;
@@ -28,6 +29,14 @@ test("one with secrets is for its owner alone, whatever it was before", () => {
   writeFileSync(path, "old", { mode: 0o644 });
   writeText(path, "secret", true);
   expect([readText(path), mode(path)]).toEqual(["secret", 0o600]);
+});
+
+test("what a killed process of the same number left is in nobody's way", () => {
+  const folder = tempFolder();
+  writeFileSync(temporaryOf(`${folder}/c.yaml`), "half");
+  writeText(`${folder}/c.yaml`, "whole", false);
+  expect(readText(`${folder}/c.yaml`)).toBe("whole");
+  expect(readdirSync(folder)).toEqual(["c.yaml"]);
 });
 
 test("a link keeps pointing at its file", () => {
