@@ -330,3 +330,15 @@ export function weightsByAddress(
 ): Record<string, number> {
   return Object.fromEntries(servers.map((server) => [formatEndpoint(server), server.weight]));
 }
+
+/** What the first of two nodes sees of services on these VIPs. */
+export function firstOfTwo(
+  fields: Partial<ModelNode>,
+  vips: readonly string[] = [VIP],
+  change: (state: State) => void = () => {},
+): State {
+  const services = vips.map((address) => service({ address }));
+  const state = viewOf([modelNode(1, fields), modelNode(2)], 1, { services });
+  change(state);
+  return state;
+}

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { type DesiredAddress, desiredAddresses } from "../../../src/core/desired/desired.ts";
-import type { State } from "../../../src/core/state.ts";
 import { LEASE_S } from "../../../src/core/timing.ts";
 import {
+  firstOfTwo,
   holding,
   type ModelNode,
   modelNode,
@@ -13,17 +13,6 @@ import {
 } from "../../support/cluster_views.ts";
 
 const VIP6 = "2001:db8::100";
-
-function stateOf(
-  fields: Partial<ModelNode>,
-  vips: readonly string[] = [VIP],
-  change: (state: State) => void = () => {},
-): State {
-  const services = vips.map((address) => service({ address }));
-  const state = viewOf([modelNode(1, fields), modelNode(2)], 1, { services });
-  change(state);
-  return state;
-}
 
 const HELD = { holds: holding(1) };
 
@@ -49,11 +38,11 @@ describe("desiredAddresses", () => {
     ]],
   ];
   test.each(cases)("%s", (_what, fields, wanted) => {
-    expect(desiredAddresses(stateOf(fields))).toEqual(wanted);
+    expect(desiredAddresses(firstOfTwo(fields))).toEqual(wanted);
   });
 
   test("an IPv6 VIP covers one host too", () => {
-    const state = stateOf({ holds: holding(1, "holding", VIP6) }, [VIP6]);
+    const state = firstOfTwo({ holds: holding(1, "holding", VIP6) }, [VIP6]);
     const [path] = state.self.paths;
     const self = { ...state.self, paths: [{ ...path, address: "2001:db8::1" }] as [typeof path] };
     const wanted = desiredAddresses({ ...state, self });
@@ -88,7 +77,7 @@ describe("desiredAddresses", () => {
   });
 
   test("a VIP out of reach is wanted nowhere", () => {
-    const state = stateOf(
+    const state = firstOfTwo(
       HELD,
       [VIP],
       ({ placements }) => placements.set(VIP, { interface: null, unfit: "out of reach" }),
@@ -97,7 +86,7 @@ describe("desiredAddresses", () => {
   });
 
   test("a VIP that is not looked at yet is wanted nowhere", () => {
-    expect(desiredAddresses(stateOf(HELD, [VIP], ({ placements }) => placements.clear())))
+    expect(desiredAddresses(firstOfTwo(HELD, [VIP], ({ placements }) => placements.clear())))
       .toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import { isActive } from "../../../src/core/desired/desired.ts";
 import { desiredModules, desiredSwitches } from "../../../src/core/desired/desired_switches.ts";
 import type { State } from "../../../src/core/state.ts";
 import {
+  firstOfTwo,
   holding,
   idOf,
   machine,
@@ -24,17 +25,6 @@ function switchesOf(shared: Shared, fields: Partial<ModelNode> = {}): Record<str
   return Object.fromEntries(desiredSwitches(state).map(({ name, value }) => [name, value]));
 }
 
-function stateOf(
-  fields: Partial<ModelNode>,
-  vips: readonly string[] = [VIP],
-  change: (state: State) => void = () => {},
-): State {
-  const services = vips.map((address) => service({ address }));
-  const state = viewOf([modelNode(1, fields), modelNode(2)], 1, { services });
-  change(state);
-  return state;
-}
-
 const HELD = { holds: holding(1) };
 
 describe("desiredSwitches", () => {
@@ -43,7 +33,7 @@ describe("desiredSwitches", () => {
     desiredSwitches(state).find((item) => item.name === name)?.value;
 
   test("silence ARP on the VIP's interface first", () => {
-    expect(desiredSwitches(stateOf({})).slice(0, 2)).toMatchObject([
+    expect(desiredSwitches(firstOfTwo({})).slice(0, 2)).toMatchObject([
       { name: "net.ipv4.conf.eth0.arp_ignore", value: "1", atLeast: true },
       { name: "net.ipv4.conf.eth0.arp_announce", value: "2", atLeast: true },
     ]);
@@ -56,30 +46,30 @@ describe("desiredSwitches", () => {
     ["a standby is bypassed", {}, "1"],
   ];
   test.each(backupOnly)("%s: backup_only", (_what, fields, expected) => {
-    const state = stateOf(fields);
+    const state = firstOfTwo(fields);
     expect(value(state, "net.ipv4.vs.backup_only")).toBe(expected);
     expect(isActive(state)).toBe(expected === "0");
   });
 
   test("send a client that uses its port again to a server that is chosen anew", () => {
-    expect(value(stateOf({}), "net.ipv4.vs.conn_reuse_mode")).toBe("3");
+    expect(value(firstOfTwo({}), "net.ipv4.vs.conn_reuse_mode")).toBe("3");
   });
 
   test("let a node that comes back learn of long connections", () => {
-    expect(value(stateOf({}), "net.ipv4.vs.sync_threshold")).toBe("1\t0");
-    expect(value(stateOf({}), "net.ipv4.vs.sync_refresh_period")).toBe("10");
+    expect(value(firstOfTwo({}), "net.ipv4.vs.sync_threshold")).toBe("1\t0");
+    expect(value(firstOfTwo({}), "net.ipv4.vs.sync_refresh_period")).toBe("10");
   });
 
   test("leave IPVS alone on a node that is no director, and ARP too without VIPs", () => {
-    expect(names(stateOf({ director: false }))).toEqual([
+    expect(names(firstOfTwo({ director: false }))).toEqual([
       "net.ipv4.conf.eth0.arp_ignore",
       "net.ipv4.conf.eth0.arp_announce",
     ]);
-    expect(names(stateOf({}, []))).toEqual([]);
+    expect(names(firstOfTwo({}, []))).toEqual([]);
   });
 
   test("name every interface once, and a dot in its name as a slash", () => {
-    const state = stateOf({}, [VIP, OTHER, "10.0.0.102"], ({ placements }) => {
+    const state = firstOfTwo({}, [VIP, OTHER, "10.0.0.102"], ({ placements }) => {
       placements.set(OTHER, { interface: "eth0.7", unfit: null });
     });
     expect(names(state).filter((name) => name.startsWith("net.ipv4.conf."))).toEqual([
@@ -91,7 +81,7 @@ describe("desiredSwitches", () => {
   });
 
   test("leave ARP alone for an IPv6 VIP, which has none", () => {
-    expect(names(stateOf({}, [VIP6])).filter((name) => name.includes("arp"))).toEqual([]);
+    expect(names(firstOfTwo({}, [VIP6])).filter((name) => name.includes("arp"))).toEqual([]);
   });
 });
 
