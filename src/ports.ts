@@ -27,7 +27,7 @@ import type { ProbeTarget } from "./core/pool/probing.ts";
 import type { SettingName } from "./core/document/settings.ts";
 import type { SorryWish } from "./core/pool/sorry_page.ts";
 import type { Status } from "./core/status/status.ts";
-import type { Rotation, TokenFacts } from "./core/cluster/token_rotation.ts";
+import type { Rotation, TokenFacts } from "./core/cluster/token_facts.ts";
 import type {
   ObservedService,
   SyncDaemon,

@@ -65,6 +65,23 @@ function wrongDirections(source: Source): string[] {
     .map((path) => `${source.path} imports ${path}`);
 }
 
+/**
+ * Files that import each other in a circle, and those between two circles: what is left when files that import none of
+ * the rest, or that none of the rest imports, are taken away until nothing changes.
+ */
+function circles(files: readonly Source[]): string[] {
+  const imports = new Map(files.map((file) => [file.path, ownImportsOf(file)]));
+  for (let before = -1; before !== imports.size;) {
+    before = imports.size;
+    for (const [path, own] of imports) {
+      if (!own.some((name) => imports.has(name))) imports.delete(path);
+    }
+    const imported = new Set([...imports.values()].flat());
+    for (const path of imports.keys()) if (!imported.has(path)) imports.delete(path);
+  }
+  return [...imports.keys()];
+}
+
 function impurities(source: Source): string[] {
   const code = withoutComments(source.text);
   const named = impure.exec(code)?.[0];
@@ -117,6 +134,10 @@ describe("layers", () => {
     expect(sources.flatMap(wrongDirections)).toEqual([]);
   });
 
+  test("no files import each other in a circle, not even for their types", () => {
+    expect(circles(program)).toEqual([]);
+  });
+
   test("the core names no clock, no chance and nothing outside", () => {
     expect(sources.filter(({ path }) => path.startsWith("src/core/")).flatMap(impurities)).toEqual(
       [],
@@ -142,6 +163,11 @@ describe("layers", () => {
     );
     expect(wrongDirections({ path, text: 'export { a } from "../ports.ts";' })).toHaveLength(1);
     expect(wrongDirections({ path, text: 'import { a } from "./a.ts";' })).toEqual([]);
+    const a = { path: "src/a.ts", text: 'import type { B } from "./b.ts";' };
+    const b = { path: "src/b.ts", text: 'import { c } from "./c.ts";' };
+    const c = { path: "src/c.ts", text: 'import { a } from "./a.ts";' };
+    expect(circles([a, b, c])).toEqual(["src/a.ts", "src/b.ts", "src/c.ts"]);
+    expect(circles([a, b, { path: "src/c.ts", text: "" }])).toEqual([]);
     expect(impurities({ path, text: "const now = Date.now();" })).toHaveLength(1);
     expect(impurities({ path, text: 'import { join } from "node:path";' })).toHaveLength(1);
     expect(impurities({ path, text: "// Date.now() is not for us" })).toEqual([]);

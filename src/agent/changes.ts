@@ -8,7 +8,8 @@ import { PENDING } from "../core/pool/health.ts";
 import { followsFromDocument } from "../core/desired/desired_row.ts";
 import { poolOf } from "../core/pool/pool.ts";
 import { formatServiceName } from "../core/service/service.ts";
-import { judgePool, type PoolMode } from "../core/pool/pool_judgement.ts";
+import { judgePool } from "../core/pool/pool_judgement.ts";
+import type { PoolMode } from "../core/state/pool_memory.ts";
 import type { State } from "../core/state.ts";
 import { currentWarnings } from "../core/cluster/warnings.ts";
 

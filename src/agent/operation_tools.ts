@@ -15,7 +15,7 @@ import type { EditNote } from "../core/document/history.ts";
 import type { Peer } from "../core/state.ts";
 import type { Connections, Counters, DocumentStore, MarkRules, Table } from "../ports.ts";
 import type { Agent } from "./agent.ts";
-import type { TokenTools } from "./token_operations.ts";
+import type { TokenTools } from "./token_tools.ts";
 
 /** What operations work on. */
 export interface OperationsOptions {

@@ -9,7 +9,7 @@ import { ownRecord } from "../core/own_record.ts";
 import { dueIntervalMs, pulseFor } from "../core/cluster/pulse_schedule.ts";
 import { allowanceAt, FULL_ALLOWANCE, recordPeriodMs } from "../core/cluster/record_pace.ts";
 import type { Peer, State } from "../core/state.ts";
-import { takeCautions } from "../core/cluster/warnings.ts";
+import { takeCautions } from "../core/cluster/notes.ts";
 import type { AgentMemory, Clock, DocumentStore, Gossip, PulseSocket } from "../ports.ts";
 import { DocumentExchanges } from "./document_exchanges.ts";
 import type { Logger } from "./logger.ts";

@@ -8,10 +8,10 @@ import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import {
   RETIRE_SETTLE_MS,
-  type Rotation,
   type RotationTurn,
   rotationTurn,
 } from "../core/cluster/token_rotation.ts";
+import type { Rotation } from "../core/cluster/token_facts.ts";
 import type { TokenKeeper } from "../ports.ts";
 import type { Logger } from "./logger.ts";
 

@@ -4,11 +4,12 @@
 import { formatPlainDuration } from "../core/duration.ts";
 import { isPresent } from "../core/cluster/liveness.ts";
 import type { Peer } from "../core/state.ts";
-import type { Rotation } from "../core/cluster/token_rotation.ts";
+import type { Rotation } from "../core/cluster/token_facts.ts";
 import { newerRotation } from "../core/cluster/token_rotation.ts";
 import type { Agent } from "./agent.ts";
-import { type OperationsOptions, refuseIf } from "./operation_tools.ts";
+import type { TokenTools } from "./token_tools.ts";
 import type { TokenLane } from "./token_lane.ts";
+import { type OperationsOptions, refuseIf } from "./operation_tools.ts";
 
 /** An order to change the token. */
 export interface RotationOrder {
@@ -16,12 +17,6 @@ export interface RotationOrder {
   readonly graceS: number;
   /** Also when members are dead. */
   readonly anyway: boolean;
-}
-
-/** What these orders work on: the lane, and a source of tokens with their fingerprints. */
-export interface TokenTools {
-  readonly lane: TokenLane;
-  readonly make: () => { readonly token: string; readonly fingerprint: string };
 }
 
 /** Begins to change the token. */

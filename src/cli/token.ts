@@ -1,7 +1,7 @@
 /** `troop token`: the cluster's secret, the line that uses it, and how to change it. */
 import type { Command } from "commander";
 import { formatPlainDuration, parseDuration } from "../core/duration.ts";
-import { GRACE_S_DEFAULT, GRACE_S_MAX } from "../core/cluster/token_rotation.ts";
+import { GRACE_S_DEFAULT, GRACE_S_MAX } from "../core/cluster/token_facts.ts";
 import { joinLine } from "./join_line.ts";
 import { addExamples, type Session, usage, writeLine } from "./session.ts";
 

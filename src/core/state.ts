@@ -9,18 +9,19 @@ import {
   type GatewayWitness,
   newGatewayWitness,
   type WitnessView,
-} from "./cluster/gateway_witness.ts";
+} from "./state/gateway_witness.ts";
 import type { History } from "./pool/health.ts";
-import type { LoadShare } from "./pool/load_weight.ts";
+import type { LoadShare } from "./state/load_share.ts";
 import type { Caution } from "./cluster/caution.ts";
 import type { Claim } from "./cluster/pulse.ts";
-import type { PoolMemory } from "./pool/pool_judgement.ts";
-import type { Quorum } from "./cluster/quorum.ts";
+import type { PoolMemory } from "./state/pool_memory.ts";
+import type { Quorum } from "./state/quorum.ts";
 import type { NodeRecord, Path } from "./cluster/record.ts";
 import type { ServerKey } from "./service/server.ts";
 import type { ServiceKey } from "./service/service.ts";
-import type { Rise } from "./pool/slow_start.ts";
-import type { RotationProgress, TokenFacts } from "./cluster/token_rotation.ts";
+import type { Rise } from "./state/rise.ts";
+import type { RotationProgress } from "./state/rotation.ts";
+import type { TokenFacts } from "./cluster/token_facts.ts";
 
 /** What this node is: fixed for one run of the agent. */
 export interface Self {
@@ -187,7 +188,7 @@ export interface State {
   sorry: string | null;
   /** Which servers went down how often: own by this node's id, peers' by theirs, as keys of servers. */
   readonly flaps: Map<ServerKey, Flap>;
-  /** Servers of services with slow start: see core/pool/slow_start.ts. */
+  /** Servers of services with slow start: see core/pool/rises.ts. */
   readonly rises: Map<string, Rise>;
   /** Shares of members by their load, where services ask for it. */
   readonly loads: Map<NodeId, LoadShare>;

@@ -19,9 +19,12 @@ import type { Hold, Placement, State } from "./state.ts";
 import { noteEpoch, onConnectionClosed, onPulse, onRecord, told } from "./step_peers.ts";
 import { tick } from "./tick.ts";
 import { LEASE_S, REFUSED_MS } from "./timing.ts";
-import { onToken, type RotationProgress, type TokenFacts } from "./cluster/token_rotation.ts";
+import { onToken } from "./cluster/token_rotation.ts";
+import type { RotationProgress } from "./state/rotation.ts";
+import type { TokenFacts } from "./cluster/token_facts.ts";
 import { onTwin } from "./cluster/twins.ts";
-import { noteWarning, onCaution } from "./cluster/warnings.ts";
+import { onCaution } from "./cluster/warnings.ts";
+import { noteWarning } from "./cluster/notes.ts";
 import type { Check } from "./check.ts";
 
 /**

@@ -2,7 +2,7 @@
  * What time alone changes: peers fall silent, VIPs are claimed and let go, phases end.
  */
 import type { Ip } from "./address.ts";
-import { drainsTurn } from "./document/drain.ts";
+import { drainsTurn } from "./document/draining.ts";
 import { awaitsWitness, forgetQuestions, judgeWitness } from "./cluster/gateway_witness.ts";
 import { isPresent, judgeLife } from "./cluster/liveness.ts";
 import {
@@ -29,7 +29,7 @@ import {
 } from "./timing.ts";
 import { endDoubt } from "./cluster/recall.ts";
 import { holdsEnd } from "./pool/server_verdict.ts";
-import { growShares, noteRises } from "./pool/slow_start.ts";
+import { growShares, noteRises } from "./pool/rises.ts";
 import { leaderOf } from "./document/vip.ts";
 import { notePools } from "./pool/pool_judgement.ts";
 

@@ -23,7 +23,7 @@ import {
   vipSchema,
 } from "../core/service/service.ts";
 import { settingNames } from "../core/document/settings.ts";
-import { GRACE_S_MAX } from "../core/cluster/token_rotation.ts";
+import { GRACE_S_MAX } from "../core/cluster/token_facts.ts";
 
 /** Prefix of every admin route; the number changes when a body changes its meaning. */
 export const ADMIN_PREFIX = "/admin/v1";

@@ -17,6 +17,11 @@ import type { Ip } from "../address.ts";
 import { isPresent } from "./liveness.ts";
 import type { Peer, State } from "../state.ts";
 import {
+  type GatewayWitness,
+  newGatewayWitness,
+  type WitnessView,
+} from "../state/gateway_witness.ts";
+import {
   GATEWAY_ASK_MS,
   GATEWAY_BACK_MISSES,
   GATEWAY_COMPARE_MS,
@@ -29,31 +34,6 @@ import {
 } from "../timing.ts";
 import { groupOf } from "../document/vip.ts";
 
-/** A gateway witness as others are told of it: there is none, it answers, it is in doubt, it is silent. */
-export const witnessViews = ["none", "answers", "doubt", "silent"] as const;
-/** See {@link witnessViews}. */
-export type WitnessView = (typeof witnessViews)[number];
-
-/** What a node knows of its own gateway witness. */
-export interface GatewayWitness {
-  /** Who is asked, on the node's own interface: one answer is enough. Empty: nobody. */
-  addresses: readonly Ip[];
-  askedMs: number;
-  /** Last answer; -Infinity before the first: a witness that never answered proves nothing. */
-  answeredMs: number;
-  /** Questions since the last answer. */
-  unanswered: number;
-  view: WitnessView;
-  /** Since when it is silent; null while it is not. */
-  silentMs: number | null;
-  /** Since when it answers again, while it still counts as silent; null when it does not. */
-  backMs: number | null;
-  /** Since when the witness of a peer answers while this one is silent; null when none does. */
-  contrastMs: number | null;
-  /** What the silence means for this node; null: nothing. */
-  verdict: "cut" | "alone" | null;
-}
-
 /** Facts about the witness. */
 export type WitnessFact =
   /** Who is to be asked. */
@@ -63,21 +43,6 @@ export type WitnessFact =
 
 /** Unanswered questions after which others are told of a doubt: one is lost now and then. */
 const DOUBT_ASKS = 2;
-
-/** A gateway witness that was not asked yet. */
-export function newGatewayWitness(addresses: readonly Ip[] = []): GatewayWitness {
-  return {
-    addresses,
-    askedMs: -Infinity,
-    answeredMs: -Infinity,
-    unanswered: 0,
-    view: "none",
-    silentMs: null,
-    backMs: null,
-    contrastMs: null,
-    verdict: null,
-  };
-}
 
 /** Folds a fact into the state. */
 export function onWitnessFact(state: State, fact: WitnessFact, now: number): void {

@@ -5,7 +5,7 @@
 import type { Ip } from "../address.ts";
 import { NODES_MAX, VIPS_MAX } from "../limits.ts";
 import type { Peer, State } from "../state.ts";
-import { noteWarning } from "./warnings.ts";
+import { noteWarning } from "./notes.ts";
 
 /** Time in which a node of which a record came is heard by pulse, ms, if it is there at all. */
 const HEARD_WITHIN_MS = 60_000;

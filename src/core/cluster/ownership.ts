@@ -10,7 +10,7 @@
  */
 import type { Ip } from "../address.ts";
 import type { NodeId } from "../document/document.ts";
-import { givesVipsAway } from "../document/drain.ts";
+import { givesVipsAway } from "../document/draining.ts";
 import { EPOCH_MAX } from "../limits.ts";
 import { type Member, presentMembers, unfitReason } from "./member.ts";
 import { quorumWait } from "./quorum.ts";

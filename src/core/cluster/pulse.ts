@@ -23,7 +23,7 @@
  */
 import { type Ip, ipFamily, ipFromBytes, ipToBytes } from "../address.ts";
 import type { NodeId } from "../document/document.ts";
-import { type WitnessView, witnessViews } from "./gateway_witness.ts";
+import { type WitnessView, witnessViews } from "../state/gateway_witness.ts";
 import { EPOCH_MAX, PULSE_CLAIMS_MAX } from "../limits.ts";
 
 /** A node's claim on a VIP. `yielding`: the claimer is ready for its successor to claim. */

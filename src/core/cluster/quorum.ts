@@ -23,16 +23,8 @@ import { recordPeriodMs } from "./record_pace.ts";
 import { settingText } from "../document/settings.ts";
 import type { Pulse } from "./pulse.ts";
 import type { Life, Peer, State } from "../state.ts";
+import type { Quorum } from "../state/quorum.ts";
 import { LEASE_S, QUORUM_FRESH_PULSES, QUORUM_SLACK_MS } from "../timing.ts";
-
-/** How many members this node hears. */
-export interface Quorum {
-  readonly members: number;
-  /** This node included. */
-  readonly heard: number;
-  /** Whether a VIP has no holder that is heard: all keep the fast beat then. */
-  readonly wanting: boolean;
-}
 
 /** Members below which a majority is everybody, so that one dead node stops the service. */
 export const QUORUM_MEMBERS_MIN = 3;

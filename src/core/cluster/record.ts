@@ -17,7 +17,7 @@ import {
   WEIGHT_MAX,
 } from "../limits.ts";
 import { vipSchema } from "../service/service.ts";
-import { tokenFactsSchema } from "./token_rotation.ts";
+import { tokenFactsSchema } from "./token_facts.ts";
 
 /** Version of the record's format; a record of a higher version is read for the fields known here. */
 export const RECORD_VERSION = 1;

@@ -7,51 +7,12 @@
  * every member sends with the new one (`retire`). Members that are dead are waited for during the grace time
  * only. To abort is a rotation back: the same steps in the other direction.
  */
-import { z } from "zod";
 import type { Peer, State } from "../state.ts";
+import type { RotationProgress } from "../state/rotation.ts";
+import type { Rotation, TokenFacts } from "./token_facts.ts";
 
-/** What names a token without telling it. */
-export const fingerprintSchema = z.string().regex(/^[0-9a-f]{16}$/);
-
-/** Longest grace time, s: a week. */
-export const GRACE_S_MAX = 7 * 86_400;
-/** Grace time if nobody says otherwise, s: a machine that is being repaired has an hour to come back. */
-export const GRACE_S_DEFAULT = 3_600;
-/** Tokens a node accepts at most: old, new, and those of rotations that crossed. */
-export const TOKENS_MAX = 4;
 /** How long every member must be seen to send with the new token before the old one is refused, ms: what is under way arrives. */
 export const RETIRE_SETTLE_MS = 3_000;
-
-/** See the head of this file. */
-export const rotationSchema = z.object({
-  serial: z.int().min(1).max(2 ** 32),
-  /** The token that is to be used, and the one it replaces. */
-  target: fingerprintSchema,
-  from: fingerprintSchema,
-  /** How long members that are dead are waited for, s. */
-  graceS: z.int().min(0).max(GRACE_S_MAX),
-});
-/** See {@link rotationSchema}. */
-export type Rotation = z.infer<typeof rotationSchema>;
-
-/** What a node tells of its tokens. */
-export const tokenFactsSchema = z.object({
-  sends: fingerprintSchema,
-  accepts: z.array(fingerprintSchema).min(1).max(TOKENS_MAX),
-  rotation: rotationSchema.nullable(),
-});
-/** See {@link tokenFactsSchema}. */
-export type TokenFacts = z.infer<typeof tokenFactsSchema>;
-
-/** Where a rotation is, as this node sees it. */
-export const rotationStages = ["spread", "switch", "retire"] as const;
-
-/** A rotation that is under way. */
-export interface RotationProgress {
-  readonly stage: typeof rotationStages[number];
-  /** Members this stage waits for, by name, and why where that is not plain. */
-  readonly waitsFor: readonly string[];
-}
 
 /** What this node should do now. */
 export type RotationAct =

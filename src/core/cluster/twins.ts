@@ -11,7 +11,7 @@ import type { Caution } from "./caution.ts";
 import type { Pulse } from "./pulse.ts";
 import type { NodeRecord } from "./record.ts";
 import type { Peer, State } from "../state.ts";
-import { caution, noteWarning } from "./warnings.ts";
+import { caution, noteWarning } from "./notes.ts";
 
 /** A node that has run for longer does not stand aside for one it calls itself, ms: the other one is the newcomer. */
 export const NEWCOMER_MS = 30_000;

@@ -9,11 +9,12 @@
  */
 import { formatEndpoint, type Ip } from "../address.ts";
 import { type ClusterDocument, type NodeId, serverEntries } from "../document/document.ts";
-import { givesVipsAway, isMentioned } from "../document/drain.ts";
+import { givesVipsAway, isMentioned } from "../document/draining.ts";
 import { incumbentOf, moveTarget, presentMembers, rankCandidates } from "../cluster/ownership.ts";
 import { perDocument } from "../document/per_document.ts";
 import type { DesiredRow } from "../table/plan.ts";
-import { ownVerdict, poolOf, type PoolServer } from "../pool/pool.ts";
+import { ownVerdict, poolOf } from "../pool/pool.ts";
+import type { PoolServer } from "../pool/pool_server.ts";
 import { fallbackServer, judgePool } from "../pool/pool_judgement.ts";
 import { isExternal } from "../service/server.ts";
 import type { ServerVerdict } from "../pool/server_verdict.ts";

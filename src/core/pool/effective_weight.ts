@@ -5,11 +5,12 @@
  * have all their weights multiplied by {@link WEIGHT_SCALE}: only their ratio counts. What operators do not take to zero
  * never is zero.
  */
-import { drainOf, drainWords } from "../document/drain.ts";
+import { drainWords } from "../document/drain.ts";
+import { drainOf } from "../document/draining.ts";
 import type { Check } from "../check.ts";
 import { type ClusterDocument, serverEntries } from "../document/document.ts";
 import { WEIGHT_MAX } from "../limits.ts";
-import type { PoolServer } from "./pool.ts";
+import type { PoolServer } from "./pool_server.ts";
 import { type Service, serviceKey } from "../service/service.ts";
 import { riseShare } from "./slow_start.ts";
 import type { State } from "../state.ts";

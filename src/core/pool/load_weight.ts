@@ -9,6 +9,7 @@
 import type { NodeId } from "../document/document.ts";
 import { perDocument } from "../document/per_document.ts";
 import type { State } from "../state.ts";
+import type { LoadShare } from "../state/load_share.ts";
 
 /** Smallest share of a busy member, percent: two equal members never differ by more than 2 to 1. */
 export const LOAD_SHARE_MIN = 50;
@@ -23,14 +24,6 @@ export const LOAD_CHANGE_MS = 5_000;
 export interface ProcessorLoad {
   /** The free part of its processors over the last seconds, percent; null while not known. To be asked about once a second. */
   free(): number | null;
-}
-
-/** The present share of a member. */
-export interface LoadShare {
-  /** Percent, {@link LOAD_SHARE_MIN} to 100. */
-  readonly percent: number;
-  /** When it last changed, monotonic ms. */
-  readonly changedMs: number;
 }
 
 /** The share for a free part, both in percent, without damping. */

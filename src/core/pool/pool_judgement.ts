@@ -14,7 +14,8 @@ import {
 } from "../service/fallback.ts";
 import { PENDING } from "./health.ts";
 import type { Given } from "../document/per_document.ts";
-import { poolOf, type PoolServer, STARTING } from "./pool.ts";
+import { poolOf, STARTING } from "./pool.ts";
+import type { PoolServer } from "./pool_server.ts";
 import {
   type Service,
   serviceFamily,
@@ -24,10 +25,8 @@ import {
 } from "../service/service.ts";
 import { settingNumber, settingText } from "../document/settings.ts";
 import type { State } from "../state.ts";
+import type { PoolMemory, PoolMode } from "../state/pool_memory.ts";
 import type { TableServer } from "../table/table.ts";
-
-/** Who gets new connections: the pool, what was left of it (`kept`), the fallback, or nobody. */
-export type PoolMode = "pool" | "kept" | "fallback" | "nothing";
 
 /** A judgement. */
 export interface PoolJudgement {
@@ -36,13 +35,6 @@ export interface PoolJudgement {
   readonly reason: string;
   /** Servers (`address:port`) that go on although they are down. */
   readonly kept: ReadonlySet<string>;
-}
-
-/** What is remembered of a pool whose judgement depends on what it was before. */
-export interface PoolMemory {
-  readonly mode: PoolMode;
-  /** When each server left the pool, monotonic ms, by `address:port`; Infinity while it has not. */
-  readonly left: ReadonlyMap<string, number>;
 }
 
 const NOBODY: ReadonlySet<string> = new Set();

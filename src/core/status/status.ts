@@ -3,8 +3,8 @@
  * published JSON schema.
  */
 import { z } from "zod";
-import { rotationStages } from "../cluster/token_rotation.ts";
-import { witnessViews } from "../cluster/gateway_witness.ts";
+import { rotationStages } from "../state/rotation.ts";
+import { witnessViews } from "../state/gateway_witness.ts";
 import { whenAllFailChoices } from "../service/fallback.ts";
 import { forwardings, protocols, schedulers } from "../service/service.ts";
 import { persistenceSchema, schedulerFlags } from "../service/scheduling.ts";

@@ -2,13 +2,8 @@
  * The part of the status document about maintenance.
  */
 import type { NodeId } from "../document/document.ts";
-import {
-  type Drain,
-  type DrainKey,
-  drainTargetText,
-  givesVipsAway,
-  isDraining,
-} from "../document/drain.ts";
+import { type Drain, type DrainKey, drainTargetText, isDraining } from "../document/drain.ts";
+import { givesVipsAway } from "../document/draining.ts";
 import { type OpenCount, openInCluster } from "../pool/drained_connections.ts";
 import { incumbentOf, presentMembers, rankCandidates } from "../cluster/ownership.ts";
 import { formatServiceName } from "../service/service.ts";

@@ -10,7 +10,8 @@ import { incumbentOf, ownUnfit, presentMembers } from "../cluster/ownership.ts";
 import type { NodeId } from "../document/document.ts";
 import { formatTunnel } from "../service/forwarding.ts";
 import { formatFallback } from "../service/fallback.ts";
-import { poolOf, type PoolServer } from "../pool/pool.ts";
+import { poolOf } from "../pool/pool.ts";
+import type { PoolServer } from "../pool/pool_server.ts";
 import {
   fallbackOf,
   fallbackServer,

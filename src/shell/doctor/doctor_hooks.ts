@@ -3,7 +3,7 @@
  */
 import type { Hook } from "../../core/hook.ts";
 import type { Finding } from "../../ports.ts";
-import type { DoctorTools } from "./doctor.ts";
+import type { DoctorTools } from "./doctor_looks.ts";
 
 /** A finding for each hook that cannot work, or one for all that can; none where there are no hooks. */
 export function examineHooks(

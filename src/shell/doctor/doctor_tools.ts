@@ -11,7 +11,7 @@ import { type Endpoint, ipFamily } from "../../core/address.ts";
 import type { Home } from "../../core/home.ts";
 import { withLibraries } from "../kernel/borrowed_libraries.ts";
 import { readConfigFile } from "../files/config_file.ts";
-import type { DoctorTools } from "./doctor.ts";
+import type { DoctorTools } from "./doctor_looks.ts";
 import { hostFactsOf, readTextOrNull } from "../files/host_facts.ts";
 import { readKernelConfig } from "../kernel/kernel_config.ts";
 import { statusOfListener } from "../process/listener_process.ts";

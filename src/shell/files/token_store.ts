@@ -14,7 +14,7 @@ import {
   type Rotation,
   rotationSchema,
   TOKENS_MAX,
-} from "../../core/cluster/token_rotation.ts";
+} from "../../core/cluster/token_facts.ts";
 import type { TokenKeeper } from "../../ports.ts";
 import { errorText, type Notices } from "../log/notices.ts";
 import type { StateFolder } from "./state_folder.ts";

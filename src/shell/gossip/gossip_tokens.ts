@@ -4,7 +4,7 @@
  */
 import type { Connection, Stream } from "@libp2p/interface";
 import { TOKEN_PATTERN } from "../../core/config.ts";
-import { fingerprintSchema } from "../../core/cluster/token_rotation.ts";
+import { fingerprintSchema } from "../../core/cluster/token_facts.ts";
 import { createFrames } from "./frames.ts";
 
 /** The stream protocol; only members serve it. */

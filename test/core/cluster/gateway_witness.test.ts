@@ -1,14 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import {
-  newGatewayWitness,
   noteWitnessAnswer,
   onWitnessFact,
   witnessAddresses,
   witnessAskDue,
   witnessUnfit,
-  type WitnessView,
   witnessWords,
 } from "../../../src/core/cluster/gateway_witness.ts";
+import { newGatewayWitness, type WitnessView } from "../../../src/core/state/gateway_witness.ts";
 import type { State } from "../../../src/core/state.ts";
 import {
   GATEWAY_ASK_MS,

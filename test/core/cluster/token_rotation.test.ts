@@ -2,12 +2,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { initialState, newLife, type State } from "../../../src/core/state.ts";
-import {
-  newerRotation,
-  type Rotation,
-  rotationTurn,
-  type TokenFacts,
-} from "../../../src/core/cluster/token_rotation.ts";
+import { newerRotation, rotationTurn } from "../../../src/core/cluster/token_rotation.ts";
+import type { Rotation, TokenFacts } from "../../../src/core/cluster/token_facts.ts";
 import { modelNode, viewOf } from "../../support/cluster_views.ts";
 
 const OLD = "0".repeat(15) + "1";

@@ -13,12 +13,8 @@ import { decideOwnership } from "../../../src/core/cluster/ownership.ts";
 import { pulseFor } from "../../../src/core/cluster/pulse_schedule.ts";
 import type { Peer, State } from "../../../src/core/state.ts";
 import { step } from "../../../src/core/step.ts";
-import {
-  CLOCK_SKEW_MS,
-  currentWarnings,
-  takeCautions,
-  WARNING_MS,
-} from "../../../src/core/cluster/warnings.ts";
+import { CLOCK_SKEW_MS, currentWarnings, WARNING_MS } from "../../../src/core/cluster/warnings.ts";
+import { takeCautions } from "../../../src/core/cluster/notes.ts";
 import {
   addressOf,
   holding,

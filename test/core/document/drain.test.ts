@@ -1,11 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import {
-  drainKey,
-  drainOf,
-  drainSchema,
-  drainsTurn,
-  drainWords,
-} from "../../../src/core/document/drain.ts";
+import { drainKey, drainSchema, drainWords } from "../../../src/core/document/drain.ts";
+import { drainOf, drainsTurn } from "../../../src/core/document/draining.ts";
 import { openConnections, openInCluster } from "../../../src/core/pool/drained_connections.ts";
 import { desiredRow } from "../../../src/core/desired/desired_row.ts";
 import { decideOwnership } from "../../../src/core/cluster/ownership.ts";

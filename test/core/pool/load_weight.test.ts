@@ -5,11 +5,11 @@ import { desiredRow } from "../../../src/core/desired/desired_row.ts";
 import {
   LOAD_CHANGE_MS,
   LOAD_SHARE_MIN,
-  type LoadShare,
   nextShare,
   noteLoad,
   shareOfFree,
 } from "../../../src/core/pool/load_weight.ts";
+import type { LoadShare } from "../../../src/core/state/load_share.ts";
 import { poolOf } from "../../../src/core/pool/pool.ts";
 import { freePart, parseProcessorTime, smoothed } from "../../../src/core/processor_time.ts";
 import { serviceKey } from "../../../src/core/service/service.ts";

@@ -1,13 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { desiredRow } from "../../../src/core/desired/desired_row.ts";
-import {
-  growShares,
-  noteRises,
-  shareAfter,
-  SLOW_START_CALM_MS,
-  stepsOf,
-} from "../../../src/core/pool/slow_start.ts";
+import { shareAfter, stepsOf } from "../../../src/core/pool/slow_start.ts";
+import { growShares, noteRises, SLOW_START_CALM_MS } from "../../../src/core/pool/rises.ts";
 import { serviceKey } from "../../../src/core/service/service.ts";
 import { SLOW_START_MS_MAX, SLOW_START_MS_MIN } from "../../../src/core/service/transition.ts";
 import {

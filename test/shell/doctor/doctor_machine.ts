@@ -1,7 +1,7 @@
 /** A described machine for the doctor. */
 import { configSchema } from "../../../src/core/config.ts";
 import { homeIn } from "../../../src/core/home.ts";
-import type { DoctorTools } from "../../../src/shell/doctor/doctor.ts";
+import type { DoctorTools } from "../../../src/shell/doctor/doctor_looks.ts";
 
 /** Where the described node keeps its files. */
 export const home = homeIn("/srv/n1");

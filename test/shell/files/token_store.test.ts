@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Rotation } from "../../../src/core/cluster/token_rotation.ts";
+import type { Rotation } from "../../../src/core/cluster/token_facts.ts";
 import { openStateFolder, type StateFolder } from "../../../src/shell/files/state_folder.ts";
 import { fingerprintOf, newToken } from "../../../src/shell/files/token.ts";
 import { openTokenStore, type TokenStore } from "../../../src/shell/files/token_store.ts";
