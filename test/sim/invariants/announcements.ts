@@ -24,8 +24,8 @@ export const announced: InvariantKind = {
   watch: (play) => {
     let owners = new Map<string, Owner>();
     let rivals = new Map<string, readonly SimNode[]>();
-    /** Who last had a VIP for himself. */
-    const last = new Map<Ip, SimNode>();
+    /** Who had a VIP for himself, the last one first. */
+    const had = new Map<Ip, readonly SimNode[]>();
     let dueMs = Infinity;
     return {
       dueMs: () => dueMs,
@@ -43,8 +43,10 @@ export const announced: InvariantKind = {
           if (others.length > 0) continue;
           const before = rivals.get(key) ?? [];
           // Nobody has to be told where it was and is.
-          const isNew = before.length > 0 || last.get(vip) !== node;
-          last.set(vip, node);
+          const earlier = had.get(vip) ?? [];
+          const last = earlier.find((one) => one === node || cluster.lan.joined(node, one, "eth0"));
+          const isNew = before.length > 0 || last !== node;
+          had.set(vip, [node, ...earlier.filter((one) => one !== node)]);
           const known = owners.get(key) ??
             { fromMs: nowMs, owes: isNew && owes(play, node, before) };
           // Without an agent nobody can; one that comes back has what it had.
