@@ -134,6 +134,9 @@ export class SimNode {
     return this.#agent !== null && this.#powered && !this.#paused && !this.clock.stopped;
   }
 
+  /** When the machine last went on after it had stood still, virtual ms. */
+  resumedMs = -Infinity;
+
   /** The whole machine stands still: a virtual one that is suspended. */
   suspend(): void {
     this.clock.stop();
@@ -143,6 +146,7 @@ export class SimNode {
   /** A machine that stood still goes on as if nothing had been. */
   resume(): void {
     this.clock.goOn();
+    this.resumedMs = this.#world.nowMs;
     this.#world.changes++;
     this.#wake();
   }

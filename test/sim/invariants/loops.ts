@@ -4,6 +4,7 @@
 import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
 import { REPAIRED_MS, TWO_AGENTS_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
+import type { SimCluster } from "../cluster.ts";
 import type { Play } from "../play.ts";
 
 /** A new connection cannot run in a circle between the tables of any nodes. */
@@ -28,16 +29,17 @@ export const noLoop: InvariantKind = {
           const loop = play.cluster.forwardingLoop(service);
           if (loop === null) continue;
           // A kernel that refuses every change of its table keeps a wrong one, whatever its agent wants.
-          const troubles = loop.split(" -> ").map((name) => troubledMs.get(name) ?? -Infinity);
+          const troubles = namesOf(loop).map((name) => troubledMs.get(name) ?? -Infinity);
           const repairedMs = Math.max(...troubles) + REPAIRED_MS;
           if (nowMs <= repairedMs) {
             dueMs = Math.min(dueMs, repairedMs + 1);
             continue;
           }
-          if (!isUnheard(play, { service, loop, answeredMs })) {
+          const metMs = whenMet(play.cluster, loop);
+          if (!isUnheard(play, { service, loop, metMs, answeredMs })) {
             return `a connection of ${serviceKey(service)} can run ${loop}`;
           }
-          dueMs = Math.min(dueMs, play.cluster.lan.changedMs + TWO_AGENTS_MS + 1);
+          dueMs = Math.min(dueMs, metMs + TWO_AGENTS_MS + 1);
         }
         return null;
       },
@@ -53,22 +55,30 @@ function noteAnswers({ cluster, knownVips, world }: Play, answeredMs: Map<string
   }
 }
 
+function namesOf(loop: string): string[] {
+  return loop.split(" -> ");
+}
+
+/** When the machines of a circle last began to hear each other, at the earliest: a cable, or one that had stood still. */
+function whenMet(cluster: SimCluster, loop: string): number {
+  const resumed = namesOf(loop).map((name) => cluster.node(name).resumedMs);
+  return Math.max(cluster.lan.changedMs, ...resumed);
+}
+
 /**
- * Whether the circle is one of holders that a cut kept apart until just now: neither can know of the other before its
+ * Whether the circle is one of holders that did not hear each other until just now: neither can know of the other before its
  * first pulse comes. It is there only while a table does not know yet that its node gave the other up for dead.
  */
 function isUnheard(
-  { cluster, world }: Play,
-  { service, loop, answeredMs }: {
+  { world }: Play,
+  { service, loop, metMs, answeredMs }: {
     readonly service: Service;
     readonly loop: string;
+    readonly metMs: number;
     readonly answeredMs: ReadonlyMap<string, number>;
   },
 ): boolean {
-  const { changedMs } = cluster.lan;
-  if (world.nowMs - changedMs > TWO_AGENTS_MS) return false;
+  if (world.nowMs - metMs > TWO_AGENTS_MS) return false;
   const [vip] = vipsOfService(service);
-  return loop.split(" -> ").every((name) =>
-    (answeredMs.get(`${name} ${vip}`) ?? -Infinity) >= changedMs
-  );
+  return namesOf(loop).every((name) => (answeredMs.get(`${name} ${vip}`) ?? -Infinity) >= metMs);
 }
