@@ -47,9 +47,9 @@ export class Ledger {
   diskLost(node: SimNode, others: readonly SimNode[]): void {
     for (const entry of this.#entries) {
       const read = this.#readers.get(entry.key);
-      if (entry.at !== node || read === undefined) continue;
-      const copied = others.some(({ store }) => textOf(read(store.current())) === entry.value);
-      entry.lost ||= !copied;
+      if (read === undefined) continue;
+      const has = ({ store }: SimNode) => textOf(read(store.current())) === entry.value;
+      entry.lost ||= has(node) && !others.some(has);
     }
   }
 

@@ -80,5 +80,8 @@ function isUnheard(
 ): boolean {
   if (world.nowMs - metMs > TWO_AGENTS_MS) return false;
   const [vip] = vipsOfService(service);
-  return namesOf(loop).every((name) => (answeredMs.get(`${name} ${vip}`) ?? -Infinity) >= metMs);
+  // One may have heard of the other in the one direction and have let go, while its table is being changed.
+  return namesOf(loop).every((name) =>
+    (answeredMs.get(`${name} ${vip}`) ?? -Infinity) >= metMs - TWO_AGENTS_MS
+  );
 }
