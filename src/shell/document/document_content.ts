@@ -14,6 +14,7 @@ import type { VipEntry } from "../../core/document/vip.ts";
 import { type Entry, judge, NODE_ENTRIES_MAX, type Part, partNames } from "./document_entry.ts";
 import { HISTORY_PART } from "./document_history.ts";
 import { firstOf, SortedEntries } from "./sorted_entries.ts";
+import { WrittenValues } from "./written_values.ts";
 
 /** An entry that was left out of the content, and why. */
 export interface SkippedEntry {
@@ -48,8 +49,8 @@ export class ContentTracker {
     drains: new SortedEntries(),
   };
   readonly #servers = new Map<ServiceKey, SortedEntries<ServerEntry>>();
-  /** Every key there is, valid or not: what limits count. */
-  readonly #keys = new Map<Part, Set<string>>();
+  /** Everything there is, valid or not: what limits count. */
+  readonly #written: Readonly<Record<Part, WrittenValues>>;
   /** The keys of servers by service. */
   readonly #serverKeys = new Map<ServiceKey, Set<ServerKey>>();
   /** How many services and entries need a VIP. */
@@ -81,13 +82,16 @@ export class ContentTracker {
     const parts = new Map<unknown, Part>(
       partNames.map((part) => [replica.getMap(part), part]),
     );
+    this.#written = Object.fromEntries(
+      partNames.map((part) => [part, new WrittenValues(replica.getMap(part))]),
+    ) as Record<Part, WrittenValues>;
     replica.on("afterTransaction", ({ changed }) => {
       for (const [type, keys] of changed) {
         const part = parts.get(type);
         // A part that only a later version knows: how many entries it has is told.
         if (part === undefined) this.#content = undefined;
         if (part === undefined) continue;
-        for (const key of keys) if (key !== null) this.#take(replica.getMap(part), part, key);
+        for (const key of this.#written[part].refresh(keys)) this.#take(part, key);
       }
     });
   }
@@ -97,19 +101,9 @@ export class ContentTracker {
     return this.#content ??= this.#make();
   }
 
-  /** Entries of a part, valid or not. */
-  count(part: Part): number {
-    return this.#keys.get(part)?.size ?? 0;
-  }
-
-  /** Whether a part has an entry with this key, valid or not. */
-  has(part: Part, key: string): boolean {
-    return this.#keys.get(part)?.has(key) ?? false;
-  }
-
-  /** The keys of a part, valid or not. */
-  keys(part: Part): Iterable<string> {
-    return this.#keys.get(part) ?? [];
+  /** The entries of a part as they are written in the replica, valid or not. */
+  written(part: Part): WrittenValues {
+    return this.#written[part];
   }
 
   /** Keys of the servers of a service, valid or not, whether the service is there or not. */
@@ -134,12 +128,12 @@ export class ContentTracker {
       : [];
   }
 
-  #take(map: Y.Map<unknown>, part: Part, key: string): void {
+  #take(part: Part, key: string): void {
     this.#content = undefined;
-    const present = map.has(key);
-    const judged = present ? judge(part, key, map.get(key)) : undefined;
+    const written = this.#written[part];
+    const judged = written.has(key) ? judge(part, key, written.get(key)) : undefined;
     const entry = judged !== undefined && "entry" in judged ? judged.entry : undefined;
-    this.#noteKey(part, key, present);
+    if (part === "servers") note(this.#serverKeys, keyedService(key), key, judged !== undefined);
     if (judged !== undefined && "problem" in judged) {
       this.#invalid.set(`${part} ${key}`, { part, key, problem: judged.problem });
     } else {
@@ -149,11 +143,6 @@ export class ContentTracker {
     this.#countVips(this.vipsOfEntry(part, key), -1);
     (this.#parts[part] as SortedEntries<unknown>).put(key, entry);
     this.#countVips(this.vipsOfEntry(part, key), 1);
-  }
-
-  #noteKey(part: Part, key: string, present: boolean): void {
-    note(this.#keys, part, key, present);
-    if (part === "servers") note(this.#serverKeys, keyedService(key), key, present);
   }
 
   #putServer(key: ServerKey, entry: ServerEntry | undefined): void {

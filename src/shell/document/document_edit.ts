@@ -16,6 +16,7 @@ import { canonicalSetting, NODE_ENTRIES_MAX, type Part, unknownOf } from "./docu
 import { HISTORY_PART, sizeOf } from "./document_history.ts";
 import type { Replica } from "./document_replica.ts";
 import { addRange, type Range, structBytes, writeUpdate } from "./document_update.ts";
+import type { WriterRange } from "./written_values.ts";
 
 /** Entries put or removed in one step: merging them takes a few ms, and in between other work goes on. */
 const PIECE_ENTRIES = 128;
@@ -74,7 +75,7 @@ export function* preparing(
   checkServers(replica.content, changes);
   checkLimits(replica.content, changes);
   const remembered = remember === undefined ? [] : historyChanges(replica, remember);
-  return yield* writeChanges(replica.doc, [...changes.all(), ...remembered]);
+  return yield* writeChanges(replica, [...changes.all(), ...remembered]);
 }
 
 /** The edit as one to remember, and what it makes too old. */
@@ -105,7 +106,7 @@ class EntryChanges {
   /** Whether the entry is there after the changes. */
   has(part: Part, key: string): boolean {
     const change = this.#changes.get(`${part} ${key}`);
-    return change === undefined ? this.#content.has(part, key) : change.value !== undefined;
+    return change === undefined ? this.#content.written(part).has(key) : change.value !== undefined;
   }
 
   add(edit: Edit): void {
@@ -162,7 +163,7 @@ class EntryChanges {
 
   /** Drains of one service end with it: another one of the same name has its own. */
   #removeDrains(service: string): void {
-    for (const key of this.#content.keys("drains")) {
+    for (const key of this.#content.written("drains").keys()) {
       if (key.startsWith(`${service}|`)) this.#remove("drains", key);
     }
   }
@@ -176,8 +177,8 @@ class EntryChanges {
 
   /** Orders about VIPs that nobody has any more: without this, years of them would fill the limit. */
   #forgetIdleMoves(): void {
-    if (this.#content.count("moves") < VIPS_MAX) return;
-    for (const vip of this.#content.keys("moves")) {
+    if (this.#content.written("moves").size < VIPS_MAX) return;
+    for (const vip of this.#content.written("moves").keys()) {
       if (this.#content.vipUses(vip) === 0) this.#remove("moves", vip);
     }
   }
@@ -222,7 +223,7 @@ function checkServers(content: ContentTracker, changes: EntryChanges): void {
     if (part !== "servers" || value === undefined) continue;
     const { service } = value as { readonly service: string };
     const known = changes.has("services", service);
-    if (!known && !content.has("services", service)) {
+    if (!known && !content.written("services").has(service)) {
       throw refuse(`there is no service ${service}`, "add the service first");
     }
   }
@@ -239,11 +240,11 @@ function checkLimits(content: ContentTracker, changes: EntryChanges): void {
   ];
   const counts = new Map<Part, number>();
   for (const { part, key, value } of changes.all()) {
-    const difference = (value === undefined ? 0 : 1) - (content.has(part, key) ? 1 : 0);
-    counts.set(part, (counts.get(part) ?? content.count(part)) + difference);
+    const difference = (value === undefined ? 0 : 1) - (content.written(part).has(key) ? 1 : 0);
+    counts.set(part, (counts.get(part) ?? content.written(part).size) + difference);
   }
   for (const [what, part, max] of limited) {
-    const before = content.count(part);
+    const before = content.written(part).size;
     checkLimit(what, { before, after: counts.get(part) ?? before, max });
   }
   checkLimit("VIPs", {
@@ -283,52 +284,68 @@ function vipsAfter(content: ContentTracker, changes: EntryChanges): number {
   return count;
 }
 
-/** Makes the items that Yjs would make, without putting them anywhere. */
+/** Makes the items of an edit, without putting them anywhere. */
 function* writeChanges(
-  replica: Y.Doc,
+  replica: Replica,
   changes: readonly WrittenChange[],
 ): Generator<void, PreparedEdit, undefined> {
-  const client = replica.clientID;
-  const first = Y.getState(replica.store, client);
-  const items: Y.Item[] = [];
-  const removed: (Range & { readonly client: number })[] = [];
-  for (const [index, { part, key, value }] of changes.entries()) {
-    if (index % PIECE_ENTRIES === PIECE_ENTRIES - 1) yield;
-    const map = replica.getMap(part);
-    const last = map._map.get(key);
-    if (value !== undefined) {
-      const id = Y.createID(client, first + items.length);
-      // An edit here takes nothing away that a later version has said.
-      const unknown = part === HISTORY_PART ? {} : unknownOf(part, map.get(key));
-      const content = new Y.ContentAny([{ ...unknown, ...value }]);
-      items.push(new Y.Item(id, null, last?.lastId ?? null, null, null, map, key, content));
-    } else if (last !== undefined && !last.deleted) {
-      removed.push({ client: last.id.client, clock: last.id.clock, len: last.length });
-    }
-  }
-  const total = items.length + removed.length;
-  if (total === 0) return { whole: null, pieces: [] };
-  const bodies: Uint8Array[] = [];
-  const pieces: Uint8Array[] = [];
-  for (let from = 0; from < total; from += PIECE_ENTRIES) {
+  const { doc } = replica;
+  const client = doc.clientID;
+  const first = Y.getState(doc.store, client);
+  const pieces: Piece[] = [];
+  let clock = first;
+  for (let from = 0; from < changes.length; from += PIECE_ENTRIES) {
     if (from > 0) yield;
-    const structs = items.slice(from, from + PIECE_ENTRIES);
-    const clock = first + from;
-    const bytes = structs.length === 0 ? [] : [structBytes(structs, clock)];
-    bodies.push(...bytes);
-    const runs = bytes.map((bytes) => ({ client, clock, count: structs.length, bytes: [bytes] }));
-    // Ranges follow the items: how many there are of both together bounds a piece.
-    const begin = Math.max(0, from - items.length);
-    const end = Math.max(0, from + PIECE_ENTRIES - items.length);
-    pieces.push(writeUpdate(runs, rangesOf(removed.slice(begin, end))));
+    const piece = writePiece(replica, changes.slice(from, from + PIECE_ENTRIES), clock);
+    if (piece.count === 0 && piece.removed.length === 0) continue;
+    pieces.push(piece);
+    clock += piece.count;
   }
-  const [only, more] = pieces;
-  if (only !== undefined && more === undefined) return { whole: only, pieces };
-  const run = { client, clock: first, count: items.length, bytes: bodies };
-  return { whole: writeUpdate(items.length === 0 ? [] : [run], rangesOf(removed)), pieces };
+  if (pieces.length === 0) return { whole: null, pieces: [] };
+  const update = (some: readonly Piece[], clock: number) => {
+    const bytes = some.flatMap((piece) => piece.count === 0 ? [] : [piece.bytes]);
+    const count = some.reduce((sum, piece) => sum + piece.count, 0);
+    const runs = count === 0 ? [] : [{ client, clock, count, bytes }];
+    return writeUpdate(runs, rangesOf(some.flatMap(({ removed }) => removed)));
+  };
+  const updates = pieces.map((piece) => update([piece], piece.clock));
+  const [only, more] = updates;
+  const whole = only !== undefined && more === undefined ? only : update(pieces, first);
+  return { whole, pieces: updates };
 }
 
-function rangesOf(removed: readonly (Range & { readonly client: number })[]): Map<number, Range[]> {
+/** Some changes on paper. */
+interface Piece {
+  /** The first item's, and how many there are. */
+  readonly clock: number;
+  readonly count: number;
+  readonly bytes: Uint8Array;
+  readonly removed: readonly WriterRange[];
+}
+
+/** A value is written beside the one it replaces, which is removed. */
+function writePiece(
+  { doc, content, history }: Replica,
+  changes: readonly WrittenChange[],
+  clock: number,
+): Piece {
+  const items: Y.Item[] = [];
+  const removed: WriterRange[] = [];
+  for (const { part, key, value } of changes) {
+    const written = part === HISTORY_PART ? history.written : content.written(part);
+    removed.push(...written.ranges(key));
+    if (value === undefined) continue;
+    const id = Y.createID(doc.clientID, clock + items.length);
+    // An edit here takes nothing away that a later version has said.
+    const unknown = part === HISTORY_PART ? {} : unknownOf(part, written.get(key));
+    const values = new Y.ContentAny([{ ...unknown, ...value }]);
+    const at = written.nextKey(key, id);
+    items.push(new Y.Item(id, null, null, null, null, doc.getMap(part), at, values));
+  }
+  return { clock, count: items.length, bytes: structBytes(items, clock), removed };
+}
+
+function rangesOf(removed: readonly WriterRange[]): Map<number, Range[]> {
   const ranges = new Map<number, Range[]>();
   const sorted = [...removed].sort((a, b) => a.client - b.client || a.clock - b.clock);
   for (const { client, clock, len } of sorted) addRange(ranges, client, { clock, len });

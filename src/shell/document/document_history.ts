@@ -11,34 +11,43 @@ import {
   historyEntrySchema,
   historyId,
 } from "../../core/document/history.ts";
+import { WrittenValues } from "./written_values.ts";
 
 /** Name of the map in the replica. */
 export const HISTORY_PART = "history";
 
+/** An entry, as far as it is one, and its size in bytes. */
+interface Remembered {
+  readonly entry: HistoryEntry | undefined;
+  readonly bytes: number;
+}
+
 /** Follows the remembered edits of one replica from its empty beginning. */
 export class HistoryTracker {
-  readonly #map: Y.Map<unknown>;
-  /** Sizes of all entries, valid or not, bytes. */
-  readonly #bytes = new Map<string, number>();
+  /** The edits as they are written in the replica. */
+  readonly written: WrittenValues;
+  /** All entries, valid or not, by id. */
+  readonly #remembered = new Map<string, Remembered>();
   #entries: readonly HistoryEntry[] | undefined;
 
   constructor(replica: Y.Doc) {
-    this.#map = replica.getMap(HISTORY_PART);
+    const map = replica.getMap(HISTORY_PART);
+    this.written = new WrittenValues(map);
     replica.on("afterTransaction", ({ changed }) => {
       for (const [type, keys] of changed as Map<unknown, Set<string | null>>) {
-        if (type !== this.#map) continue;
+        if (type !== map) continue;
         this.#entries = undefined;
-        for (const key of keys) if (key !== null) this.#take(key);
+        for (const key of this.written.refresh(keys)) this.#take(key);
       }
     });
   }
 
   /** The valid ones, the newest first. */
   read(): readonly HistoryEntry[] {
-    return this.#entries ??= [...this.#map.keys()].flatMap((key) => {
-      const entry = historyEntrySchema.safeParse(this.#map.get(key)).data;
-      return entry !== undefined && historyId(entry) === key ? [entry] : [];
-    }).sort(byAge).slice(0, HISTORY_EDITS_MAX);
+    return this.#entries ??= [...this.#remembered.values()]
+      .flatMap(({ entry }) => entry ?? [])
+      .sort(byAge)
+      .slice(0, HISTORY_EDITS_MAX);
   }
 
   /** The number of the next edit. */
@@ -49,19 +58,22 @@ export class HistoryTracker {
   /** Keys of what must go so that an entry of this size has room: what is not valid first, then the oldest. */
   excess(bytes: number): string[] {
     const kept = new Set(this.read().map(historyId));
-    const gone = [...this.#bytes.keys()].filter((key) => !kept.has(key));
+    const gone = [...this.#remembered.keys()].filter((key) => !kept.has(key));
     let room = HISTORY_BYTES_MAX - bytes;
     for (const [index, entry] of this.read().entries()) {
       const key = historyId(entry);
-      room -= this.#bytes.get(key) ?? 0;
+      room -= this.#remembered.get(key)?.bytes ?? 0;
       if (index >= HISTORY_EDITS_MAX - 1 || room < 0) gone.push(key);
     }
     return gone;
   }
 
   #take(key: string): void {
-    if (this.#map.has(key)) this.#bytes.set(key, sizeOf(this.#map.get(key)));
-    else this.#bytes.delete(key);
+    if (!this.written.has(key)) return void this.#remembered.delete(key);
+    const value = this.written.get(key);
+    const entry = historyEntrySchema.safeParse(value).data;
+    const own = entry !== undefined && historyId(entry) === key;
+    this.#remembered.set(key, { entry: own ? entry : undefined, bytes: sizeOf(value) });
   }
 }
 

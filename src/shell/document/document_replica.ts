@@ -1,6 +1,7 @@
 /**
- * One replica of the cluster document as a CRDT (Yjs): one map per part, entries as plain JSON. Replicas that
- * have merged the same edits, in whatever order, have the same content and the same digest.
+ * One replica of the cluster document as a CRDT (Yjs): one map per part, entries as plain JSON (written_values.ts says
+ * how they are replaced). Replicas that have merged the same edits, in whatever order, have the same content and the
+ * same digest.
  */
 import * as Y from "yjs";
 import { ContentTracker } from "./document_content.ts";
@@ -8,6 +9,7 @@ import { type DigestTracker, trackDigest } from "./document_digest.ts";
 import { partNames } from "./document_entry.ts";
 import { HistoryTracker } from "./document_history.ts";
 import { realTimers, type Timers } from "../process/timers.ts";
+import { keepsTrace } from "./written_values.ts";
 
 /** Bytes of updates kept that wait for an earlier one: beyond, they are forgotten and synchronized again. */
 const PENDING_BYTES_MAX = 1_048_576;
@@ -25,7 +27,7 @@ export function createReplica(
   updates: readonly Uint8Array[] = [],
   timers: Timers = realTimers,
 ): Replica {
-  const doc = new Y.Doc();
+  const doc = new Y.Doc({ gcFilter: keepsTrace });
   doc.clientID = timers.writer();
   // Named here so that no update can make them something other than maps.
   for (const part of partNames) doc.getMap(part);

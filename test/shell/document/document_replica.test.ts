@@ -18,11 +18,14 @@ import {
   missingChunk,
 } from "../../../src/shell/document/document_slices.ts";
 import { joinBytes } from "../../../src/shell/document/document_update.ts";
+import type { Part } from "../../../src/shell/document/document_entry.ts";
 import { anyEdits, plain } from "./arbitrary_edits.ts";
 import { putPort, putServer } from "../../support/sample_service.ts";
 
 // Properties take their time on a machine that does other things too.
 setDefaultTimeout(30_000);
+
+const KEY = "tcp/192.0.2.240:80";
 
 /** Edits a replica in place; returns the update. */
 function edit(replica: Replica, edits: readonly Edit[]): Uint8Array {
@@ -192,16 +195,8 @@ describe("replicas", () => {
       const put = putServer(80, 21, weight);
       edit(a, weight === 1 ? [putPort(80), put] : [put]);
       b.doc.transact(() => {
-        if (weight === 1) {
-          b.doc.getMap("services").set(
-            "tcp/192.0.2.240:80",
-            (putPort(80) as { service: object }).service,
-          );
-        }
-        b.doc.getMap("servers").set(
-          "tcp/192.0.2.240:80|192.0.2.21:8080",
-          (put as { server: object }).server,
-        );
+        if (weight === 1) replace(b, "services", KEY, (putPort(80) as { service: object }).service);
+        replace(b, "servers", `${KEY}|192.0.2.21:8080`, (put as { server: object }).server);
       });
     }
     expect(Buffer.from(Y.encodeStateAsUpdate(a.doc))).toEqual(
@@ -209,6 +204,15 @@ describe("replicas", () => {
     );
   });
 });
+
+/** What an edit does, in the words of Yjs. */
+function replace({ doc, content }: Replica, part: Part, key: string, value: object): void {
+  const [map, client] = [doc.getMap(part), doc.clientID];
+  const last = [...map.keys()].filter((written) => written.startsWith(`${key}\n`));
+  const id = Y.createID(client, Y.getState(doc.store, client));
+  map.set(content.written(part).nextKey(key, id), value);
+  for (const written of last) map.delete(written);
+}
 
 describe("a large replica", () => {
   /** Edited by two, so that what one did builds on what the other did. */
