@@ -147,7 +147,7 @@ function differingVersions(state: State, present: readonly Peer[]): string[] {
   return [`nodes run different versions (${list}); finish the upgrade`];
 }
 
-function documentWarnings({ doubt, document: { idle = 0 } }: State): string[] {
+function documentWarnings({ doubt, document: { idle = 0, crowded } }: State): string[] {
   const entries = idle === 1 ? "entry" : "entries";
   return [
     ...(doubt === null ? [] : [
@@ -156,5 +156,13 @@ function documentWarnings({ doubt, document: { idle = 0 } }: State): string[] {
     ...(idle === 0 ? [] : [
       `${idle} ${entries} of a newer version in the cluster document: kept and passed on, not applied here; upgrade this node`,
     ]),
+    ...(crowded === undefined ? [] : [crowdedText(crowded)]),
   ];
+}
+
+function crowdedText({ bytes, max }: NonNullable<State["document"]["crowded"]>): string {
+  const percent = Math.floor(100 * bytes / max);
+  return `the cluster document takes ${percent} % of the ${
+    max / 1_048_576
+  } MiB it can have, beyond which edits are refused; remove services and servers that are not needed, or \`troop export\`, begin a new cluster and \`troop apply\``;
 }

@@ -68,6 +68,8 @@ export interface ClusterDocument {
   readonly drains: ReadonlyMap<DrainKey, Drain>;
   /** Entries that are kept and passed on and count for nothing here: a later version's, or not valid. Left out: none. */
   readonly idle?: number;
+  /** Bytes of the document and of the largest there can be, when there is little room left. Left out: there is enough. */
+  readonly crowded?: { readonly bytes: number; readonly max: number };
 }
 
 /** A document in which nothing was decided yet. */

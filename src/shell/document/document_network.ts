@@ -24,8 +24,10 @@ export interface DocumentNetwork {
 
 /** Largest update that is published, bytes; what is larger travels by synchronization alone. */
 export const UPDATE_BYTES_MAX = 1_048_576;
-/** Largest document, encoded, bytes: a full one (4,096 services with long checks) and the traces of its past edits. */
+/** Largest document, encoded, bytes: a full one (4,096 services with long checks), its history, and what each agent's start left. */
 export const DOCUMENT_BYTES_MAX = 16 * 1_048_576;
+/** From this size on people are told that the document is about to be full, bytes: a quarter is left for them to act. */
+export const DOCUMENT_BYTES_TOLD = DOCUMENT_BYTES_MAX * 3 / 4;
 /**
  * Largest frame of a synchronization, bytes: a piece of 16 KiB with one entry over, or every range that was ever
  * removed, or what a replica has seen of some 200,000 writers.

@@ -11,7 +11,11 @@ import { refuse } from "./document_edit.ts";
 import { changesInTurns, prepareInTurns } from "./document_prepare.ts";
 import { updateProblem } from "./document_gate.ts";
 import { DocumentFile } from "./document_file.ts";
-import { DOCUMENT_BYTES_MAX, type DocumentNetwork } from "./document_network.ts";
+import {
+  DOCUMENT_BYTES_MAX,
+  DOCUMENT_BYTES_TOLD,
+  type DocumentNetwork,
+} from "./document_network.ts";
 import {
   applyOwnUpdate,
   applyPeerUpdate,
@@ -125,7 +129,10 @@ export function openDocumentStore(options: DocumentStoreOptions): OpenDocumentSt
 function readContent(state: StoreState): ClusterDocument {
   const { document, skipped } = state.replica.content.read();
   if (skipped.length > 0 || state.told.size > 0) tellSkipped(state, skipped);
-  return document;
+  const bytes = bytesOf(state);
+  return bytes < DOCUMENT_BYTES_TOLD
+    ? document
+    : { ...document, crowded: { bytes, max: DOCUMENT_BYTES_MAX } };
 }
 
 /** Tells of entries that are left out, each once. */
@@ -275,11 +282,15 @@ function loadAgain(state: StoreState): void {
 
 /** Whether the document stays within its limit with this update, by an upper estimate of its size. */
 function fits(state: StoreState, update: Uint8Array): boolean {
-  const { file, unsavedBytes } = state;
-  if (file.bytes + unsavedBytes + update.length <= DOCUMENT_BYTES_MAX) return true;
-  // Written as a whole, the document is smaller: of entries that were replaced only traces are left.
-  if (file.length > 0) void compact(state);
+  if (bytesOf(state) + update.length <= DOCUMENT_BYTES_MAX) return true;
+  // Written as a whole, the document is smaller: of entries that were replaced nothing is left.
+  if (state.file.length > 0) void compact(state);
   return false;
+}
+
+/** An upper estimate of the document's size. */
+function bytesOf({ file, unsavedBytes }: StoreState): number {
+  return file.bytes + unsavedBytes;
 }
 
 function synchronizeOnce(state: StoreState, peer: NodeId): Promise<void> {

@@ -67,6 +67,14 @@ describe("currentWarnings", () => {
       .toEqual([]);
   });
 
+  test("says how full the document is when there is little room left, and what to do", () => {
+    const state = view();
+    state.document = { ...state.document, crowded: { bytes: 13_000_000, max: 16 * 1_048_576 } };
+    const [line] = currentWarnings(state, NOW);
+    expect(line).toContain("takes 77 % of the 16 MiB it can have");
+    expect(line).toContain("remove services and servers");
+  });
+
   test("names versions that differ", () => {
     expect(currentWarnings(saying(view(), { version: "9.9" }), NOW)[0])
       .toContain("n1 0; n2 9.9");

@@ -1,9 +1,13 @@
 /** The document store: disk, peers, and what happens when either fails. */
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
+import * as Y from "yjs";
 import type { NodeId } from "../../../src/core/document/document.ts";
 import { SERVICES_MAX } from "../../../src/core/limits.ts";
 import { memberPort } from "../../../src/core/service/service.ts";
-import { DOCUMENT_BYTES_MAX } from "../../../src/shell/document/document_network.ts";
+import {
+  DOCUMENT_BYTES_MAX,
+  DOCUMENT_BYTES_TOLD,
+} from "../../../src/shell/document/document_network.ts";
 import {
   type OpenDocumentStore,
   openDocumentStore,
@@ -201,6 +205,26 @@ describe("what peers send", () => {
     expect(ports(a.store)).toEqual([80, 81]);
     expect(a.store.digest()).toBe(b.store.digest());
   });
+});
+
+test("a document that is about to be full says so, also after a restart", async () => {
+  const network = createMemoryNetwork();
+  const a = open(A, { network });
+  const doc = new Y.Doc();
+  const parts: Uint8Array[] = [];
+  doc.on("update", (part: Uint8Array) => void parts.push(part));
+  const pieces = Math.ceil(DOCUMENT_BYTES_TOLD / 1_000_000);
+  for (let index = 0; index < pieces; index++) {
+    expect(a.store.current().crowded).toBeUndefined();
+    doc.getMap("tides").set(`${index}`, "x".repeat(1_000_000));
+    await network.join(B).publish(parts.at(-1) as Uint8Array);
+  }
+  await a.store.close();
+  for (const { current } of [a.store, open(A, { folder: a.folder }).store]) {
+    const { bytes = 0, max } = current().crowded ?? {};
+    expect(bytes).toBeGreaterThan(pieces * 1_000_000);
+    expect(max).toBe(DOCUMENT_BYTES_MAX);
+  }
 });
 
 describe("synchronize", () => {
