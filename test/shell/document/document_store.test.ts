@@ -157,6 +157,7 @@ describe("edit", () => {
       sizes.add(store.current().services.size);
     }
     await editing;
+    sizes.add(store.current().services.size);
     expect([...sizes]).toEqual([0, 1_000]);
     expect(turns).toBeGreaterThan(5);
   });
