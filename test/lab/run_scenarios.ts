@@ -60,7 +60,9 @@ function scenarioFiles(parts: readonly string[]): string[] {
   );
   const chosen = found.filter((file) =>
     parts.length === 0 ||
-    parts.some((part) => file.includes(`/${part}`) || basename(file).includes(part))
+    parts.some((part) =>
+      `/${relative(repository, file)}`.includes(`/${part}`) || basename(file).includes(part)
+    )
   );
   if (chosen.length === 0) {
     process.stderr.write(
