@@ -22,16 +22,31 @@ export function fullBudget({ burst }: BudgetLimits, now: number): Budget {
   return { left: burst, asOfMs: now };
 }
 
+/** What is to be taken, and when. */
+interface Spending {
+  readonly amount: number;
+  readonly now: number;
+}
+
 /** Takes an amount out of the bucket, if that much is in it; else takes nothing and says false. */
-export function spend(
-  budget: Budget,
-  limits: BudgetLimits,
-  { amount, now }: { readonly amount: number; readonly now: number },
-): boolean {
-  const elapsedMs = Math.max(0, now - budget.asOfMs);
-  budget.left = Math.min(limits.burst, budget.left + (elapsedMs / 1_000) * limits.perSecond);
+export function spend(budget: Budget, limits: BudgetLimits, { amount, now }: Spending): boolean {
+  budget.left = leftAt(budget, limits, now);
   budget.asOfMs = now;
   if (amount > budget.left) return false;
   budget.left -= amount;
   return true;
+}
+
+/** Whether that much is in the bucket. */
+export function canSpend(
+  budget: Readonly<Budget>,
+  limits: BudgetLimits,
+  { amount, now }: Spending,
+): boolean {
+  return amount <= leftAt(budget, limits, now);
+}
+
+function leftAt({ left, asOfMs }: Readonly<Budget>, limits: BudgetLimits, now: number): number {
+  const elapsedMs = Math.max(0, now - asOfMs);
+  return Math.min(limits.burst, left + (elapsedMs / 1_000) * limits.perSecond);
 }

@@ -25,6 +25,8 @@ export const REASON_LENGTH_MAX = 300;
 export const SETTING_LENGTH_MAX = 256;
 /** Highest epoch of a claim: 31 bits in a pulse; a claim a second for 68 years. */
 export const EPOCH_MAX = 0x7fff_ffff;
+/** Highest boot number of a node: ms since 1970 until the year 10889, and room for a start a second for ever after. */
+export const BOOT_MAX = 2 ** 48;
 /** Largest weight IPVS takes (tools/ipvsadm and keepalived agree on 16 bits; include/uapi/linux/ip_vs.h has a plain int). */
 export const WEIGHT_MAX = 65_535;
 /** Servers entered by hand in one cluster: above the largest table the benches load. */

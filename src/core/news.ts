@@ -1,6 +1,7 @@
 /**
  * Which facts cannot wait for the next turn of the loop's clock.
  */
+import { hasAnswer } from "./cluster/answers.ts";
 import { sameClaims } from "./cluster/pulse.ts";
 import type { State } from "./state.ts";
 import type { Fact } from "./step.ts";
@@ -18,9 +19,13 @@ export function isNews(state: State, fact: Fact): boolean {
   if (fact.kind !== "pulse") return true;
   const { pulse } = fact;
   const life = state.peers.get(pulse.from)?.life;
-  return life === undefined || pulse.ask || pulse.boot !== life.boot ||
-    pulse.echo !== state.self.boot ||
-    pulse.leaving !== life.leaving || pulse.starting !== life.starting || life.state !== "alive" ||
+  // Recordings of earlier runs are no news, and those of an earlier run of this node only while they are answered.
+  if (life === undefined || pulse.boot < life.boot) return false;
+  if (pulse.boot > life.boot || pulse.echo !== state.self.boot) {
+    return hasAnswer(life, state.lastTickMs);
+  }
+  return pulse.ask || pulse.leaving !== life.leaving || pulse.starting !== life.starting ||
+    life.state !== "alive" ||
     pulse.deaf !== life.deaf || pulse.witness !== life.witness ||
     !sameClaims(life.claims, pulse.claims);
 }

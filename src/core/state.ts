@@ -3,6 +3,8 @@
  * function of the core reads it. Times are monotonic ms of this node unless a name says otherwise.
  */
 import type { Endpoint, Ip } from "./address.ts";
+import { type Budget, fullBudget } from "./budget.ts";
+import { ANSWERS } from "./cluster/answers.ts";
 import { type ClusterDocument, EMPTY_DOCUMENT, type NodeId } from "./document/document.ts";
 import type { Flap } from "./pool/flap.ts";
 import {
@@ -29,6 +31,8 @@ export interface Self {
   readonly id: NodeId;
   readonly name: string;
   readonly peer: string;
+  /** See {@link NodeRecord.pulseKey}; left out where pulses need no key. */
+  readonly pulseKey?: string;
   readonly version: string;
   readonly boot: number;
   readonly paths: readonly [Path, ...Path[]];
@@ -62,6 +66,8 @@ export interface Life {
   askedMs: number | null;
   leaving: boolean;
   starting: boolean;
+  /** See core/cluster/answers.ts. */
+  readonly answers: Budget;
   /** The peer says that it does not hear this node. */
   deaf: boolean;
   /** What the peer says of its gateway witness. */
@@ -301,6 +307,7 @@ export function newLife(now: number): Life {
     askedMs: null,
     leaving: false,
     starting: false,
+    answers: fullBudget(ANSWERS, now),
     deaf: false,
     witness: "none",
     claims: new Map(),

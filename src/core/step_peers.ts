@@ -5,10 +5,12 @@ import type { Endpoint, Ip } from "./address.ts";
 import type { NodeId } from "./document/document.ts";
 import { isForgotten } from "./document/forgotten.ts";
 import { noteLoad } from "./pool/load_weight.ts";
+import { takeAnswer } from "./cluster/answers.ts";
 import { type Pulse, sameClaims } from "./cluster/pulse.ts";
 import { hearsAnew } from "./cluster/quorum.ts";
 import { isNewer, type NodeRecord, type Verdict } from "./cluster/record.ts";
 import { isWorthAnEpoch, makeRoom } from "./cluster/newcomers.ts";
+import { followSetBack } from "./cluster/set_back.ts";
 import { newLife, type Peer, type State } from "./state.ts";
 import { isTwin, isTwinRecord, noteTwin } from "./cluster/twins.ts";
 import { noteForgotten } from "./cluster/warnings.ts";
@@ -25,18 +27,17 @@ export function onPulse(state: State, fact: PulseFact, now: number): void {
   const { pulse, path } = fact;
   if (isForgotten(state.document, pulse.from)) return noteForgotten(state, fact, now);
   const peer = state.peers.get(pulse.from);
-  if (peer === undefined || pulse.boot < peer.life.boot) return;
+  if (peer === undefined) return;
+  followSetBack(state, { peer, pulse }, now);
+  if (pulse.boot < peer.life.boot) return;
   if (fact.source !== undefined && isTwin(peer, pulse, fact.source)) {
     return noteTwin(state, { peer, pulse, source: fact.source }, now);
   }
   if (pulse.boot > peer.life.boot) meetNewRun(state, peer, { boot: pulse.boot, now });
-  if (pulse.ask) state.unanswered.add(pulse.from);
   for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);
   // Only who knows this very run of ours proves to be no recording: see core/cluster/pulse.ts.
-  if (pulse.echo !== state.self.boot) {
-    state.unanswered.add(pulse.from);
-    return;
-  }
+  if (pulse.echo !== state.self.boot) return answer(state, peer, now);
+  if (pulse.ask) state.unanswered.add(pulse.from);
   const { life } = peer;
   if (life.heardMs === -Infinity) state.tableVersion++;
   if (life.heardMs > -Infinity) life.gapMaxMs = Math.max(life.gapMaxMs, now - life.heardMs);
@@ -65,8 +66,12 @@ function meetNewRun(state: State, peer: Peer, run: { boot: number; now: number }
   life.claims = new Map();
   life.deaf = false;
   life.witness = "none";
-  state.unanswered.add(peer.record.id);
+  answer(state, peer, run.now);
   state.tableVersion++;
+}
+
+function answer(state: State, { record, life }: Peer, now: number): void {
+  if (takeAnswer(life, now)) state.unanswered.add(record.id);
 }
 
 /** Remembers the highest epoch seen of a VIP. */

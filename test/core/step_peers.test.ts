@@ -6,6 +6,7 @@ import type { Pulse } from "../../src/core/cluster/pulse.ts";
 import type { NodeRecord } from "../../src/core/cluster/record.ts";
 import { serviceKey } from "../../src/core/service/service.ts";
 import type { Peer, State } from "../../src/core/state.ts";
+import { ANSWERS } from "../../src/core/cluster/answers.ts";
 import { isNews } from "../../src/core/news.ts";
 import { type Fact, step } from "../../src/core/step.ts";
 import { sampleRecord } from "../support/sample_record.ts";
@@ -159,6 +160,41 @@ describe("a pulse", () => {
   });
 });
 
+describe("a flood of recordings", () => {
+  const SECONDS = 5;
+
+  /** Turns of the loop in which the peer would be answered, if so many come in each. */
+  function answers(fields: (count: number) => Partial<Pulse>): number {
+    const at = start();
+    let answered = 0;
+    for (let turn = 0; turn < 50 * SECONDS; turn++) {
+      for (let count = 0; count < 10; count++) {
+        step(at.state, pulseOf(at, fields(10 * turn + count)), NOW + 20 * turn);
+      }
+      answered += at.state.unanswered.size;
+      at.state.unanswered.clear();
+    }
+    return answered;
+  }
+  const most = ANSWERS.burst + SECONDS * ANSWERS.perSecond;
+
+  test("from before this node's start brings its sender a few answers a second, and nobody else any", () => {
+    expect(answers((sequence) => ({ echo: 7, sequence, ask: true }))).toBeLessThanOrEqual(most);
+    expect(answers((sequence) => ({ echo: 7, sequence, ask: true }))).toBeGreaterThan(
+      SECONDS * ANSWERS.perSecond - 5,
+    );
+  });
+
+  test("of ever newer runs, which only the sender itself could make, brings it no more", () => {
+    const answered = answers((count) => ({ echo: 7, boot: 10_000 + count }));
+    expect(answered).toBeLessThanOrEqual(most);
+  });
+
+  test("of an earlier run of the sender brings none", () => {
+    expect(answers((sequence) => ({ echo: 7, boot: 1, sequence, ask: true }))).toBe(0);
+  });
+});
+
 describe("isNews", () => {
   const cases: [what: string, fields: Partial<Pulse>, news: boolean][] = [
     ["one more beat", {}, false],
@@ -168,11 +204,19 @@ describe("isNews", () => {
     ["leaving", { leaving: true }, true],
     ["starting", { starting: true }, true],
     ["a claim", { claims: claim(1) }, true],
-    ["a stranger", { from: idOf(9) }, true],
+    ["an earlier run", { boot: 1 }, false],
+    ["a stranger", { from: idOf(9) }, false],
   ];
   test.each(cases)("a pulse that tells %s: %p", (_what, fields, news) => {
     const at = start();
     expect(isNews(at.state, pulseOf(at, fields))).toBe(news);
+  });
+
+  test("recordings of an earlier run of this node are, as long as they are answered", () => {
+    const at = start();
+    const recording = pulseOf(at, { echo: 0 });
+    for (let count = 0; count < ANSWERS.burst; count++) step(at.state, recording, NOW);
+    expect(isNews(at.state, recording)).toBe(false);
   });
 
   test("a pulse of a peer that was silent is news", () => {

@@ -203,8 +203,8 @@ const facts: readonly Mistake[] = [
     name: "earlier run of a peer believed",
     breaks: "what was on its way when a node started again counts for its new run",
     file: PEERS,
-    right: "if (peer === undefined || pulse.boot < peer.life.boot) return;",
-    wrong: "if (peer === undefined) return;",
+    right: "  if (pulse.boot < peer.life.boot) return;",
+    wrong: "",
     kinds: ["kill", "weather", "crash"],
   },
   {

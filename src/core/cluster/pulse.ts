@@ -1,8 +1,8 @@
 /**
  * The pulse: the small UDP datagram that says "I live, and I hold these VIPs".
  *
- * Wire format, network byte order, always followed by a 16-byte truncated HMAC-SHA256 (added and checked
- * in `shell/pulse/pulse_seal.ts`):
+ * Wire format, network byte order, always followed by a 16-byte truncated HMAC-SHA256 with the cluster's key, and before
+ * that by one with the key of sender and receiver if both have told theirs (`shell/pulse/pulse_seal.ts`):
  *
  *     0  4  magic "TRP1"
  *     4  1  flags: 1 leaving, 2 ask (answer at once), 4 starting (no verdicts yet), 8 and 16 gateway witness
@@ -16,7 +16,8 @@
  *    40  8  echo: the receiver's boot as the sender knows it, 0 if unknown
  *    48 20n claims: VIP (16 bytes, IPv4 mapped) and epoch (4 bytes)
  *
- * Flags not named here, and up to 48 bytes behind the claims, are a later version's: they are passed over.
+ * Flags not named here, and up to 48 bytes behind the claims, the first seal counted, are a later version's: they are
+ * passed over.
  *
  * A pulse proves life only when its echo is the receiver's present boot: a recording replayed to a node
  * that has just started cannot know that number.
@@ -24,7 +25,7 @@
 import { type Ip, ipFamily, ipFromBytes, ipToBytes } from "../address.ts";
 import type { NodeId } from "../document/document.ts";
 import { type WitnessView, witnessViews } from "../state/gateway_witness.ts";
-import { EPOCH_MAX, PULSE_CLAIMS_MAX } from "../limits.ts";
+import { BOOT_MAX, EPOCH_MAX, PULSE_CLAIMS_MAX } from "../limits.ts";
 
 /** A node's claim on a VIP. `yielding`: the claimer is ready for its successor to claim. */
 export interface Claim {
@@ -70,7 +71,7 @@ export function encodePulse(pulse: Pulse): Uint8Array {
       `encode pulse: ${pulse.claims.size} claims, at most ${PULSE_CLAIMS_MAX} fit`,
     );
   }
-  const bytes = new Uint8Array(HEADER_BYTES + CLAIM_BYTES * pulse.claims.size);
+  const bytes = new Uint8Array(pulseEnd(pulse));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, PULSE_MAGIC);
   view.setUint8(4, flagsOf(pulse));
@@ -103,7 +104,9 @@ export function decodePulse(bytes: Uint8Array): Pulse | undefined {
   const boot = safeInteger(view.getBigUint64(24));
   const sequence = safeInteger(view.getBigUint64(32));
   const echo = safeInteger(view.getBigUint64(40));
-  if (boot === undefined || sequence === undefined || echo === undefined) return undefined;
+  if (boot === undefined || boot > BOOT_MAX || sequence === undefined || echo === undefined) {
+    return undefined;
+  }
   const claims = new Map<Ip, Claim>();
   for (let offset = HEADER_BYTES; offset < end; offset += CLAIM_BYTES) {
     const word = view.getUint32(offset + 16);
@@ -127,6 +130,11 @@ export function decodePulse(bytes: Uint8Array): Pulse | undefined {
     witness: witnessViews[(flags >> 3) & 3] as WitnessView,
     claims,
   };
+}
+
+/** Where the claims of a pulse end. */
+export function pulseEnd({ claims }: Pick<Pulse, "claims">): number {
+  return HEADER_BYTES + CLAIM_BYTES * claims.size;
 }
 
 /** Whether the bytes begin as a pulse does: a cheap look before dearer ones. */

@@ -4,8 +4,9 @@
  */
 import { z } from "zod";
 import { parseIp, PORT_MAX } from "../address.ts";
-import { nameSchema, nodeIdSchema } from "../document/document.ts";
+import { nameSchema, type NodeId, nodeIdSchema } from "../document/document.ts";
 import {
+  BOOT_MAX,
   EPOCH_MAX,
   INTERFACE_LENGTH_MAX,
   NODE_PATHS_MAX,
@@ -72,10 +73,12 @@ export const recordSchema = z.object({
   name: nameSchema,
   /** libp2p peer id; `id` is derived from its public key. */
   peer: z.string().max(128),
+  /** Public key of its pulses (X25519, hexadecimal): with it nobody else can pulse in its name. Left out by versions before 0.2. */
+  pulseKey: z.string().regex(/^[0-9a-f]{64}$/).optional(),
   /** Version of the program. */
   version: z.string().max(64),
   /** Grows with every start of the agent: the wall clock in ms, or one more than the last boot if that is higher. */
-  boot: z.int().min(0),
+  boot: z.int().min(0).max(BOOT_MAX),
   sequence: z.int().min(0),
   /** Network paths; the first is the primary one: where the node's real servers are reached. */
   paths: z.array(pathSchema).min(1).max(NODE_PATHS_MAX),
@@ -120,6 +123,15 @@ export const recordSchema = z.object({
 });
 /** See {@link recordSchema}. */
 export type NodeRecord = z.infer<typeof recordSchema>;
+
+/** The key of pulses that a node has told; null when it has told none, undefined when the node is not known. */
+export function keyOf(
+  state: { readonly peers: ReadonlyMap<NodeId, { readonly record: NodeRecord }> } | undefined,
+  id: NodeId,
+): string | null | undefined {
+  const record = state?.peers.get(id)?.record;
+  return record === undefined ? undefined : record.pulseKey ?? null;
+}
 
 /** Whether `a` replaces `b` for the same node. */
 export function isNewer(

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { generateKeyPairFromSeed } from "@libp2p/crypto/keys";
 import type { Ed25519PrivateKey } from "@libp2p/interface";
 import type { NodeId } from "../../core/document/document.ts";
+import { BOOT_MAX } from "../../core/limits.ts";
 import { errorText, NO_NOTICES, type Notices } from "../log/notices.ts";
 import type { StateFolder } from "./state_folder.ts";
 import { newerFormat } from "./state_json.ts";
@@ -18,7 +19,7 @@ export interface Identity {
   /** libp2p peer id, for {@link NodeRecord.peer}. */
   readonly peer: string;
   readonly privateKey: Ed25519PrivateKey;
-  /** Higher than the boot number of every earlier start of this node. */
+  /** Higher than the boot number of every earlier start of this node, at most {@link BOOT_MAX}. */
   readonly boot: number;
 }
 
@@ -31,6 +32,8 @@ export interface IdentityOptions {
 
 /** Name of the file with the key, in the state folder. */
 export const IDENTITY_FILE = "identity";
+/** Bytes of an Ed25519 seed, which is the first half of the private key's raw bytes (RFC 8032, 5.1.5). */
+export const SEED_BYTES = 32;
 const BOOT_FILE = "boot";
 /** An Ed25519 seed (RFC 8032, 5.1.5) in hexadecimal behind a word that names its kind and version. */
 const KEY_PATTERN = /^troop-identity-1 ([0-9a-f]{64})\n$/;
@@ -78,7 +81,7 @@ function readSeed(folder: StateFolder, notices: Notices): Uint8Array | undefined
 }
 
 function createSeed(folder: StateFolder): Uint8Array {
-  const seed = randomBytes(32);
+  const seed = randomBytes(SEED_BYTES);
   folder.writeNow(
     IDENTITY_FILE,
     new TextEncoder().encode(`troop-identity-1 ${seed.toString("hex")}\n`),
@@ -103,7 +106,7 @@ function readBoot(folder: StateFolder): number {
   const bytes = folder.read(BOOT_FILE);
   if (bytes === null) return 0;
   const last = Number(BOOT_PATTERN.exec(new TextDecoder().decode(bytes))?.[1] ?? Number.NaN);
-  if (last < Number.MAX_SAFE_INTEGER) return last;
+  if (last < BOOT_MAX) return last;
   folder.setAside(BOOT_FILE, "not a boot number");
   return 0;
 }

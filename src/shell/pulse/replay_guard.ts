@@ -1,13 +1,15 @@
 /**
- * Rejects pulses that were seen before. Per sender and path, boots must grow, and sequences within a boot; a late
- * datagram that another has overtaken is rejected too, because what it says is no longer true. A boot that was
- * heard goes on beside a higher one: with two machines of one identity, the first one must not fall silent.
+ * Rejects pulses that were seen before. Per sender, path and run, sequences must grow; a late datagram that another has
+ * overtaken is rejected too, because what it says is no longer true. Which run of a sender is the present one is for the
+ * core to say: here each is judged for itself, so that with two machines of one identity neither falls silent.
  */
 import type { NodeId } from "../../core/document/document.ts";
 import { NODE_PATHS_MAX, NODES_MAX } from "../../core/limits.ts";
 
 /** Senders and paths remembered. Only members get this far, so a full table means more nodes than allowed. */
-const ENTRIES_MAX = NODES_MAX * NODE_PATHS_MAX;
+const SENDERS_MAX = NODES_MAX * NODE_PATHS_MAX;
+/** Runs remembered of each: what one sender says is at nobody else's cost. */
+export const RUNS_MAX = 32;
 
 /** See the head of this file. */
 export interface ReplayGuard {
@@ -24,27 +26,28 @@ export interface PulseNumber {
 
 /** Makes a guard that has seen nothing. */
 export function createReplayGuard(): ReplayGuard {
-  /** Sequences by sender, path and boot; and the highest boot by sender and path. */
-  const sequences = new Map<string, number>();
-  const boots = new Map<string, number>();
+  /** Highest sequences by run, by sender and path. */
+  const senders = new Map<string, Map<number, number>>();
   return {
     accept({ from, boot, sequence }, path) {
       const sender = `${from} ${path}`;
-      const run = `${sender} ${boot}`;
-      const last = sequences.get(run) ?? (boot > (boots.get(sender) ?? -1) ? -1 : Infinity);
-      if (sequence <= last) return false;
-      remember(sequences, run, sequence);
-      remember(boots, sender, Math.max(boot, boots.get(sender) ?? 0));
+      const runs = senders.get(sender) ?? new Map<number, number>();
+      if (sequence <= (runs.get(boot) ?? -1)) return false;
+      remember(runs, { key: boot, value: sequence, max: RUNS_MAX });
+      remember(senders, { key: sender, value: runs, max: SENDERS_MAX });
       return true;
     },
   };
 }
 
 /** Sets the entry as the newest one; beyond the limit the oldest goes. */
-function remember(entries: Map<string, number>, key: string, value: number): void {
+function remember<Key, Value>(
+  entries: Map<Key, Value>,
+  { key, value, max }: { readonly key: Key; readonly value: Value; readonly max: number },
+): void {
   entries.delete(key);
   entries.set(key, value);
-  if (entries.size <= ENTRIES_MAX) return;
+  if (entries.size <= max) return;
   for (const oldest of entries.keys()) {
     entries.delete(oldest);
     return;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseIp } from "../../../src/core/address.ts";
-import { EPOCH_MAX, PULSE_CLAIMS_MAX } from "../../../src/core/limits.ts";
+import { BOOT_MAX, EPOCH_MAX, PULSE_CLAIMS_MAX } from "../../../src/core/limits.ts";
 import {
   decodePulse,
   encodePulse,
@@ -57,7 +57,7 @@ const vip = fc.oneof(fc.ipV4(), fc.ipV6()).map((text) => parseIp(text) ?? "");
 const pulse: fc.Arbitrary<Pulse> = fc.record({
   from: id,
   to: id,
-  boot: number,
+  boot: number.map((value) => value % (BOOT_MAX + 1)),
   sequence: number,
   echo: number,
   intervalMs: fc.integer({ min: 0, max: 65_535 }),
@@ -150,6 +150,7 @@ describe("decodePulse", () => {
       "one VIP claimed twice",
       GOLDEN.replace("20010db8000000000000000000000240", "00000000000000000000ffffc00002f0"),
     ],
+    ["a boot no node can count on from", GOLDEN.replace("0000010203040506", "0001000000000001")],
     ["a boot beyond what numbers hold", GOLDEN.replace("0000010203040506", "0100000000000000")],
     ["a sequence beyond what numbers hold", GOLDEN.replace("0000000000000007", "0100000000000000")],
     ["an echo beyond what numbers hold", GOLDEN.replace("0000000000000a0b", "0100000000000000")],

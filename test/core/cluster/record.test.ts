@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import {
+  BOOT_MAX,
   EPOCH_MAX,
   NODE_PATHS_MAX,
   REASON_LENGTH_MAX,
@@ -88,6 +89,7 @@ describe("recordSchema", () => {
     ["port 0", { port: 0 }],
     ["a phase that is no word", { phase: "x".repeat(33) }],
     ["a negative boot", { boot: -1 }],
+    ["a boot no node can count on from", { boot: BOOT_MAX + 1 }],
     ["a boot that is no number", { boot: "1" }],
     ["a format of 0", { format: 0 }],
     ["a document digest that is too long", { document: "x".repeat(65) }],

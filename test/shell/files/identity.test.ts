@@ -76,6 +76,12 @@ describe("boot number", () => {
       wallMs: 5_000,
       boot: 5_000,
     },
+    {
+      name: "begins anew when nobody could count on from it",
+      last: `${2 ** 48}\n`,
+      wallMs: 5_000,
+      boot: 5_000,
+    },
     { name: "never leaves exact integers", last: "9999999999999999\n", wallMs: 5_000, boot: 5_000 },
   ];
   for (const { name, last, wallMs, boot } of cases) {

@@ -1,7 +1,7 @@
 /** Rejecting replays. */
 import { describe, expect, test } from "bun:test";
 import { NODE_PATHS_MAX, NODES_MAX } from "../../../src/core/limits.ts";
-import { createReplayGuard } from "../../../src/shell/pulse/replay_guard.ts";
+import { createReplayGuard, RUNS_MAX } from "../../../src/shell/pulse/replay_guard.ts";
 
 const FROM = "00000000000000aa";
 const at = (boot: number, sequence: number, from = FROM) => ({ from, boot, sequence });
@@ -18,7 +18,7 @@ describe("createReplayGuard", () => {
       second: at(6, 0),
       accepted: true,
     },
-    { name: "rejects an earlier boot", first: at(5, 10), second: at(4, 99), accepted: false },
+    { name: "leaves an earlier run to others", first: at(5, 10), second: at(4, 9), accepted: true },
     {
       name: "counts each sender for itself",
       first: at(5, 10),
@@ -39,6 +39,23 @@ describe("createReplayGuard", () => {
     expect(guard.accept(at(5, 10), "192.0.2.1")).toBe(true);
     expect(guard.accept(at(5, 10), "198.51.100.1")).toBe(true);
     expect(guard.accept(at(5, 10), "198.51.100.1")).toBe(false);
+  });
+
+  test("rejects what was heard of an earlier run, however many came since", () => {
+    const guard = createReplayGuard();
+    for (let boot = 1; boot <= RUNS_MAX; boot++) guard.accept(at(boot, 10), "192.0.2.1");
+    expect(guard.accept(at(1, 10), "192.0.2.1")).toBe(false);
+    expect(guard.accept(at(1, 11), "192.0.2.1")).toBe(true);
+  });
+
+  test("forgets runs of a sender that makes too many, and of no other one", () => {
+    const guard = createReplayGuard();
+    const other = "00000000000000bb";
+    guard.accept(at(5, 10, other), "192.0.2.1");
+    for (let boot = 1; boot <= 2_000; boot++) guard.accept(at(boot, 10), "192.0.2.1");
+    expect(guard.accept(at(5, 10, other), "192.0.2.1")).toBe(false);
+    expect(guard.accept(at(2_000, 10), "192.0.2.1")).toBe(false);
+    expect(guard.accept(at(1, 10), "192.0.2.1")).toBe(true);
   });
 
   test("forgets the sender it has not heard for longest when there are too many", () => {
