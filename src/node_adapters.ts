@@ -11,7 +11,7 @@ import { CLUSTER_PORT_DEFAULT, type Config } from "./core/config.ts";
 import type { NodeId } from "./core/document/document.ts";
 import type { Home } from "./core/home.ts";
 import { isPresent } from "./core/cluster/liveness.ts";
-import type { Path } from "./core/cluster/record.ts";
+import { keyOf, type Path } from "./core/cluster/record.ts";
 import { Refusal } from "./core/refusal.ts";
 import type { Self } from "./core/state.ts";
 import type { Fact } from "./core/step.ts";
@@ -19,9 +19,10 @@ import { writeConfigToken } from "./shell/files/config_token.ts";
 import { openAgentMemory } from "./shell/files/agent_memory.ts";
 import { openDocumentStore } from "./shell/document/document_store.ts";
 import { type OpenGossip, openGossip } from "./shell/gossip/gossip.ts";
-import { openIdentity } from "./shell/files/identity.ts";
+import { openIdentity, SEED_BYTES } from "./shell/files/identity.ts";
 import { type KernelPorts, openKernel } from "./shell/kernel/kernel.ts";
 import { createProber } from "./shell/probe/prober.ts";
+import { type PulseKeys, pulseKeys } from "./shell/pulse/pulse_keys.ts";
 import { openPulseSocket } from "./shell/pulse/pulse_socket.ts";
 import { openProcessorLoad } from "./shell/kernel/processor_load.ts";
 import { openSorryPage, ownCommand } from "./shell/process/sorry_page.ts";
@@ -64,13 +65,20 @@ export async function openAdapters(options: AdapterOptions): Promise<NodeAdapter
   closers.push(kernel.close);
   const identity = await openIdentity(folder, { notices: logger });
   const { id, peer, boot } = identity;
-  const self = selfOf(config, { id, peer, boot, paths: ownPaths(config, kernel) });
+  const keys = pulseKeys(identity.privateKey.raw.subarray(0, SEED_BYTES));
+  const self = selfOf(config, {
+    id,
+    peer,
+    pulseKey: keys.publicKey,
+    boot,
+    paths: ownPaths(config, kernel),
+  });
   const tokens = openTokenStore(folder, {
     configured: config.token,
     writeConfigured: (token) => writeConfigToken(home, token),
     notices: logger,
   });
-  const network = await openNetwork(options, { self, identity, reports, tokens, kernel });
+  const network = await openNetwork(options, { self, identity, keys, reports, tokens, kernel });
   const store = openDocumentStore({
     folder,
     network: network.gossip.documents,
@@ -131,12 +139,13 @@ async function openNetwork(
   known: {
     self: Self;
     identity: Awaited<ReturnType<typeof openIdentity>>;
+    keys: PulseKeys;
     reports: AgentReports;
     tokens: TokenStore;
     kernel: Pick<KernelPorts, "filterDatagrams">;
   },
 ) {
-  const { self, identity, reports, tokens, kernel } = known;
+  const { self, identity, keys, reports, tokens, kernel } = known;
   const strangers = watchStrangers({
     notices: logger,
     warn: (key, text) => reports.tell({ kind: "warning", key, text }),
@@ -152,6 +161,9 @@ async function openNetwork(
     paths: self.paths,
     port: config.port,
     listener: (pulse, path, source) => reports.tell({ kind: "pulse", pulse, path, source }),
+    keys,
+    keyOf: (from) => keyOf(reports.agent()?.state, from),
+    onForged: (named, source) => reports.tell({ kind: "forged", named, source }),
     onCaution: (caution, from) => reports.tell({ kind: "caution", caution, from }),
     filter: kernel.filterDatagrams,
     onBusy: () => reports.agent()?.nudge(),
@@ -202,7 +214,7 @@ function onDocument(
 
 function selfOf(
   config: Config,
-  known: Pick<Self, "id" | "peer" | "boot" | "paths">,
+  known: Pick<Self, "id" | "peer" | "pulseKey" | "boot" | "paths">,
 ): Self {
   return {
     ...known,

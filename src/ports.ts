@@ -166,7 +166,7 @@ export interface Sysctl {
 /** Sends pulses; those received arrive, already authenticated, at the listener given at opening. */
 export interface PulseSocket {
   /** Sends one datagram on every pair of paths that can reach the peer. Losing it is normal and silent. */
-  send(pulse: Pulse, peer: Pick<NodeRecord, "paths" | "port">): void;
+  send(pulse: Pulse, peer: Pick<NodeRecord, "paths" | "port" | "pulseKey">): void;
   /** Tells whoever is at this address why it is not heard; losing it is normal. Left out where nobody listens. */
   caution?(caution: Caution, to: Ip, port: number): void;
   close(): void;

@@ -32,6 +32,7 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
     id: self.id,
     name: self.name,
     peer: self.peer,
+    ...(self.pulseKey === undefined ? {} : { pulseKey: self.pulseKey }),
     version: self.version,
     boot: self.boot,
     sequence: context.sequence,

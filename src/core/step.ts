@@ -23,7 +23,7 @@ import { onToken } from "./cluster/token_rotation.ts";
 import type { RotationProgress } from "./state/rotation.ts";
 import type { TokenFacts } from "./cluster/token_facts.ts";
 import { onTwin } from "./cluster/twins.ts";
-import { onCaution } from "./cluster/warnings.ts";
+import { noteForged, onCaution } from "./cluster/warnings.ts";
 import { noteWarning } from "./cluster/notes.ts";
 import type { Check } from "./check.ts";
 
@@ -52,6 +52,8 @@ export type Fact =
     readonly path: string;
     readonly source?: Endpoint;
   }
+  /** A member pulsed in the name of another one. */
+  | { readonly kind: "forged"; readonly named: NodeId; readonly source: Endpoint }
   | { readonly kind: "caution"; readonly caution: Caution; readonly from: Endpoint }
   /** A machine at this address has proved to have this node's key; `dialled`: this node called it. */
   | { readonly kind: "twin"; readonly address: Ip; readonly dialled: boolean }
@@ -112,6 +114,8 @@ export function step(state: State, fact: Fact, now: number): void {
   switch (fact.kind) {
     case "pulse":
       return onPulse(state, fact, now);
+    case "forged":
+      return noteForged(state, fact, now);
     case "caution":
       return onCaution(state, fact, now);
     case "twin":

@@ -61,6 +61,16 @@ describe("ownRecord", () => {
     expect(recordSchema.parse(record)).toEqual(record);
   });
 
+  test("tells the key of its pulses, which the schema takes, and nothing else in its place", () => {
+    const state = viewOf([modelNode(1)], 1, { services: [] });
+    const pulseKey = "ab".repeat(32);
+    const record = ownRecord({ ...state, self: { ...state.self, pulseKey } }, {
+      ...{ now: NOW, wallMs: 0, sequence: 1, documentDigest: "d" },
+    });
+    expect(recordSchema.parse(record).pulseKey).toBe(pulseKey);
+    expect(recordSchema.safeParse({ ...record, pulseKey: "ab" }).success).toBe(false);
+  });
+
   test("says nothing of services whose servers are not members: there may be thousands", () => {
     const others = service({ port: 81, members: false });
     const state = viewOf([modelNode(1)], 1, { services: [service(), others] });

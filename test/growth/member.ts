@@ -16,7 +16,9 @@ import {
   openDocumentStore,
 } from "../../src/shell/document/document_store.ts";
 import { type OpenGossip, openGossip } from "../../src/shell/gossip/gossip.ts";
-import { openIdentity } from "../../src/shell/files/identity.ts";
+import { keyOf } from "../../src/core/cluster/record.ts";
+import { openIdentity, SEED_BYTES } from "../../src/shell/files/identity.ts";
+import { pulseKeys } from "../../src/shell/pulse/pulse_keys.ts";
 import { SEAL_BYTES } from "../../src/shell/pulse/pulse_seal.ts";
 import { type OpenPulseSocket, openPulseSocket } from "../../src/shell/pulse/pulse_socket.ts";
 import { openStateFolder } from "../../src/shell/files/state_folder.ts";
@@ -28,8 +30,8 @@ import { fakeMemory } from "../support/fake_memory.ts";
 /** As the simulated kernel calls it; the sockets only know the address. */
 const INTERFACE = LAN;
 const PREFIX_LENGTH = 16;
-/** UDP and IPv4 headers of a pulse, bytes: 8 and 20 (RFC 768, RFC 791). */
-export const HEADERS_BYTES = 28;
+/** What a pulse is sent with, bytes: the seals of the pair and the cluster, UDP and IPv4 headers (RFC 768, RFC 791). */
+export const PULSE_AROUND_BYTES = 2 * SEAL_BYTES + 8 + 20;
 
 /** How to start a member. */
 export interface MemberOptions {
@@ -87,7 +89,8 @@ export async function startMember(options: MemberOptions): Promise<Member> {
   let agent: Agent | null = null;
   const folder = openStateFolder(join(options.folder, `n${options.index}`));
   const identity = await openIdentity(folder);
-  const self = selfOf(options, identity);
+  const keys = pulseKeys(identity.privateKey.raw.subarray(0, SEED_BYTES));
+  const self = selfOf(options, { ...identity, pulseKey: keys.publicKey });
   const counts: Counting = {
     pulsesOut: 0,
     pulsesIn: 0,
@@ -104,6 +107,8 @@ export async function startMember(options: MemberOptions): Promise<Member> {
     id: self.id,
     paths: self.paths,
     listener: (pulse, path) => tell({ kind: "pulse", pulse, path }),
+    keys,
+    keyOf: (from) => keyOf(agent?.state, from),
   });
   const gossip = await openGossip({
     ...common,
@@ -148,10 +153,10 @@ export async function startMember(options: MemberOptions): Promise<Member> {
 
 function selfOf(
   { index, port, priority }: MemberOptions,
-  { id, peer, boot }: Pick<Self, "id" | "peer" | "boot">,
+  { id, peer, pulseKey, boot }: Required<Pick<Self, "id" | "peer" | "pulseKey" | "boot">>,
 ): Self {
   return {
-    ...{ id, peer, boot, port, priority },
+    ...{ id, peer, pulseKey, boot, port, priority },
     cluster: "growth",
     name: `n${index}`,
     version: VERSION,
@@ -189,7 +194,7 @@ function makeAgent(parts: Parts): Agent {
     pulses: {
       send(pulse, peer) {
         counts.pulsesOut++;
-        counts.pulseBytesOut += encodePulse(pulse).length + SEAL_BYTES + HEADERS_BYTES;
+        counts.pulseBytesOut += encodePulse(pulse).length + PULSE_AROUND_BYTES;
         pulses.send(pulse, peer);
       },
       close: () => {},

@@ -4,12 +4,11 @@
  * processor shares, and a message takes a millisecond.
  */
 import { encodePulse } from "../../src/core/cluster/pulse.ts";
-import { SEAL_BYTES } from "../../src/shell/pulse/pulse_seal.ts";
 import { service } from "../support/cluster_views.ts";
 import { SimCluster } from "../sim/cluster.ts";
 import { World } from "../sim/world.ts";
 import type { Growth } from "./growth.ts";
-import { HEADERS_BYTES } from "./member.ts";
+import { PULSE_AROUND_BYTES } from "./member.ts";
 
 /** Beyond the addresses of the nodes. */
 const VIP = "10.0.0.240";
@@ -69,7 +68,7 @@ function pulseBytes(): number {
     ...{ leaving: false, ask: false, starting: false, deaf: false, claims: new Map() },
     witness: "none",
   });
-  return pulse.length + SEAL_BYTES + HEADERS_BYTES;
+  return pulse.length + PULSE_AROUND_BYTES;
 }
 
 async function takeover(cluster: SimCluster): Promise<Pick<Growth, "detectMs" | "takeoverMs">> {

@@ -6,6 +6,7 @@
  */
 import { type Endpoint, formatEndpoint } from "../address.ts";
 import type { Caution } from "./caution.ts";
+import type { NodeId } from "../document/document.ts";
 import { formatDuration } from "../duration.ts";
 import { isPresent } from "./liveness.ts";
 import { isSelfForgotten } from "../document/forgotten.ts";
@@ -60,6 +61,19 @@ export function noteForgotten(
     },
     to: source,
   }, now);
+}
+
+/** A pulse in the name of a member was none of it. Around a change of version the keys of the two may not be known yet. */
+export function noteForged(
+  state: State,
+  { named, source }: { readonly named: NodeId; readonly source: Endpoint },
+  now: number,
+): void {
+  const peer = state.peers.get(named);
+  if (peer === undefined || peer.life.state !== "alive") return;
+  const text =
+    `${source.address} has this cluster's token and pulses in the name of ${peer.record.name}, which is not believed; look at that machine, and change the token with \`troop token rotate\` if it is none of yours`;
+  noteWarning(state, { key: `forged ${named}`, text }, now);
 }
 
 function expiredText(from: Endpoint): string {

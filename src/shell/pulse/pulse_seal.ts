@@ -4,6 +4,9 @@
  *
  * The destination is sealed too, so a pulse recorded on one heartbeat path proves nothing when it is
  * replayed on the other.
+ *
+ * Two nodes that know each other's keys put a second seal inside, with the key of the two: who has the token only cannot
+ * forge that one. Versions without such keys pass it over, as they do all that follows the claims.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { type Ip, ipToBytes } from "../../core/address.ts";
@@ -61,6 +64,16 @@ export function unsealPulse(
   const pulse = datagram.subarray(0, datagram.length - SEAL_BYTES);
   const seal = datagram.subarray(pulse.length);
   return timingSafeEqual(seal, computeSeal(key, destination, pulse)) ? pulse : undefined;
+}
+
+/** Whether the seal behind the first `end` bytes is right; what follows it is a later version's. */
+export function hasSeal(
+  key: Uint8Array,
+  destination: Ip,
+  { bytes, end }: { readonly bytes: Uint8Array; readonly end: number },
+): boolean {
+  return bytes.length >= end + SEAL_BYTES &&
+    unsealPulse(key, destination, bytes.subarray(0, end + SEAL_BYTES)) !== undefined;
 }
 
 function computeSeal(key: Uint8Array, destination: Ip, pulse: Uint8Array): Uint8Array {

@@ -5,23 +5,39 @@
  * Bun.udpSocket rather than node:dgram: in this runtime it takes about a quarter less CPU and time per
  * datagram, because node:dgram is a layer on top of it.
  */
-import { formatEndpoint, type Ip, parseIp } from "../../core/address.ts";
+import { type Endpoint, formatEndpoint, type Ip, parseIp } from "../../core/address.ts";
 import { type Caution, decodeCaution, encodeCaution } from "../../core/cluster/caution.ts";
 import type { NodeId } from "../../core/document/document.ts";
 import type { DatagramShape } from "../../../ffi/mod.ts";
-import { decodePulse, encodePulse, looksLikePulse, type Pulse } from "../../core/cluster/pulse.ts";
-import type { Path } from "../../core/cluster/record.ts";
+import {
+  decodePulse,
+  encodePulse,
+  looksLikePulse,
+  type Pulse,
+  pulseEnd,
+} from "../../core/cluster/pulse.ts";
+import type { NodeRecord, Path } from "../../core/cluster/record.ts";
 import type { CautionListener, PulseListener, PulseSocket } from "../../ports.ts";
 import { createDropCounter, type DropCounter } from "../log/drop_counter.ts";
 import { errorCode, errorText, NO_NOTICES, type Notices } from "../log/notices.ts";
 import { bindRefusal } from "../gossip/port_refusal.ts";
+import type { PulseKeys } from "./pulse_keys.ts";
 import { pulseWays } from "./pulse_paths.ts";
-import { DATAGRAM_BYTES_MAX, datagramShape, sealPulse, unsealWithAny } from "./pulse_seal.ts";
+import {
+  DATAGRAM_BYTES_MAX,
+  datagramShape,
+  hasSeal,
+  sealPulse,
+  unsealWithAny,
+} from "./pulse_seal.ts";
 import { createReplayGuard, type ReplayGuard } from "./replay_guard.ts";
 import type { TokenRing } from "../files/token.ts";
 
-/** Why a datagram is dropped. `stranger`: not for this node, or from itself; `expired`: sealed with a token that was replaced. */
-export type PulseDrop = "seal" | "malformed" | "replay" | "stranger" | "expired";
+/**
+ * Why a datagram is dropped. `stranger`: not for this node, or from itself; `expired`: sealed with a token that was
+ * replaced; `forged`: by a member, and not by the one it names.
+ */
+export type PulseDrop = "seal" | "malformed" | "replay" | "stranger" | "expired" | "forged";
 
 /** How to open the sockets. */
 export interface PulseSocketOptions {
@@ -33,6 +49,12 @@ export interface PulseSocketOptions {
   /** UDP port, the same on every path. */
   readonly port: number;
   readonly listener: PulseListener;
+  /** This node's keys; left out: any member is believed to be whom it names. */
+  readonly keys?: PulseKeys;
+  /** The public key a node has told; null when it has told none, undefined when the node is not known. */
+  readonly keyOf?: (from: NodeId) => string | null | undefined;
+  /** Told of a pulse that is not by the member it names, at most once a second. */
+  readonly onForged?: (named: NodeId, source: Endpoint) => void;
   readonly onCaution?: CautionListener;
   /** Has the kernel drop what cannot be for this node, before it costs anything. Throws when the kernel will not. */
   readonly filter?: (descriptor: number, shape: DatagramShape) => void;
@@ -65,6 +87,8 @@ export interface OpenPulseSocket extends PulseSocket {
 const REBIND_INTERVAL_MS = 1_000;
 /** Least time between two answers to bearers of a replaced token, ms: a flood of their pulses is no flood of answers. */
 const EXPIRED_ANSWER_MS = 200;
+/** Least time between two words about forged pulses, ms: they may come in floods. */
+const FORGED_TOLD_MS = 1_000;
 
 /** Datagrams between two looks at the time: some 100 µs of work. */
 const BUSY_DATAGRAMS = 16;
@@ -82,6 +106,7 @@ interface Sockets {
   arrived: number;
   closed: boolean;
   expiredAnswerMs: number;
+  forgedToldMs: number;
 }
 
 /**
@@ -100,6 +125,7 @@ export async function openPulseSocket(options: PulseSocketOptions): Promise<Open
     arrived: 0,
     closed: false,
     expiredAnswerMs: -Infinity,
+    forgedToldMs: -Infinity,
   };
   try {
     await bindAll(sockets);
@@ -196,7 +222,7 @@ function filterDatagrams({ options }: Sockets, socket: Socket): void {
 interface Arrival {
   readonly path: Path;
   readonly socket: Socket;
-  readonly from: { readonly address: Ip; readonly port: number };
+  readonly from: Endpoint;
 }
 
 function receive(sockets: Sockets, arrival: Arrival, datagram: Uint8Array): void {
@@ -204,7 +230,9 @@ function receive(sockets: Sockets, arrival: Arrival, datagram: Uint8Array): void
   const read = readDatagram(sockets, arrival, datagram);
   if (read === null) return;
   const { path, from } = arrival;
-  if (typeof read === "string") return sockets.drops.drop(read, { path: path.interface });
+  if (typeof read === "string") {
+    return sockets.drops.drop(read, { path: path.interface, from: from.address });
+  }
   sockets.counts.received++;
   sockets.options.listener(read, path.interface, from);
 }
@@ -229,7 +257,37 @@ function readDatagram(
   const pulse = decodePulse(unsealed.pulse);
   if (pulse === undefined) return "malformed";
   if (pulse.to !== id || pulse.from === id) return "stranger";
+  const told = sockets.options.keyOf === undefined ? null : sockets.options.keyOf(pulse.from);
+  // Nobody believes it yet, whatever it says, and it is not worth remembering: any name could be in it.
+  if (told === undefined) return pulse;
+  if (told !== null && isForged(sockets.options, { pulse, told, address, bytes: unsealed.pulse })) {
+    return tellForged(sockets, pulse.from, arrival.from);
+  }
   return sockets.guard.accept(pulse, address) ? pulse : "replay";
+}
+
+/** Whether the pulse lacks the seal of the node it names, which that node puts on all it sends here. */
+function isForged(
+  { keys }: PulseSocketOptions,
+  { pulse, told, address, bytes }: {
+    readonly pulse: Pulse;
+    readonly told: string;
+    readonly address: Ip;
+    readonly bytes: Uint8Array;
+  },
+): boolean {
+  if (keys === undefined) return false;
+  const key = keys.sharedWith(told);
+  return key === undefined || !hasSeal(key, address, { bytes, end: pulseEnd(pulse) });
+}
+
+function tellForged(sockets: Sockets, named: NodeId, source: Endpoint): PulseDrop {
+  const nowMs = performance.now();
+  if (nowMs - sockets.forgedToldMs >= FORGED_TOLD_MS) {
+    sockets.forgedToldMs = nowMs;
+    sockets.options.onForged?.(named, source);
+  }
+  return "forged";
 }
 
 /** Whoever bears a replaced token was a member once: it is told why nobody hears it, now and then. */
@@ -280,15 +338,18 @@ function sendCaution(sockets: Sockets, { socket, key, caution, to, port }: SentC
 function sendPulse(
   sockets: Sockets,
   pulse: Pulse,
-  peer: { readonly paths: readonly Path[]; readonly port: number },
+  peer: Pick<NodeRecord, "paths" | "port" | "pulseKey">,
 ): void {
+  const { keys, tokens } = sockets.options;
   const bytes = encodePulse(pulse);
-  const key = sockets.options.tokens.sends().pulse;
+  const key = tokens.sends().pulse;
+  const shared = peer.pulseKey === undefined ? undefined : keys?.sharedWith(peer.pulseKey);
   for (const { from, to } of pulseWays(sockets.options.paths, peer.paths)) {
     const socket = sockets.open.get(from.address);
     if (socket === undefined) continue;
     try {
-      if (socket.send(sealPulse(key, to, bytes), peer.port, to)) sockets.counts.sent++;
+      const said = shared === undefined ? bytes : sealPulse(shared, to, bytes);
+      if (socket.send(sealPulse(key, to, said), peer.port, to)) sockets.counts.sent++;
       else sockets.sendErrors.drop("EAGAIN");
     } catch (error) {
       // ENETUNREACH, EPERM from a packet filter, ENOBUFS: a lost pulse like any other.

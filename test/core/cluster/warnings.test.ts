@@ -108,6 +108,24 @@ describe("currentWarnings", () => {
   });
 });
 
+test("a member that pulses in another's name is named by its address, while the other one lives", () => {
+  const forged = {
+    kind: "forged",
+    named: idOf(2),
+    source: { address: "10.0.0.9", port: 1 },
+  } as const;
+  const state = view();
+  step(state, { ...forged, named: idOf(9) }, NOW);
+  peerIn(state).life.state = "dead";
+  step(state, forged, NOW);
+  expect(currentWarnings(state, NOW)).toEqual([]);
+  peerIn(state).life.state = "alive";
+  step(state, forged, NOW);
+  expect(currentWarnings(state, NOW)[0]).toContain(
+    "10.0.0.9 has this cluster's token and pulses in the name of n2",
+  );
+});
+
 const caution: Caution = {
   kind: "expired",
   to: idOf(1),

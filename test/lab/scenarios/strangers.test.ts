@@ -52,3 +52,33 @@ scenario(
     }
   },
 );
+
+scenario(
+  "a machine with the token pulses in the holder's name: nobody believes it, and the status names its address",
+  { slug: "liar", hosts: [...streamlined, { name: "liar", number: 66 }] },
+  async (lab) => {
+    const { client, nodes, holder } = await startService(lab);
+    const { nodes: seen } = await holder.status();
+    const { id } = seen.find(({ name }) => name === holder.name)!;
+    const others = nodes.filter((node) => node !== holder);
+    const to = others.map(({ name, host }) =>
+      `${seen.find((node) => node.name === name)!.id}@${host.address}`
+    );
+    const load = await Load.start(client, { address: VIP });
+    const script = resolve(import.meta.dir, "../liar.ts");
+    const words = ["4", String(PORT), await holder.token(), id, String(Date.now() + 60_000), ...to];
+    const told = await lab.host("liar").run(process.execPath, script, ...words);
+    await load.stop();
+    expect((JSON.parse(told) as { sent: number }).sent).toBeGreaterThan(50);
+    requireFewFailures(load.lines, 0);
+    expect(await holdersOf(VIP, nodes)).toEqual([holder]);
+    const { address } = lab.host("liar");
+    for (const node of others) {
+      const { warnings, nodes: known } = await node.status();
+      expect(warnings?.join()).toContain(
+        `${address} has this cluster's token and pulses in the name`,
+      );
+      expect(known.find(({ name }) => name === holder.name)?.state).toBe("alive");
+    }
+  },
+);

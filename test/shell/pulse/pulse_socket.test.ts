@@ -1,7 +1,9 @@
 /** Pulses between real sockets on loopback: 127.0.1.0/24 and 127.0.2.0/24 are the two paths. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { encodePulse, type Pulse } from "../../../src/core/cluster/pulse.ts";
+import { NODE_PATHS_MAX, NODES_MAX } from "../../../src/core/limits.ts";
 import type { Path } from "../../../src/core/cluster/record.ts";
+import { pulseKeys } from "../../../src/shell/pulse/pulse_keys.ts";
 import { sealPulse } from "../../../src/shell/pulse/pulse_seal.ts";
 import {
   type OpenPulseSocket,
@@ -155,6 +157,83 @@ describe("openPulseSocket", () => {
     await eventually("drops", () => b.socket.counts().dropped.get("replay") === 19);
     expect(b.heard).toHaveLength(1);
     expect(notices.messages("warn")).toHaveLength(1);
+  });
+
+  test("a member that pulses in another's name is not believed, and told of once a second", async () => {
+    const [keysOfA, keysOfB, keysOfC] = [1, 2, 3].map((n) => pulseKeys(new Uint8Array(32).fill(n)));
+    const told: string[] = [];
+    const known = new Map([[A, keysOfA!.publicKey]]);
+    const b = await open({
+      keys: keysOfB!,
+      keyOf: (from) => known.get(from),
+      onForged: (named, { address }) => void told.push(`${named} ${address}`),
+    });
+    const knowsB = { ...peerB, pulseKey: keysOfB!.publicKey };
+    const paths = [path("eth0", "127.0.1.1")];
+    const a = await open({ id: A, paths, keys: keysOfA! });
+    a.socket.send(pulse(), knowsB);
+    await eventually("the true one", () => b.heard.length === 1);
+
+    const elsewhere = [path("eth0", "127.0.1.3")];
+    const c = await open({ id: "00000000000000cc", paths: elsewhere, keys: keysOfC! });
+    // In A's name: with the token alone, and with the third node's own key.
+    const lie = { leaving: true, boot: 9_000 };
+    c.socket.send(pulse({ ...lie, sequence: 2 }), peerB);
+    c.socket.send(pulse({ ...lie, sequence: 3 }), knowsB);
+    await eventually("both dropped", () => b.socket.counts().dropped.get("forged") === 2);
+    expect(told).toEqual([`${A} 127.0.1.3`]);
+
+    a.socket.send(pulse({ sequence: 2 }), knowsB);
+    await eventually("the next true one", () => b.heard.length === 2);
+    expect(b.heard.every((one) => !one.pulse.leaving)).toBe(true);
+  });
+
+  test("a pulse with the pair's seal cannot be used on the other path", async () => {
+    const [keysOfA, keysOfB] = [1, 2].map((n) => pulseKeys(new Uint8Array(32).fill(n)));
+    const b = await open({ keys: keysOfB!, keyOf: () => keysOfA!.publicKey });
+    const inner = sealPulse(
+      keysOfA!.sharedWith(keysOfB!.publicKey)!,
+      "127.0.2.2",
+      encodePulse(pulse()),
+    );
+    const send = await openRaw();
+    // Whoever has the token can put a fresh outer seal on it.
+    send("127.0.1.2", sealPulse(deriveKey(token, "pulse"), "127.0.1.2", inner));
+    await eventually("a drop", () => b.socket.counts().dropped.get("forged") === 1);
+    send("127.0.2.2", sealPulse(deriveKey(token, "pulse"), "127.0.2.2", inner));
+    await eventually("a pulse", () => b.heard.length === 1);
+  });
+
+  test("versions with and without such keys hear each other", async () => {
+    const [keysOfA, keysOfB] = [1, 2].map((n) => pulseKeys(new Uint8Array(32).fill(n)));
+    const old = await open({ id: A, paths: pathsOfA });
+    const young = await open({ keys: keysOfB!, keyOf: () => null });
+    old.socket.send(pulse(), peerB);
+    await eventually("the old one's", () => young.heard.length === 2);
+    young.socket.send(pulse({ from: B, to: A }), {
+      paths: pathsOfA,
+      port: PORT,
+      pulseKey: keysOfA!.publicKey,
+    });
+    await eventually("the young one's", () => old.heard.length === 2);
+  });
+
+  test("of nodes nobody knows nothing is remembered: any name could be in such a pulse", async () => {
+    const known = new Set([A]);
+    const b = await open({ keyOf: (from) => known.has(from) ? null : undefined });
+    const send = await openRaw();
+    const seal = (one: Pulse) =>
+      sealPulse(deriveKey(token, "pulse"), "127.0.1.2", encodePulse(one));
+    send("127.0.1.2", seal(pulse()));
+    await eventually("a member's", () => b.heard.length === 1);
+    const names = NODES_MAX * NODE_PATHS_MAX + 10;
+    for (let name = 1; name <= names; name++) {
+      send("127.0.1.2", seal(pulse({ from: name.toString(16).padStart(16, "9") })));
+      if (name % 50 === 0) await Bun.sleep(1);
+    }
+    await eventually("most of them", () => b.heard.length > names / 2);
+    send("127.0.1.2", seal(pulse()));
+    await eventually("a repetition", () => b.socket.counts().dropped.get("replay") === 1);
   });
 
   test("what the kernel will not send is counted by error, neither thrown nor logged each time", async () => {
