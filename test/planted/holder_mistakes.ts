@@ -148,8 +148,16 @@ const facts: readonly Mistake[] = [
     breaks: "clients go on sending to the old holder",
     file: TICK,
     right: "    announceFromMs: made.now,\n    announced: 0,",
-    wrong: "    announceFromMs: made.now,\n    announced: 1e9,",
+    wrong: "    announceFromMs: Infinity,\n    announced: 0,",
     kinds: ["crash", "moveVip"],
+  },
+  {
+    name: "new holder announces once",
+    breaks: "clients whose entry was new when they heard it go on sending to the old holder",
+    file: TICK,
+    right: "    announceFromMs: made.now,\n    announced: 0,",
+    wrong: "    announceFromMs: made.now,\n    announced: 1e9,",
+    kinds: ["crash", "moveVip", "kill", "restart"],
   },
   {
     name: "winner does not announce again",

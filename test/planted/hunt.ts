@@ -1,58 +1,51 @@
 /**
- * Runs seeds of the simulator that stands beside this file until one fails, and prints what it found as one line of JSON.
+ * Plays plans in the simulator that stands beside this file until one fails, and prints what it found as one line of JSON.
  *
- *     bun test/planted/hunt.ts '{"from":1,"count":300,"timeMs":60000,"except":[]}'
+ *     echo '{"plan":null,"from":1,"count":300,"timeMs":60000}' | bun test/planted/hunt.ts
  */
 import { faultKindOf, faultKinds } from "../sim/faults/mod.ts";
-import { planOf } from "../sim/plan.ts";
-import { play } from "../sim/play.ts";
+import { type Plan, planOf } from "../sim/plan.ts";
+import { type Failure, play } from "../sim/play.ts";
 
-/** Which seeds to run. */
+/** Which plans to play. */
 export interface HuntOrder {
+  /** Played first; null for none. */
+  readonly plan: Plan | null;
+  /** Then the plans of these seeds. */
   readonly from: number;
   readonly count: number;
   /** Time after which no further seed is begun, ms. */
   readonly timeMs: number;
-  /** Names of the kinds of faults; left out: all. */
+  /** Names of the kinds of faults of the seeds; left out: all. */
   readonly kinds?: readonly string[];
-  /** Seeds that are left out. */
-  readonly except: readonly number[];
-  /** Whether to go on behind a seed that fails, and tell them all. */
-  readonly all?: boolean;
-}
-
-/** A seed that failed. */
-export interface Catch {
-  readonly seed: number;
-  readonly invariant: string;
-  readonly what: string;
 }
 
 /** What was found. */
 export interface HuntReport {
-  readonly caught: readonly Catch[];
-  /** Seeds that were run. */
+  /** The first plan that failed; null when all held. */
+  readonly caught: { readonly plan: Plan; readonly failure: Failure } | null;
+  /** Seeds that were played. */
   readonly seeds: number;
-  readonly tookMs: number;
 }
 
-function hunt({ from, count, timeMs, except, all = false, kinds }: HuntOrder): HuntReport {
-  const chosen = kinds?.map(faultKindOf) ?? faultKinds;
+function* plansOf({ plan, from, count, timeMs, kinds }: HuntOrder): Generator<Plan> {
   const beganMs = performance.now();
-  const tookMs = () => Math.round(performance.now() - beganMs);
-  const caught: Catch[] = [];
-  let seeds = 0;
-  for (let seed = from; seed < from + count && tookMs() < timeMs; seed++) {
-    if (except.includes(seed)) continue;
-    seeds++;
-    const { failure } = play(planOf(seed, chosen));
-    if (failure === null) continue;
-    caught.push({ seed, invariant: failure.invariant, what: failure.what });
-    if (!all) break;
+  if (plan !== null) yield plan;
+  const chosen = kinds?.map(faultKindOf) ?? faultKinds;
+  for (let seed = from; seed < from + count; seed++) {
+    if (performance.now() - beganMs > timeMs) return;
+    yield planOf(seed, chosen);
   }
-  return { caught, seeds, tookMs: tookMs() };
 }
 
-if (import.meta.main) {
-  console.log(JSON.stringify(hunt(JSON.parse(process.argv[2] ?? "{}") as HuntOrder)));
+function hunt(order: HuntOrder): HuntReport {
+  let seeds = 0;
+  for (const plan of plansOf(order)) {
+    if (plan !== order.plan) seeds++;
+    const { failure } = play(plan);
+    if (failure !== null) return { caught: { plan, failure }, seeds };
+  }
+  return { caught: null, seeds };
 }
+
+if (import.meta.main) console.log(JSON.stringify(hunt(await Bun.stdin.json() as HuntOrder)));

@@ -1,120 +1,88 @@
 /**
  * Plants one mistake after the other into a copy of the sources and lets the simulator look for it: each one must be caught
- * by a seed that passes without it. Nothing stays behind.
- *
- *     bun test/planted/run.ts [WORD...]     the mistakes whose name has one of the words; all without
+ * by a plan that passes without it. Nothing stays behind.
  */
-import { availableParallelism, tmpdir } from "node:os";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import type { HuntOrder, HuntReport } from "./hunt.ts";
+import type { Plan } from "../sim/plan.ts";
+import { type Failure, play } from "../sim/play.ts";
+import { Copy } from "./copy.ts";
+import { keep, keptPlan } from "./kept.ts";
 import { type Mistake, mistakes } from "./mistakes.ts";
-import { plant } from "./plant.ts";
 
 /** Seeds after which a mistake counts as not caught. */
 const SEEDS_MAX = 600;
 /** Time after which it does, s: of one processor. */
 const SECONDS_MAX = 300;
-/** Time after which a search is ended that does not end by itself, s: a mistake may be a loop without an end. */
-const STUCK_SECONDS = SECONDS_MAX + 120;
-/** What the simulator is made of. */
-const SOURCES = ["src", "ffi", "test/sim", "test/support", "test/shell", "test/planted"];
-const FILES = ["package.json", "tsconfig.json"];
+/** Seeds from which on the plan that caught a mistake is worth keeping: more are minutes. */
+const KEEP_SEEDS = 8;
 
-const top = resolve(import.meta.dir, "../..");
+const HELP = `Mistakes of one line, planted one by one; each must be caught by the simulator.
+
+  ./task planted                 all of them
+  ./task planted lease drain     those whose name has one of the words
+  ./task planted --fresh         without the plans that are kept, by seeds alone
+  ./task planted --keep          keeps the plans that took many seeds to find
+  ./task planted --seeds 2000    so many seeds for each (${SEEDS_MAX})
+  ./task planted --seconds 900   and so much time (${SECONDS_MAX})
+  ./task planted --workers 1     with so many processes
+`;
 
 /** What became of one mistake. */
 interface Result {
   readonly mistake: Mistake;
-  readonly report: HuntReport;
+  readonly caught: { readonly plan: Plan; readonly failure: Failure } | null;
+  /** Whether it was by the plan that is kept for it. */
+  readonly byKept: boolean;
+  readonly seeds: number;
+  readonly tookMs: number;
 }
 
-/** A copy of the sources in a folder of its own, for one search at a time. */
-class Copy {
-  readonly #folder = mkdtempSync(join(tmpdir(), "troop-planted-"));
-  #running: Bun.Subprocess | null = null;
-
-  constructor() {
-    for (const path of [...SOURCES, ...FILES]) {
-      cpSync(join(top, path), join(this.#folder, path), { recursive: true });
-    }
-    symlinkSync(join(top, "node_modules"), join(this.#folder, "node_modules"));
-  }
-
-  /** Searches with the mistake in its place, or without any. */
-  async hunt(order: HuntOrder, mistake?: Mistake): Promise<HuntReport> {
-    if (mistake === undefined) return await this.#search(order);
-    const path = join(this.#folder, mistake.file);
-    const text = readFileSync(path, "utf8");
-    writeFileSync(path, plant(text, mistake));
-    try {
-      return await this.#search(order);
-    } finally {
-      writeFileSync(path, text);
-    }
-  }
-
-  async #search(order: HuntOrder): Promise<HuntReport> {
-    const search = Bun.spawn(
-      [process.execPath, "test/planted/hunt.ts", JSON.stringify(order)],
-      {
-        cwd: this.#folder,
-        stdout: "pipe",
-        stderr: "pipe",
-        stdin: "ignore",
-        timeout: STUCK_SECONDS * 1_000,
-      },
-    );
-    this.#running = search;
-    const text = await new Response(search.stdout).text();
-    const status = await search.exited;
-    if (status === 0) return JSON.parse(text) as HuntReport;
-    const problem = (await new Response(search.stderr).text()).trim().split("\n").at(-1) ?? "";
-    throw new Error(`the search ended with status ${status}: ${problem}`);
-  }
-
-  /** Ends what runs in it and removes it. */
-  remove(): void {
-    this.#running?.kill("SIGKILL");
-    rmSync(this.#folder, { recursive: true, force: true });
-  }
+interface Options {
+  readonly seeds: number;
+  readonly seconds: number;
+  readonly workers: number;
+  readonly fresh: boolean;
 }
 
-/** Searches for a mistake. A seed that fails without it proves nothing, and is passed over. */
-async function caught(copy: Copy, mistake: Mistake, seeds: number): Promise<HuntReport> {
-  const except: number[] = [];
+/** Searches for a mistake. A plan that fails without it proves nothing, and is passed over. */
+async function search(copy: Copy, mistake: Mistake, options: Options): Promise<Result> {
   const { kinds } = mistake;
+  const kept = options.fresh ? null : keptPlan(mistake);
+  const beganMs = performance.now();
+  const tookMs = () => performance.now() - beganMs;
+  let plan = kept;
+  let seeds = 0;
   for (;;) {
-    const order = {
-      from: 1,
-      count: seeds,
-      timeMs: SECONDS_MAX * 1_000,
-      except,
+    const { caught, seeds: played } = await copy.hunt({
+      plan,
+      from: 1 + seeds,
+      count: options.seeds - seeds,
+      timeMs: Math.max(0, Math.round(options.seconds * 1_000 - tookMs())),
       ...(kinds === undefined ? {} : { kinds }),
-    };
-    const report = await copy.hunt(order, mistake);
-    const seed = report.caught[0]?.seed;
-    if (seed === undefined) return report;
-    const without = await copy.hunt({ ...order, from: seed, count: 1 });
-    if (without.caught.length === 0) return report;
-    console.log(`seed ${seed} fails without any mistake: ${without.caught[0]?.what}`);
-    except.push(seed);
+    }, mistake);
+    seeds += played;
+    const without = caught === null ? null : play(caught.plan).failure;
+    if (without === null) {
+      const byKept = plan !== null && played === 0;
+      return { mistake, caught, byKept, seeds, tookMs: tookMs() };
+    }
+    console.log(`seed ${caught?.plan.seed} fails without any mistake: ${without.what}`);
+    plan = null;
   }
-}
-
-function row({ mistake, report }: Result): string[] {
-  const [first] = report.caught;
-  return [
-    mistake.name,
-    first === undefined ? "NOT CAUGHT" : first.invariant,
-    first === undefined ? "" : String(first.seed),
-    String(report.seeds),
-    (report.tookMs / 1_000).toFixed(1),
-  ];
 }
 
 const HEAD = ["mistake", "caught by", "seed", "seeds", "s"];
+
+function row({ mistake, caught, byKept, seeds, tookMs }: Result): string[] {
+  return [
+    mistake.name,
+    caught?.failure.invariant ?? "NOT CAUGHT",
+    byKept ? "kept" : String(caught?.plan.seed ?? ""),
+    String(seeds),
+    (tookMs / 1_000).toFixed(1),
+  ];
+}
 
 /** Widths of the first two columns: the longest name, and the longest invariant. */
 function line(cells: readonly string[], nameWidth: number): string {
@@ -124,8 +92,12 @@ function line(cells: readonly string[], nameWidth: number): string {
   }  ${seconds.padStart(5)}`;
 }
 
-async function search(chosen: readonly Mistake[], seeds: number): Promise<Result[]> {
-  const copies = Array.from({ length: availableParallelism() }, () => new Copy());
+async function searchAll(
+  chosen: readonly Mistake[],
+  options: Options,
+  tell: (result: Result) => void,
+): Promise<Result[]> {
+  const copies = Array.from({ length: options.workers }, () => new Copy());
   const remove = () => copies.forEach((copy) => copy.remove());
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
@@ -134,15 +106,13 @@ async function search(chosen: readonly Mistake[], seeds: number): Promise<Result
     });
   }
   try {
-    const nameWidth = Math.max(...chosen.map(({ name }) => name.length));
-    console.log(line(HEAD, nameWidth));
     const left = [...chosen];
     const results: Result[] = [];
     await Promise.all(copies.map(async (copy) => {
       for (let mistake = left.shift(); mistake !== undefined; mistake = left.shift()) {
-        const result = { mistake, report: await caught(copy, mistake, seeds) };
+        const result = await search(copy, mistake, options);
         results.push(result);
-        console.log(line(row(result), nameWidth));
+        tell(result);
       }
     }));
     return results;
@@ -153,9 +123,20 @@ async function search(chosen: readonly Mistake[], seeds: number): Promise<Result
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
-    options: { seeds: { type: "string", default: String(SEEDS_MAX) } },
+    options: {
+      seeds: { type: "string", default: String(SEEDS_MAX) },
+      seconds: { type: "string", default: String(SECONDS_MAX) },
+      workers: { type: "string", default: String(availableParallelism()) },
+      fresh: { type: "boolean", default: false },
+      keep: { type: "boolean", default: false },
+      help: { type: "boolean", short: "h", default: false },
+    },
     allowPositionals: true,
   });
+  if (values.help) {
+    console.log(HELP);
+    return 0;
+  }
   const chosen = mistakes.filter(({ name }) =>
     positionals.length === 0 || positionals.some((word) => name.includes(word))
   );
@@ -163,9 +144,21 @@ async function main(): Promise<number> {
     console.error(`planted: no mistake has "${positionals.join('" or "')}" in its name`);
     return 2;
   }
-  const results = await search(chosen, Number(values.seeds));
-  const missed = results.filter(({ report }) => report.caught.length === 0);
-  console.log(`\n${results.length - missed.length} of ${results.length} mistakes are caught`);
+  const nameWidth = Math.max(...chosen.map(({ name }) => name.length));
+  const options = {
+    seeds: Number(values.seeds),
+    seconds: Number(values.seconds),
+    workers: Number(values.workers),
+    fresh: values.fresh,
+  };
+  console.log(line(HEAD, nameWidth));
+  const results = await searchAll(chosen, options, (result) => {
+    console.log(line(row(result), nameWidth));
+    const { caught, mistake, seeds } = result;
+    if (values.keep && caught !== null && seeds > KEEP_SEEDS) keep(mistake, caught.plan);
+  });
+  const missed = results.filter(({ caught }) => caught === null);
+  console.log(`\n${results.length - missed.length} of ${results.length} caught`);
   for (const { mistake } of missed) console.log(`NOT CAUGHT: ${mistake.name}: ${mistake.breaks}`);
   return missed.length === 0 ? 0 : 1;
 }

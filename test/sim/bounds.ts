@@ -19,6 +19,11 @@ export const TWO_ANSWERS_MS = LEASE_MS + ANNOUNCE_INTERVAL_MS;
  * a beat that had just gone, and the turns of the loops.
  */
 export const TWO_AGENTS_MS = 2 * 100 + TICK_MS + PRESSING_TICK_MS;
+/**
+ * Longest time until all neighbours of a new holder send to it, ms: it hears in a beat and a turn of the loops that its
+ * rival is gone, and an announcement that is heard by those whose entry was new (arp(7), locktime) comes then.
+ */
+export const LEARNT_MS = 100 + 2 * TICK_MS + (ANNOUNCE_MS[3] ?? 0);
 /** Time for which a table stays wrong that its kernel refused to change, ms: the agent tries again every second. */
 export const REPAIRED_MS = 1_000 + 2 * TICK_MS;
 /** Longest time a machine answers for a VIP whose agent does not run, ms: its kernel does until the lease ends. */

@@ -13,6 +13,7 @@ import type { Self } from "../../src/core/state.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
 import { SimKernel } from "./kernel.ts";
 import { GATEWAY, Lan, LATENCY_MS } from "./lan.ts";
+import { Neighbours } from "./neighbours.ts";
 import { portsOf } from "./node_ports.ts";
 import { Killed } from "./port_hooks.ts";
 import { type NodeOptions, SimNode } from "./sim_node.ts";
@@ -29,6 +30,7 @@ export class SimCluster {
   readonly world: World;
   readonly lan: Lan;
   readonly nodes: SimNode[] = [];
+  readonly neighbours = new Neighbours();
   readonly log: string[] = [];
   /** Machines without an agent, by address, and whether their servers work. */
   readonly machines = new Map<Ip, boolean>();
@@ -129,6 +131,14 @@ export class SimCluster {
   /** Whether a machine answers ARP for the VIP on the LAN. */
   answers(node: SimNode, vip: Ip): boolean {
     return !node.clock.stopped && this.lan.plugged(node, PUBLIC) && node.kernel.answers(vip);
+  }
+
+  /** Tells all who hear it that the VIP is here: so often that it does not matter if one is lost. */
+  announce(node: SimNode, vip: Ip): void {
+    for (const other of this.nodes) {
+      if (other !== node && !this.lan.reaches(node, other, PUBLIC)) continue;
+      this.neighbours.hear(other.name, { vip, at: node.name, nowMs: this.world.nowMs });
+    }
   }
 
   /** Names of the nodes that think they hold the VIP. */

@@ -39,6 +39,7 @@ export function portsOf(cluster: SimCluster, node: SimNode): AgentPorts {
       announce: (vip: Ip) => {
         node.announcements.push({ vip, atMs: cluster.world.nowMs });
         if (node.announcements.length > ANNOUNCEMENTS_MAX) node.announcements.shift();
+        cluster.announce(node, vip);
       },
       ask: (vip: Ip) => ask(cluster, node, vip),
       poll: () => {},

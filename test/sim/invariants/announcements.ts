@@ -2,30 +2,26 @@
  * Neighbours are told where a VIP is.
  */
 import type { Ip } from "../../../src/core/address.ts";
+import { LEARNT_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 
-/** Time a holder has to announce a VIP that has become its own, ms: the turn of its loop, and a beat to hear that a rival is gone. */
-const ANNOUNCED_MS = 1_000;
-/** How much earlier than the address is seen the announcement may have been made, ms. */
-const EARLY_MS = 50;
+const PUBLIC = "eth0";
 
 /** Somebody who has a VIP for himself now. */
 interface Owner {
   readonly fromMs: number;
-  /** Whether it must announce: it is new, or a rival whose agent runs has let go. */
-  readonly owes: boolean;
+  /** Nodes whose neighbours must learn it: they have been on one LAN with the owner since then. */
+  readonly audience: readonly SimNode[];
 }
 
-/** A machine that has a VIP for itself from now on announces it. */
+/** Neighbours send to the machine that has a VIP for itself from now on. */
 export const announced: InvariantKind = {
-  name: "who has a VIP from now on announces it",
+  name: "neighbours learn who has a VIP from now on",
   watch: (play) => {
     let owners = new Map<string, Owner>();
     let rivals = new Map<string, readonly SimNode[]>();
-    /** Who had a VIP for himself, the last one first. */
-    const had = new Map<Ip, readonly SimNode[]>();
     let dueMs = Infinity;
     return {
       dueMs: () => dueMs,
@@ -37,24 +33,23 @@ export const announced: InvariantKind = {
         for (const { vip, node } of answering(play)) {
           const key = `${vip} ${node.name}`;
           const others = cluster.nodes.filter((other) =>
-            other !== node && cluster.answers(other, vip) && cluster.lan.joined(node, other, "eth0")
+            other !== node && cluster.answers(other, vip) &&
+            (cluster.lan.reaches(node, other, PUBLIC) || cluster.lan.reaches(other, node, PUBLIC))
           );
           nextRivals.set(key, others);
           if (others.length > 0) continue;
-          const before = rivals.get(key) ?? [];
-          // Nobody has to be told where it was and is.
-          const earlier = had.get(vip) ?? [];
-          const last = earlier.find((one) => one === node || cluster.lan.joined(node, one, "eth0"));
-          const isNew = before.length > 0 || last !== node;
-          had.set(vip, [node, ...earlier.filter((one) => one !== node)]);
-          const known = owners.get(key) ??
-            { fromMs: nowMs, owes: isNew && owes(play, node, before) };
-          // Without an agent nobody can; one that comes back has what it had.
-          const owner = isWell(node) ? known : { fromMs: nowMs, owes: false };
+          const audience = mustTell(play, node, rivals.get(key) ?? []) ? cluster.nodes : [];
+          const known = owners.get(key) ?? { fromMs: nowMs, audience };
+          const owner = stillHeard(play, node, known);
           nextOwners.set(key, owner);
-          if (!owner.owes || told(node, vip, owner.fromMs)) continue;
-          if (nowMs - owner.fromMs > ANNOUNCED_MS) return `${node.name} has not announced ${vip}`;
-          dueMs = Math.min(dueMs, owner.fromMs + ANNOUNCED_MS + 1);
+          const unaware = owner.audience.find(({ name }) => !knows(play, vip, { node, name }));
+          if (unaware === undefined) continue;
+          const lateMs = nowMs - owner.fromMs;
+          play.took(`until neighbours know who has a VIP (bound ${LEARNT_MS})`, lateMs);
+          if (lateMs > LEARNT_MS) {
+            return `${node.name} has ${vip}, and clients beside ${unaware.name} send elsewhere`;
+          }
+          dueMs = Math.min(dueMs, owner.fromMs + LEARNT_MS + 1);
         }
         owners = nextOwners;
         rivals = nextRivals;
@@ -65,15 +60,20 @@ export const announced: InvariantKind = {
 };
 
 /** Whether a node whose rivals are gone must tell: they heard of each other, and the rivals let go by themselves. */
-function owes({ cluster }: Play, node: SimNode, rivals: readonly SimNode[]): boolean {
+function mustTell({ cluster }: Play, node: SimNode, rivals: readonly SimNode[]): boolean {
   return rivals.every((rival) =>
     rival.awake && rival.troubles === 0 && cluster.lan.calm &&
     node.paths.every((path) => cluster.lan.joined(node, rival, path))
   );
 }
 
-function isWell(node: SimNode): boolean {
-  return node.awake && node.troubles === 0;
+/** Without an agent nobody can tell; one that comes back has what it had. Who was away meanwhile may have missed it. */
+function stillHeard({ cluster, world }: Play, node: SimNode, { fromMs, audience }: Owner): Owner {
+  if (!node.awake || node.troubles > 0) return { fromMs: world.nowMs, audience: [] };
+  return {
+    fromMs,
+    audience: audience.filter((other) => cluster.lan.joined(node, other, PUBLIC)),
+  };
 }
 
 /** Who would answer for what, plugged in or not. */
@@ -84,6 +84,12 @@ function answering({ cluster, vips }: Play): { vip: Ip; node: SimNode }[] {
   );
 }
 
-function told(node: SimNode, vip: Ip, fromMs: number): boolean {
-  return node.announcements.some((item) => item.vip === vip && item.atMs >= fromMs - EARLY_MS);
+/** Whether clients beside a node send to the machine that has the VIP; those that would ask hear its kernel. */
+function knows(
+  { cluster }: Play,
+  vip: Ip,
+  { node, name }: { node: SimNode; name: string },
+): boolean {
+  const at = cluster.neighbours.whereIs(vip, name);
+  return at === undefined || at === node.name;
 }

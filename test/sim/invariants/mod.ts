@@ -11,6 +11,7 @@ import { noLoop } from "./loops.ts";
 import { inPool } from "./pools.ts";
 import { fewTakeovers } from "./takeovers.ts";
 import { alone, oneHolder, twoAnswers } from "./vips.ts";
+import { wakesEmpty } from "./wakings.ts";
 
 /** See the head of this file. */
 export const invariantKinds: readonly InvariantKind[] = [
@@ -28,4 +29,5 @@ export const invariantKinds: readonly InvariantKind[] = [
   handedOver,
   together,
   announced,
+  wakesEmpty,
 ];
