@@ -155,8 +155,8 @@ const facts: readonly Mistake[] = [
     name: "new holder announces once",
     breaks: "clients whose entry was new when they heard it go on sending to the old holder",
     file: TICK,
-    right: "    announceFromMs: made.now,\n    announced: 0,",
-    wrong: "    announceFromMs: made.now,\n    announced: 1e9,",
+    right: "  if (offsetMs !== undefined) return",
+    wrong: "  if (offsetMs === 0) return",
     kinds: ["crash", "moveVip", "kill", "restart"],
   },
   {

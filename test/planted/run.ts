@@ -64,7 +64,7 @@ async function search(copy: Copy, mistake: Mistake, options: Options): Promise<R
     seeds += played;
     const without = caught === null ? null : play(caught.plan).failure;
     if (without === null) {
-      const byKept = plan !== null && played === 0;
+      const byKept = caught !== null && played === 0;
       return { mistake, caught, byKept, seeds, tookMs: tookMs() };
     }
     console.log(`seed ${caught?.plan.seed} fails without any mistake: ${without.what}`);

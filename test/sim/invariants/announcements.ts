@@ -40,7 +40,7 @@ export const announced: InvariantKind = {
           if (others.length > 0) continue;
           const audience = mustTell(play, node, rivals.get(key) ?? []) ? cluster.nodes : [];
           const known = owners.get(key) ?? { fromMs: nowMs, audience };
-          const owner = stillHeard(play, node, known);
+          const owner = stillHeard(play, { vip, node }, known);
           nextOwners.set(key, owner);
           const unaware = owner.audience.find(({ name }) => !knows(play, vip, { node, name }));
           if (unaware === undefined) continue;
@@ -67,12 +67,23 @@ function mustTell({ cluster }: Play, node: SimNode, rivals: readonly SimNode[]):
   );
 }
 
-/** Without an agent nobody can tell; one that comes back has what it had. Who was away meanwhile may have missed it. */
-function stillHeard({ cluster, world }: Play, node: SimNode, { fromMs, audience }: Owner): Owner {
+/**
+ * Without an agent nobody can tell; one that comes back has what it had. Who was away meanwhile may have missed it, and
+ * who hears somebody else, too, whom the owner does not hear may believe either.
+ */
+function stillHeard(
+  { cluster, world }: Play,
+  { vip, node }: { readonly vip: Ip; readonly node: SimNode },
+  { fromMs, audience }: Owner,
+): Owner {
   if (!node.awake || node.troubles > 0) return { fromMs: world.nowMs, audience: [] };
+  const { lan } = cluster;
+  const others = cluster.nodes.filter((other) => other !== node && cluster.answers(other, vip));
   return {
     fromMs,
-    audience: audience.filter((other) => cluster.lan.joined(node, other, PUBLIC)),
+    audience: audience.filter((one) =>
+      lan.joined(node, one, PUBLIC) && !others.some((other) => lan.reaches(other, one, PUBLIC))
+    ),
   };
 }
 
