@@ -1,7 +1,7 @@
 /**
  * The form of the journal: a head, and behind it records of one update each, with a mark, its length and a
- * checksum. A power cut can leave the last record unfinished; damage anywhere else is recognised by good records
- * behind it.
+ * checksum. A power cut can leave the last record unfinished; damage is recognised by good records behind it, or by
+ * a record that is there to its end.
  */
 import { createHash } from "node:crypto";
 import { joinBytes } from "./document_update.ts";
@@ -15,6 +15,8 @@ const MARK = Uint8Array.of(0xf5, 0x72, 0x65, 0x63);
 const LENGTH_BYTES = 4;
 /** Half a SHA-256: enough against chance, which is the only adversary of a disk's content. */
 const CHECKSUM_BYTES = 16;
+/** Zeros at the end of a whole record that mean that its last block was not written: an update ends with one or two. */
+const UNWRITTEN_BYTES_MIN = 4;
 const RECORD_HEAD_BYTES = MARK.length + LENGTH_BYTES + CHECKSUM_BYTES;
 
 /** What a journal has in it. */
@@ -23,7 +25,10 @@ export interface JournalContent {
   readonly updates: readonly Uint8Array[];
   /** Bytes at the end that are no whole record: an update nobody was told is saved. */
   readonly tornBytes: number;
-  /** Whether something else is wrong: no head, good records behind what is none, or more at the end than one record. */
+  /**
+   * Whether something else is wrong: no head, good records behind what is none, more at the end than one record, or one
+   * that was written to its end and is not as it was.
+   */
   readonly damaged: boolean;
   /** The version of a later form, of which nothing here can be read; null: it is of this one. */
   readonly newer: string | null;
@@ -63,11 +68,16 @@ export function decodeJournal(bytes: Uint8Array): JournalContent {
   return { updates, tornBytes: tail.length, damaged: damaged || !isTorn(tail), newer };
 }
 
-/** Whether bytes at the end can be what a power cut leaves of a record: a part of it, or zeros in its place. */
+/** Whether bytes at the end can be what a power cut leaves of a record: a part of it, or zeros in place of its end. */
 function isTorn(tail: Buffer): boolean {
-  if (tail.length < RECORD_HEAD_BYTES || tail.every((byte) => byte === 0)) return true;
-  const length = tail.readUInt32LE(MARK.length);
-  return tail.subarray(0, MARK.length).equals(MARK) && tail.length <= RECORD_HEAD_BYTES + length;
+  if (tail.length < RECORD_HEAD_BYTES || isZero(tail)) return true;
+  if (!tail.subarray(0, MARK.length).equals(MARK)) return false;
+  const missing = RECORD_HEAD_BYTES + tail.readUInt32LE(MARK.length) - tail.length;
+  return missing > 0 || (missing === 0 && isZero(tail.subarray(-UNWRITTEN_BYTES_MIN)));
+}
+
+function isZero(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === 0);
 }
 
 function recordAt(buffer: Buffer, at: number): Uint8Array | undefined {

@@ -267,6 +267,34 @@ describe("the journal", () => {
     }
   });
 
+  test("with its last edit damaged is kept aside, with zeros in place of its end it was not written", async () => {
+    const folder = openStateFolder(tempFolder());
+    const store = open(folder);
+    await store.edit([putPort(80)]);
+    const first = size(folder.path, JOURNAL);
+    await store.edit([putPort(81)]);
+    const whole = readFileSync(join(folder.path, JOURNAL));
+    const broken = (change: (bytes: Buffer) => void) => {
+      const path = tempFolder();
+      const bytes = Buffer.from(whole);
+      change(bytes);
+      writeFileSync(join(path, JOURNAL), bytes);
+      const again = open(openStateFolder(path));
+      expect(ports(again)).toEqual([80]);
+      return { lost: again.lost, kept: readdirSync(path).some((name) => name.includes("damaged")) };
+    };
+    for (const at of [first + 8, first + 40, whole.length - 1]) {
+      expect(broken((bytes) => bytes[at]! ^= 1)).toEqual({
+        lost: `${JOURNAL} could not be read`,
+        kept: true,
+      });
+    }
+    expect(broken((bytes) => bytes.fill(0, whole.length - 16))).toEqual({
+      lost: null,
+      kept: false,
+    });
+  });
+
   test("beside a document that was lost waits for it, and is whole again with a peer's help", async () => {
     const network = createMemoryNetwork();
     const a = open(openStateFolder(tempFolder()), network, B);
