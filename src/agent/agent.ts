@@ -12,6 +12,7 @@ import { awaitsWitness } from "../core/cluster/gateway_witness.ts";
 import { adaptsWeights, type ProcessorLoad } from "../core/pool/load_weight.ts";
 import type { NodeRecord } from "../core/cluster/record.ts";
 import { isConfirmed } from "../core/cluster/recall.ts";
+import { doubtText } from "../core/cluster/warnings.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { sorryWish } from "../core/pool/sorry_page.ts";
 import { statusOf } from "../core/status/status_view.ts";
@@ -152,7 +153,8 @@ export class Agent {
     this.#network.observe(this.state, now, true);
     const { doubt } = this.state;
     if (doubt !== null) {
-      this.#ports.log.warn({ ...doubt }, `waits for a peer's document: ${doubt.reason}`);
+      // Not left to the changes between two ticks: it is over before the first of them are told.
+      this.onChange({ kind: "node", level: "warn", text: doubtText(doubt), fields: {} });
       // By the time it knows its VIPs, others may have them.
       return;
     }

@@ -27,6 +27,7 @@ class Bench {
   waiting: (() => void)[] = [];
   polls = 0;
   document: ClusterDocument = DOCUMENT;
+  lost: string | null = null;
 
   agent(): Agent {
     const { kernel } = this;
@@ -56,7 +57,7 @@ class Bench {
       },
       store: {
         current: () => this.document,
-        lost: null,
+        lost: this.lost,
         digest: () => "",
         edit: () => Promise.resolve({ sentTo: 0, storedBy: () => Promise.resolve([]) }),
         history: () => [],
@@ -168,6 +169,16 @@ describe("begin", () => {
     agent.tick();
     expect(bench.pulses.map(({ to, starting }) => [to, starting])[0]).toEqual([idOf(2), true]);
   });
+});
+
+test("tells people that its document was lost, before anything else", () => {
+  const bench = new Bench();
+  bench.lost = "document.bin could not be read";
+  bench.memory.saveRecords([sampleRecord({ id: idOf(2) })]);
+  bench.agent().begin();
+  expect(bench.changes.map(({ level, text }) => `${level}: ${text}`)).toEqual([
+    "warn: this node waits for the document of a running peer and touches nothing: document.bin could not be read",
+  ]);
 });
 
 describe("tick", () => {

@@ -161,12 +161,15 @@ function differingVersions(state: State, present: readonly Peer[]): string[] {
   return [`nodes run different versions (${list}); finish the upgrade`];
 }
 
+/** What is said of a document of which a part is lost. */
+export function doubtText({ reason }: NonNullable<State["doubt"]>): string {
+  return `this node waits for the document of a running peer and touches nothing: ${reason}`;
+}
+
 function documentWarnings({ doubt, document: { idle = 0, crowded } }: State): string[] {
   const entries = idle === 1 ? "entry" : "entries";
   return [
-    ...(doubt === null ? [] : [
-      `this node waits for the document of a running peer and touches nothing: ${doubt.reason}`,
-    ]),
+    ...(doubt === null ? [] : [doubtText(doubt)]),
     ...(idle === 0 ? [] : [
       `${idle} ${entries} of a newer version in the cluster document: kept and passed on, not applied here; upgrade this node`,
     ]),
