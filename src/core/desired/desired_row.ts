@@ -17,7 +17,6 @@ import { ownVerdict, poolOf } from "../pool/pool.ts";
 import type { PoolServer } from "../pool/pool_server.ts";
 import { fallbackServer, judgePool } from "../pool/pool_judgement.ts";
 import { isExternal } from "../service/server.ts";
-import type { ServerVerdict } from "../pool/server_verdict.ts";
 import {
   nameOf,
   type Service,
@@ -223,11 +222,6 @@ export function weightsOf(
   return share(state, { service, pool, soles }).weights;
 }
 
-/** Held down or not: what reaches this node has nobody else. */
-function works({ up, held }: ServerVerdict): boolean {
-  return up || held;
-}
-
 /** Who gets new connections now: weights, and the fallback (`spare`) while it serves instead. */
 interface Share {
   readonly weights: Map<PoolServer, number>;
@@ -243,9 +237,10 @@ function share(state: State, { service, pool, soles }: Weighed): Share {
   const isSole = (server: PoolServer) => sole !== null && server.node === sole;
   const isUp = (server: PoolServer) => server.up || kept.has(formatEndpoint(server));
   const gets = (server: PoolServer) =>
-    // A leaving node still serves what reaches it, as long as its server works.
+    // What reaches this node has nobody else: whether it leaves, is held down or has not been checked since its agent
+    // started, it serves as long as nothing says that its server does not work.
     isSole(server) && sole === selfId
-      ? works(ownVerdict(state, service)) || isUp(server)
+      ? !ownVerdict(state, service).failed || isUp(server)
       : isUp(server) && server.weight > 0;
   // This node alone means nobody else, even while its own server is down: whoever forwards here may not
   // know that yet, and would get its packet back. A successor that is down is no reason to serve nobody.

@@ -6,7 +6,7 @@ import {
   soleServer,
 } from "../../../src/core/desired/desired_row.ts";
 import { NO_CHECK } from "../../../src/core/check.ts";
-import type { Service } from "../../../src/core/service/service.ts";
+import { type Service, serviceKey } from "../../../src/core/service/service.ts";
 import type { Hold, State } from "../../../src/core/state.ts";
 import {
   arbitraryCluster,
@@ -304,6 +304,20 @@ describe("desiredRow", () => {
       rowServer(1, nat),
       rowServer(2, { port: 8_080, forwarding: "tunnel", tunnel, upper: 20, lower: 0 }),
     ]);
+  });
+
+  test("of a node that is alone serves before its server was checked, and not when the check failed", () => {
+    const item = service();
+    for (const [serving, checked, weight] of [[true, false, 1], [false, true, 0]] as const) {
+      const model = [
+        modelNode(1, { holds: holding(1, "lingering"), serving }),
+        modelNode(2, { holds: holding(2) }),
+      ];
+      const state = viewOf(model, 1, { services: [item] });
+      if (!checked) state.own.delete(serviceKey(item));
+      const { servers } = desiredRow(state, item).service;
+      expect(servers.map((server) => server.weight)).toEqual([weight, 0]);
+    }
   });
 
   test("of a mark service is known by the mark, and keeps the client's port", () => {
