@@ -45,6 +45,9 @@ export interface TcpPacket {
   readonly sequence: number;
 }
 
+/** See {@link readCapture}. */
+export type CapturedPacket = ArpPacket | TcpPacket;
+
 /** A running capture of a machine's (or the switch's) interface. */
 export class Capture {
   readonly file: string;
@@ -71,7 +74,7 @@ export class Capture {
   }
 
   /** Ends the capture and returns its ARP and TCP packets in order. */
-  async stop(): Promise<(ArpPacket | TcpPacket)[]> {
+  async stop(): Promise<CapturedPacket[]> {
     return readCapture(await this.end());
   }
 
@@ -83,7 +86,7 @@ export class Capture {
 }
 
 /** The ARP and TCP packets in a pcap file. Throws when it is not one. */
-export function readCapture(bytes: Uint8Array): (ArpPacket | TcpPacket)[] {
+export function readCapture(bytes: Uint8Array): CapturedPacket[] {
   return framesOf(bytes).flatMap(({ at, frame }) => readFrame(frame, at) ?? []);
 }
 
@@ -113,7 +116,14 @@ export function framesOf(bytes: Uint8Array): Frame[] {
   return frames;
 }
 
-function readFrame(frame: DataView, at: number): ArpPacket | TcpPacket | undefined {
+/** Gratuitous ARP for an address, by whomever (RFC 5227, 3): a machine tells all that it has it. */
+export function announcementsOf(address: string, packets: readonly CapturedPacket[]): ArpPacket[] {
+  return packets.filter((packet): packet is ArpPacket =>
+    packet.kind === "arp" && packet.senderIp === address && packet.targetIp === address
+  );
+}
+
+function readFrame(frame: DataView, at: number): CapturedPacket | undefined {
   if (frame.byteLength < ETHERNET_HEADER_BYTES) return undefined;
   const type = frame.getUint16(12);
   if (type === ETHERTYPE_ARP && frame.byteLength >= ETHERNET_HEADER_BYTES + 28) {

@@ -102,6 +102,27 @@ export class Lab implements AsyncDisposable {
     }
   }
 
+  /**
+   * Parts the switch in two, on all networks: these machines hear each other and nobody else. Nobody's carrier goes.
+   */
+  split(part: readonly Host[]): Promise<void> {
+    return this.#plug(part, apartOf);
+  }
+
+  /** Undoes {@link split}. */
+  unite(part: readonly Host[]): Promise<void> {
+    return this.#plug(part, (network) => network);
+  }
+
+  async #plug(part: readonly Host[], bridgeOf: (network: Network) => string): Promise<void> {
+    const lines = part.flatMap((host) =>
+      host.networks.map((network) =>
+        `link set ${cableOf(host, network)} master ${bridgeOf(network)}`
+      )
+    );
+    await run(["ip", "-n", this.switch.namespace, "-batch", "-"], lines.join("\n"));
+  }
+
   /** Worsens what a machine receives: netem arguments such as `loss 10%` or `delay 20ms`; null undoes it. */
   async worsen(host: Host, netem: string | null): Promise<void> {
     for (const port of ports(host)) {
@@ -146,6 +167,11 @@ function ports(host: Host, wanted: readonly Network[] = host.networks): string[]
   return wanted.map((network) => cableOf(host, network));
 }
 
+/** The bridge of those who are apart from the others of a network, see {@link Lab.split}. */
+function apartOf(network: string): string {
+  return `${network}-apart`;
+}
+
 /** One `ip -batch` for all: in the guest a process costs a tenth of a second, a line in a batch nothing. */
 function buildScript(hosts: readonly Host[]): string {
   const cables = hosts.flatMap((host) =>
@@ -170,9 +196,10 @@ function batch(options: readonly string[], lines: readonly string[]): string {
 }
 
 function switchLines(hosts: readonly Host[]): string[] {
-  const bridges = Object.keys(networks).flatMap((network) => [
-    `link add ${network} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
-    `link set ${network} up`,
+  const names = Object.keys(networks);
+  const bridges = [...names, ...names.map(apartOf)].flatMap((bridge) => [
+    `link add ${bridge} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+    `link set ${bridge} up`,
   ]);
   const members = hosts.flatMap((host) =>
     host.networks.map((network) => `link set ${cableOf(host, network)} master ${network} up`)

@@ -10,7 +10,7 @@ import { startWebServer } from "./web_server.ts";
 import type { LabProcess } from "./process.ts";
 import { awaitOneHolder, awaitServersUp, startCluster, TroopNode } from "./troop.ts";
 
-/** A scenario that takes longer than this hangs, ms. */
+/** A scenario that takes longer than this hangs, ms, unless it says otherwise. */
 const SCENARIO_LIMIT_MS = 150_000;
 /** Time to show logs and take the lab down, ms. */
 const END_MS = 30_000;
@@ -28,27 +28,36 @@ export const streamlined: readonly HostPlan[] = [
   { name: "n2", number: 5, networks: ["public", "private"] },
 ];
 
+/** What a scenario is made of. */
+export interface ScenarioOptions {
+  readonly slug: string;
+  readonly hosts: readonly HostPlan[];
+  /** Default {@link SCENARIO_LIMIT_MS}. */
+  readonly limitMs?: number;
+}
+
 /** Declares a scenario. Its name is a sentence; its logs are kept under `.cache/lab/SLUG`. */
 export function scenario(
   name: string,
-  options: { readonly slug: string; readonly hosts: readonly HostPlan[] },
+  options: ScenarioOptions,
   body: (lab: Lab) => Promise<void>,
 ): void {
+  const { limitMs = SCENARIO_LIMIT_MS } = options;
   test(name, async () => {
     await using lab = await Lab.create(options.slug, options.hosts);
     try {
-      await Promise.race([body(lab), deadline()]);
+      await Promise.race([body(lab), deadline(limitMs)]);
     } catch (error) {
       showLogs(lab.folder);
       throw error;
     }
-  }, SCENARIO_LIMIT_MS + END_MS);
+  }, limitMs + END_MS);
 }
 
 /** Rejects when a scenario has had its time: bun would go on to the next and leave this one's lab standing. */
-async function deadline(): Promise<never> {
-  await Bun.sleep(SCENARIO_LIMIT_MS);
-  throw new Error(`run scenario: not finished after ${SCENARIO_LIMIT_MS / 1000} s`);
+async function deadline(limitMs: number): Promise<never> {
+  await Bun.sleep(limitMs);
+  throw new Error(`run scenario: not finished after ${limitMs / 1000} s`);
 }
 
 /** A whole service: agents, web servers, a VIP with both real servers in its pool. */
@@ -67,21 +76,28 @@ export interface Service {
 export interface ServiceOptions {
   /** Names of the nodes; default n1 and n2. */
   readonly nodes?: readonly string[];
+  /** Name of the cluster, where there are several. */
+  readonly cluster?: string;
+  /** Default {@link VIP}. */
+  readonly vip?: string;
   /** Default `rr`: half of all requests go to each server, so a dead one in the pool shows at once. */
   readonly scheduler?: string;
   /** Called before the agents start, to change a node's file. */
   readonly configure?: (node: TroopNode) => void;
 }
 
-/** Starts web servers and agents on the nodes, adds a service for {@link VIP}, waits until it is complete. */
+/** Starts web servers and agents on the nodes, adds a service for the VIP, waits until it is complete. */
 export async function startService(lab: Lab, options: ServiceOptions = {}): Promise<Service> {
-  const nodes = (options.nodes ?? ["n1", "n2"]).map((name) => new TroopNode(lab, lab.host(name)));
+  const { vip = VIP } = options;
+  const nodes = (options.nodes ?? ["n1", "n2"]).map((name) =>
+    new TroopNode(lab, lab.host(name), options.cluster)
+  );
   const servers = await Promise.all(nodes.map((node) => startWebServer(lab, node.host)));
   const webServers = new Map(nodes.map((node, index) => [node.name, servers[index]!]));
   await startCluster(nodes, options.configure);
-  await nodes[0]!.troop(...addService(VIP, options.scheduler ?? "rr"));
-  const { holder, others } = await awaitOneHolder(VIP, nodes);
-  for (const node of nodes) await awaitServersUp(node, VIP, { count: nodes.length });
+  await nodes[0]!.troop(...addService(vip, options.scheduler ?? "rr"));
+  const { holder, others } = await awaitOneHolder(vip, nodes);
+  for (const node of nodes) await awaitServersUp(node, vip, { count: nodes.length });
   return { client: lab.host("client"), nodes, webServers, holder, others, other: others[0]! };
 }
 

@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parse, stringify } from "yaml";
+import { parseEventLine, type TroopEvent } from "../../src/core/event.ts";
 import { homeIn } from "../../src/core/home.ts";
 import type { Status, StatusNode, StatusVip } from "../../src/core/status/status.ts";
 import { adminClient } from "../../src/http/admin_client.ts";
@@ -16,18 +17,27 @@ import { waitFor } from "./wait.ts";
 const BINARY = resolve(import.meta.dir, "../../dist/troop");
 /** The same program with another version, to upgrade to; `./task build` makes both. */
 export const NEXT_BINARY: string = resolve(import.meta.dir, "../../.cache/next/troop");
+/** Name of the cluster, where it does not matter. */
 const CLUSTER = "lab";
 /** Time for an agent to answer for the first time, and for a small cluster to agree, ms. */
 const START_LIMIT_MS = 30_000;
+
+/** Time for a node to see what is wrong with itself or another, ms: a rotation of the token takes some seconds. */
+const WARNING_LIMIT_MS = 60_000;
+/** Events of one node that are looked at: more than any scenario makes. */
+const EVENTS_MAX = 1_000;
 
 /** One node: the program's files, and its agent once it runs. */
 export class TroopNode {
   readonly host: Host;
   readonly home: string;
+  readonly #cluster: string;
   #agent: LabProcess | null = null;
 
-  constructor(lab: Lab, host: Host) {
+  /** `cluster`: name of the cluster it begins; one that it joins has its own. */
+  constructor(lab: Lab, host: Host, cluster = CLUSTER) {
     this.host = host;
+    this.#cluster = cluster;
     this.home = join(lab.scratch, `troop-${host.name}`);
     mkdirSync(this.home, { recursive: true });
   }
@@ -54,7 +64,7 @@ export class TroopNode {
 
   /** Makes this node a cluster of one. */
   async init(): Promise<void> {
-    await this.program("init", "--cluster", CLUSTER, ...this.#identity());
+    await this.program("init", "--cluster", this.#cluster, ...this.#identity());
     this.#useEveryNetwork();
   }
 
@@ -80,9 +90,10 @@ export class TroopNode {
     writeFileSync(file, stringify({ ...before, ...changes }), { mode: 0o600 });
   }
 
-  /** Starts the agent; resolves when it answers. */
-  async run(binary = BINARY): Promise<void> {
-    this.#agent = this.host.start([binary, "--home", this.home, "run"], { label: "troop" });
+  /** Starts the agent, by way of another program if one is given; resolves when it answers. */
+  async run(binary = BINARY, way: readonly string[] = []): Promise<void> {
+    const command = [...way, binary, "--home", this.home, "run"];
+    this.#agent = this.host.start(command, { label: "troop" });
     await waitFor(() => this.#answers(), {
       what: `the agent of ${this.name} answers`,
       limitMs: START_LIMIT_MS,
@@ -92,6 +103,12 @@ export class TroopNode {
   /** What this node says about the cluster. */
   status(): Promise<Status> {
     return adminClient(homeIn(this.home)).status();
+  }
+
+  /** What changed on this node so far, oldest first. */
+  async events(): Promise<TroopEvent[]> {
+    const printed = await this.troop("events", "--json", "-n", String(EVENTS_MAX));
+    return printed.split("\n").flatMap((line) => parseEventLine(line) ?? []);
   }
 
   async #answers(): Promise<boolean> {
@@ -204,4 +221,13 @@ export async function awaitServersUp(
     what: `${observer.name} sees ${options.count} real servers of ${vip} up`,
     limitMs: options.limitMs ?? START_LIMIT_MS,
   });
+}
+
+/** Waits until a node warns, in `troop status`, in these words among others. */
+export async function awaitWarning(node: TroopNode, words: string): Promise<void> {
+  await waitFor(async () => {
+    const { warnings = [] } = await node.status();
+    if (warnings.some((line) => line.includes(words))) return true;
+    throw new Error(warnings.join("; ") || "no warning");
+  }, { what: `${node.name} warns: ${words}`, limitMs: WARNING_LIMIT_MS });
 }

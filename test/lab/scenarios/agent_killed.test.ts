@@ -3,16 +3,24 @@
  * back when its lease runs out.
  */
 import { expect } from "bun:test";
+import { resolve } from "node:path";
+import { LEASE_MS } from "../../sim/bounds.ts";
 import { AddressWatch } from "../address_watch.ts";
+import { announcementsOf, type ArpPacket, Capture, type CapturedPacket } from "../capture.ts";
+import type { Host } from "../host.ts";
 import { Load, requireFewFailures } from "../load.ts";
 import { scenario, startService, streamlined, VIP } from "../scenario.ts";
-import { awaitAllAlive, awaitServersUp, vipOf } from "../troop.ts";
+import { awaitAllAlive, awaitServersUp, type TroopNode, vipOf } from "../troop.ts";
 import { waitFor } from "../wait.ts";
 
 const FAILED_MAX = 5;
 const ONE_HOLDER_LIMIT_MS = 3_000;
 const BEFORE_MS = 2_000;
 const AFTER_MS = 6_000;
+/** What the guest's only processor may make later than it is on a machine of its own, ms. */
+const GUEST_MS = 500;
+/** Time between two questions of the client who has the VIP, ms. */
+const PROBE_MS = 50;
 
 scenario(
   "agent killed with -9 on the holder: one holder within 3 s, at most 5 failed requests",
@@ -65,19 +73,28 @@ scenario(
 );
 
 scenario(
-  "agent hangs on the holder: the other takes over, and the hung one lets go when it wakes",
+  "agent hangs on the holder: the VIP goes with its lease, the other takes it, and the hung one wakes without answering again",
   { slug: "hang-holder", hosts: streamlined },
   async (lab) => {
     const { client, nodes, holder, other } = await startService(lab);
     const watch = await AddressWatch.start(VIP, nodes.map((node) => node.host));
     const load = await Load.start(client, { address: VIP });
+    const capture = await Capture.start(client, "arp");
+    startProbing(client);
     await Bun.sleep(BEFORE_MS);
+    const hungAt = Date.now();
     holder.agent.signal("SIGSTOP");
     await waitFor(() => watch.holders.join() === other.name, {
       what: "the other node alone holds the VIP",
       limitMs: 10_000,
     });
+    const gone = watch.changes.find(({ host, has }) => host === holder.name && !has);
+    expect(gone!.at - hungAt).toBeLessThanOrEqual(LEASE_MS + GUEST_MS);
+    expect(watch.changes.filter(({ holders }) => holders.length > 1)).toEqual([]);
+    // Long enough asleep that nothing of before is under way.
+    await Bun.sleep(BEFORE_MS);
     const seen = watch.changes.length;
+    const wokenAt = Date.now();
     holder.agent.signal("SIGCONT");
     await awaitAllAlive(nodes);
     await Bun.sleep(BEFORE_MS);
@@ -86,8 +103,34 @@ scenario(
     expect(watch.holders).toEqual([other.name]);
     await load.stop();
     requireFewFailures(load.lines, FAILED_MAX);
+    const packets = await capture.stop();
+    expect(whoAnswered(packets, hungAt - BEFORE_MS, hungAt)).toEqual([macOf(holder)]);
+    // Whoever asks who has the VIP hears the successor alone, and the woken agent announces nothing.
+    expect(whoAnswered(packets, wokenAt, Infinity)).toEqual([macOf(other)]);
+    const claims = announcementsOf(VIP, packets).filter(({ at }) => at >= wokenAt);
+    expect(claims.filter(({ sourceMac }) => sourceMac === macOf(holder))).toEqual([]);
   },
 );
+
+/** Lets the client ask who has the VIP, for as long as the lab stands. */
+function startProbing(client: Host): void {
+  const script = resolve(import.meta.dir, "../arp_prober.ts");
+  const words = ["eth0", VIP, String(PROBE_MS)];
+  client.start([process.execPath, script, ...words], { label: "prober" });
+}
+
+function macOf({ host }: TroopNode): string {
+  return host.macOn("public");
+}
+
+/** Machines that answered the client's questions in this time, wall clock in ms: each once. */
+function whoAnswered(packets: readonly CapturedPacket[], fromMs: number, toMs: number): string[] {
+  const answers = packets.filter((packet): packet is ArpPacket =>
+    packet.kind === "arp" && packet.operation === "reply" && packet.senderIp === VIP &&
+    packet.targetIp !== VIP && packet.at >= fromMs && packet.at < toMs
+  );
+  return [...new Set(answers.map(({ sourceMac }) => sourceMac))];
+}
 
 /** Connections the first row of the table has counted. */
 function connections(table: string): number {

@@ -2,7 +2,7 @@
  * What is on the wire: gratuitous ARP after a takeover, and the way of each packet.
  */
 import { expect } from "bun:test";
-import { type ArpPacket, Capture, type TcpPacket } from "../capture.ts";
+import { announcementsOf, Capture, type TcpPacket } from "../capture.ts";
 import { Load } from "../load.ts";
 import { scenario, startService, streamlined, VIP } from "../scenario.ts";
 import { waitFor } from "../wait.ts";
@@ -22,9 +22,7 @@ scenario(
     await lab.cut(holder.host);
     await waitFor(() => other.host.has(VIP), { what: "the other node holds", limitMs: 10_000 });
     await Bun.sleep(WORK_MS);
-    const announcements = (await capture.stop()).filter((packet): packet is ArpPacket =>
-      packet.kind === "arp" && packet.senderIp === VIP && packet.targetIp === VIP
-    );
+    const announcements = announcementsOf(VIP, await capture.stop());
     const ours = announcements.filter((packet) => packet.sourceMac === other.host.macOn("public"));
     expect(ours.length).toBeGreaterThanOrEqual(ANNOUNCEMENTS_MIN);
     expect(ours.at(-1)!.at - ours[0]!.at).toBeGreaterThan(LOCKTIME_MS);

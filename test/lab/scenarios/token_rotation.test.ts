@@ -5,7 +5,14 @@
 import { expect } from "bun:test";
 import { Load, requireFewFailures } from "../load.ts";
 import { scenario, startService, VIP } from "../scenario.ts";
-import { awaitAllAlive, awaitOneHolder, holdersOf, type TroopNode, vipOf } from "../troop.ts";
+import {
+  awaitAllAlive,
+  awaitOneHolder,
+  awaitWarning,
+  holdersOf,
+  type TroopNode,
+  vipOf,
+} from "../troop.ts";
 import { waitFor } from "../wait.ts";
 
 const hosts = [
@@ -29,14 +36,6 @@ async function awaitRotated(nodes: readonly TroopNode[], before: string): Promis
   const tokens = await Promise.all(nodes.map((node) => node.token()));
   expect(new Set(tokens).size).toBe(1);
   return tokens[0]!;
-}
-
-async function awaitWarning(node: TroopNode, words: string): Promise<void> {
-  await waitFor(async () => {
-    const { warnings = [] } = await node.status();
-    if (warnings.some((line) => line.includes(words))) return true;
-    throw new Error(warnings.join("; ") || "no warning");
-  }, { what: `${node.name} warns: ${words}`, limitMs: ROTATION_LIMIT_MS });
 }
 
 scenario(
