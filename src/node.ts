@@ -13,6 +13,7 @@ import { twinText } from "./core/cluster/twins.ts";
 import { adminApp } from "./http/admin.ts";
 import { publicApp } from "./http/public.ts";
 import { refuseSecondAgent, servePublic, serveSocket } from "./http/serve.ts";
+import { createTurnShare } from "./http/turn_share.ts";
 import type { FaultLog } from "./fault_log.ts";
 import { type LoopDelay, loopDelay } from "./loop_delay.ts";
 import { type NodeAdapters, openAdapters } from "./node_adapters.ts";
@@ -36,6 +37,8 @@ const STOP_MS_MAX = 15_000;
 const ROTATION_MS = 250;
 /** Time for a last record and edit to reach the peers before the connections close, ms. */
 const FAREWELL_MS = 200;
+/** Steps of status documents made in one turn of the event loop: some ms of work. */
+const STATUS_STEPS_PER_TURN = 1;
 
 /** How to run a node. */
 export interface NodeOptions {
@@ -120,6 +123,7 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
     tokens: { lane: rotation, make: () => tokenKeys(newToken()) },
     counters,
     events: (query) => parts.events.read(query),
+    turn: createTurnShare(STATUS_STEPS_PER_TURN),
     leave: async () => {
       await leaveCluster(parts);
       // The answer goes out first.

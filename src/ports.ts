@@ -302,7 +302,8 @@ export type { AgentMemory, OwnedRows, PeerContact, SavedSwitches } from "./memor
 
 /** What people and machines can ask of a running agent. Refusals reject with {@link Refusal}. */
 export interface Operations extends DocumentOperations {
-  status(): Status;
+  /** Made bit by bit, so that pulses go out meanwhile. */
+  status(): Promise<Status>;
   counters(): Counters;
   /** This node's IPVS table, rows of others included, as the kernel has it now. */
   table(): Promise<ObservedService[]>;

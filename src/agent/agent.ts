@@ -15,10 +15,11 @@ import { isConfirmed } from "../core/cluster/recall.ts";
 import { doubtText } from "../core/cluster/warnings.ts";
 import { initialState, type Self, type State } from "../core/state.ts";
 import { sorryWish } from "../core/pool/sorry_page.ts";
-import { statusOf } from "../core/status/status_view.ts";
+import { statusSteps } from "../core/status/status_view.ts";
 import type { Status } from "../core/status/status.ts";
 import { isNews } from "../core/news.ts";
 import { type Fact, step } from "../core/step.ts";
+import type { Steps } from "../core/steps.ts";
 import { paceMs } from "../core/tick.ts";
 import { LEASE_S, LOAD_MS, TICK_MS } from "../core/timing.ts";
 import type {
@@ -324,10 +325,10 @@ export class Agent {
     this.#outline = next;
   }
 
-  /** The status document. */
-  status(): Status {
+  /** The status document, in steps of some ms. */
+  status(): Steps<Status> {
     const { clock } = this.#ports;
-    return statusOf(this.state, {
+    return statusSteps(this.state, {
       now: clock.now(),
       wallMs: clock.wallMs(),
       table: this.#table.observed,

@@ -34,6 +34,8 @@ export interface OperationsOptions {
   readonly tokens?: TokenTools;
   /** Who asks, as the command line says; left out: nobody knows. */
   readonly user?: string;
+  /** Resolves when another step of a status document may be made, among all who ask for one. */
+  readonly turn: () => Promise<void>;
   /** Lets time pass while a move runs, ms. */
   readonly sleep?: (ms: number) => Promise<void>;
 }

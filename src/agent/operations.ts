@@ -8,6 +8,7 @@ import { isSettingName, settingSpecs } from "../core/document/settings.ts";
 import { otherMembers, QUORUM_MEMBERS_MIN } from "../core/cluster/quorum.ts";
 import { Refusal } from "../core/refusal.ts";
 import type { State } from "../core/state.ts";
+import { runInTurns } from "../core/steps.ts";
 import type { Operations } from "../ports.ts";
 import { applyEdits, documentSnapshot } from "./document_operations.ts";
 import { drain, undrain } from "./drain_operations.ts";
@@ -25,7 +26,7 @@ export type { OperationsOptions } from "./operation_tools.ts";
 export function agentOperations(options: OperationsOptions): Operations {
   const { agent } = options;
   return {
-    status: () => agent.status(),
+    status: () => runInTurns(agent.status(), options.turn),
     counters: options.counters,
     table: () => options.table.list(),
     events: options.events,

@@ -76,7 +76,7 @@ export function adminApp({ operations, onFault }: AdminOptions): Hono {
 }
 
 function addQuestions(app: Hono, operations: Operations): void {
-  app.get("/status", (context) => answerJson(context, operations.status()));
+  app.get("/status", async (context) => answerJson(context, await operations.status()));
   app.get("/table", async (context) => answerJson(context, { rows: await operations.table() }));
   app.get("/events", (context) => {
     const query = queryOf(context, eventsSchema);

@@ -5,7 +5,7 @@
 import { formatEndpoint } from "../core/address.ts";
 import { formatServiceName } from "../core/service/service.ts";
 import type { Status, StatusServer, StatusService } from "../core/status/status.ts";
-import type { ObservedServer, ObservedService } from "../core/table/table.ts";
+import type { ObservedServer } from "../core/table/table.ts";
 import type { Counters } from "../ports.ts";
 
 /** What the metrics are made of. */
@@ -23,7 +23,8 @@ export interface MetricFamily {
   readonly help: string;
   readonly type: "gauge" | "counter";
   readonly labels: readonly string[];
-  samples(source: MetricSource): Sample[];
+  /** Told one by one: of a large cluster there are hundreds of thousands. */
+  samples(source: MetricSource): Iterable<Sample>;
 }
 
 /** Node states, each a series of its own, so that a query needs no number code. */
@@ -121,13 +122,13 @@ function serverFamilies(): MetricFamily[] {
     help,
     type: "gauge",
     labels: ["service", "server", "node"],
-    samples: ({ status }) =>
-      status.services.flatMap(({ name: service, servers }) =>
-        servers.map((server): Sample => [
-          [service, formatEndpoint(server), server.node],
-          value(server),
-        ])
-      ),
+    *samples({ status }) {
+      for (const { name: service, servers } of status.services) {
+        for (const server of servers) {
+          yield [[service, formatEndpoint(server), server.node], value(server)];
+        }
+      }
+    },
   });
   const perService = (
     name: string,
@@ -138,7 +139,9 @@ function serverFamilies(): MetricFamily[] {
     help,
     type: "gauge",
     labels: ["service"],
-    samples: ({ status }) => status.services.map((service) => [[service.name], value(service)]),
+    *samples({ status }) {
+      for (const service of status.services) yield [[service.name], value(service)];
+    },
   });
   return [
     perService(
@@ -247,8 +250,9 @@ function perCheck(
     help,
     type: "gauge",
     labels: ["service", "server"],
-    samples: ({ counters }) =>
-      counters.checks.map((check) => [[check.service, check.server], value(check)]),
+    *samples({ counters }) {
+      for (const check of counters.checks) yield [[check.service, check.server], value(check)];
+    },
   };
 }
 
@@ -262,7 +266,12 @@ function tableFamilies(): MetricFamily[] {
     help,
     type: name.endsWith("_total") ? "counter" : "gauge",
     labels: ["service", "server"],
-    samples: ({ counters }) => counters.table.flatMap((row) => rowSamples(row, value)),
+    *samples({ counters }) {
+      for (const row of counters.table) {
+        const service = formatServiceName(row);
+        for (const server of row.servers) yield [[service, formatEndpoint(server)], value(server)];
+      }
+    },
   });
   return [
     perServer("troop_ipvs_weight", "Weight in the kernel's table.", (server) => server.weight),
@@ -302,11 +311,6 @@ function tableFamilies(): MetricFamily[] {
       ({ counters }) => counters.outBytes,
     ),
   ];
-}
-
-function rowSamples(row: ObservedService, value: (server: ObservedServer) => number): Sample[] {
-  const key = formatServiceName(row);
-  return row.servers.map((server) => [[key, formatEndpoint(server)], value(server)]);
 }
 
 function bit(value: boolean): number {

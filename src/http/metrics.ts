@@ -22,16 +22,28 @@ const CHUNK_SAMPLES = 500;
 export async function metricsText(source: MetricSource): Promise<string> {
   const texts: string[] = [];
   for (const family of metricFamilies) {
-    const samples = family.samples(source);
-    texts.push(await chunkText(family, samples.slice(0, CHUNK_SAMPLES)), "\n");
-    for (let start = CHUNK_SAMPLES; start < samples.length; start += CHUNK_SAMPLES) {
+    let first = true;
+    for (const samples of chunks(family.samples(source))) {
+      const text = await chunkText(family, samples);
+      texts.push(first ? text : text.replace(/^(?:#.*\n)+/, ""), "\n");
+      first = false;
       await new Promise<void>((resolve) => setImmediate(resolve));
-      const text = await chunkText(family, samples.slice(start, start + CHUNK_SAMPLES));
-      texts.push(text.replace(/^(?:#.*\n)+/, ""), "\n");
     }
-    await new Promise<void>((resolve) => setImmediate(resolve));
   }
   return texts.join("");
+}
+
+/** The samples of a family in chunks, one of them at least: its head is told also without any. */
+function* chunks(samples: Iterable<Sample>): Generator<readonly Sample[], void, undefined> {
+  let chunk: Sample[] = [];
+  for (const sample of samples) {
+    if (chunk.length === CHUNK_SAMPLES) {
+      yield chunk;
+      chunk = [];
+    }
+    chunk.push(sample);
+  }
+  yield chunk;
 }
 
 function chunkText(family: MetricFamily, samples: readonly Sample[]): Promise<string> {

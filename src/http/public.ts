@@ -5,6 +5,7 @@
 import { type Context, Hono } from "hono";
 import { html } from "hono/html";
 import { statusJsonSchema } from "../core/status/status_schema.ts";
+import type { Status } from "../core/status/status.ts";
 import type { Operations } from "../ports.ts";
 import { answerJson } from "./json_pieces.ts";
 import { METRICS_TYPE, metricsText } from "./metrics.ts";
@@ -28,14 +29,17 @@ export function publicApp({ operations, health, onFault }: PublicOptions): Hono 
     context.header("Content-Security-Policy", "default-src 'none'");
     await next();
   });
-  app.get("/", (context) => index(context, operations));
-  app.get("/api/v1/status", (context) => answerJson(context, operations.status()));
+  const status = shared(() => operations.status());
+  app.get("/", async (context) => index(context, await status()));
+  app.get("/api/v1/status", async (context) => answerJson(context, await status()));
   app.get("/api/v1/schema", (context) => context.json(statusJsonSchema()));
   app.get("/healthz", (context) => {
     const problem = health();
     return problem === null ? context.text("ok\n") : context.text(`${problem}\n`, 503);
   });
-  const metrics = sharedMetrics(operations);
+  const metrics = shared(async () =>
+    metricsText({ status: await status(), counters: operations.counters() })
+  );
   app.get(
     "/metrics",
     async (context) => context.body(await metrics(), 200, { "Content-Type": METRICS_TYPE }),
@@ -56,14 +60,13 @@ function problem(context: Context, error: string, status: 404 | 405 | 500): Resp
   return context.json({ error }, status);
 }
 
-/** One rendering at a time, shared by all who ask meanwhile: however many scrape, the loop's share stays the same. */
-function sharedMetrics(operations: PublicOptions["operations"]): () => Promise<string> {
-  let running: Promise<string> | undefined;
+/** One at a time, shared by all who ask meanwhile: however many ask, the loop's share stays the same. */
+function shared<Result>(make: () => Promise<Result>): () => Promise<Result> {
+  let running: Promise<Result> | undefined;
   return () => {
-    running ??= metricsText({ status: operations.status(), counters: operations.counters() })
-      .finally(() => {
-        running = undefined;
-      });
+    running ??= make().finally(() => {
+      running = undefined;
+    });
     return running;
   };
 }
@@ -77,9 +80,8 @@ const pages = [
 
 function index(
   context: Context,
-  operations: PublicOptions["operations"],
+  { cluster, node, version }: Status,
 ): Response | Promise<Response> {
-  const { cluster, node, version } = operations.status();
   const title = `troop ${version}: node ${node} of cluster ${cluster}`;
   if (!(context.req.header("Accept") ?? "").includes("text/html")) {
     return context.text(

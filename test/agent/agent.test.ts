@@ -4,6 +4,7 @@ import type { Change } from "../../src/agent/changes.ts";
 import { type ClusterDocument, EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
 import type { Pulse } from "../../src/core/cluster/pulse.ts";
 import { serviceKey } from "../../src/core/service/service.ts";
+import { runAtOnce } from "../../src/core/steps.ts";
 import { LEASE_S, PRESSING_TICK_MS, TICK_MS } from "../../src/core/timing.ts";
 import type { ProbeTarget } from "../../src/ports.ts";
 import { addressOf, idOf, LAN, selfOf, service, VIP } from "../support/cluster_views.ts";
@@ -328,7 +329,7 @@ describe("clean", () => {
 
 test("status and addresses are those of now", async () => {
   const { agent } = await holding();
-  expect(agent.status()).toMatchObject({
+  expect(runAtOnce(agent.status())).toMatchObject({
     node: "n1",
     vips: [{ address: VIP, holder: "n1", epoch: 1 }],
     services: [{ servers: [{ node: "n1", up: true, weight: 1 }] }],

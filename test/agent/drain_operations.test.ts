@@ -36,7 +36,7 @@ describe("drain", () => {
       expect([...store.current().drains.values()])
         .toEqual([{ ...entry, sinceMs: begin, untilMs: begin + 60_000, keepVips: false }]);
     }
-    expect(at.operations.status().drains)
+    expect((await at.operations.status()).drains)
       .toMatchObject([{ target: "n2", service: null, comment: "disk", until }]);
   });
 
@@ -110,7 +110,7 @@ describe("undrain", () => {
     expect(await at.operations.undrain(N2, null)).toBe("n2 is back, stored on 2 of 2 nodes");
     await at.world.run(200);
     expect(drains(at).map(({ on }) => on)).toEqual([false, false]);
-    expect(at.operations.status().drains).toEqual([]);
+    expect((await at.operations.status()).drains).toEqual([]);
   });
 
   test("of one service leaves the others drained", async () => {
@@ -121,7 +121,7 @@ describe("undrain", () => {
     await at.world.run(200);
     await at.operations.undrain(N2, NAME);
     await at.world.run(200);
-    expect(at.operations.status().drains).toMatchObject([{ service: "10.0.0.100:81" }]);
+    expect((await at.operations.status()).drains).toMatchObject([{ service: "10.0.0.100:81" }]);
   });
 
   test("is refused for what is not drained, and says when all services are meant", async () => {

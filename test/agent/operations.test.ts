@@ -5,10 +5,29 @@ import { bench, line } from "./operations_bench.ts";
 
 test("status, counters, table and leave are passed on", async () => {
   const at = await bench(undefined, [service()]);
-  expect(at.operations.status()).toMatchObject({ node: "n1", vips: [{ holder: "n1" }] });
+  expect(await at.operations.status()).toMatchObject({ node: "n1", vips: [{ holder: "n1" }] });
   expect(at.operations.counters().takeovers).toBe(7);
   expect(await at.operations.table()).toMatchObject([{ address: VIP, port: 80 }]);
   expect(await at.operations.leave()).toBe("n1 left cluster sim");
+});
+
+test("a status of many services leaves turns to others, however many ask for one", async () => {
+  const services = Array.from({ length: 200 }, (_, port) => service({ port: port + 1 }));
+  const at = await bench(undefined, services);
+  const turnsFor = async (asking: number) => {
+    let turns = 0;
+    let done = false;
+    const all = Promise.all(Array.from({ length: asking }, () => at.operations.status()));
+    void all.then(() => done = true);
+    for (; !done && turns < 1_000; turns++) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    for (const status of await all) expect(status.services).toHaveLength(services.length);
+    return turns;
+  };
+  const alone = await turnsFor(1);
+  expect(alone).toBeGreaterThan(3);
+  expect(await turnsFor(5)).toBeGreaterThan(3 * alone);
 });
 
 describe("connections", () => {

@@ -6,6 +6,7 @@ import { agentOperations } from "../../src/agent/operations.ts";
 import type { Check } from "../../src/core/check.ts";
 import type { Edit } from "../../src/core/document/document.ts";
 import type { Service } from "../../src/core/service/service.ts";
+import { createTurnShare } from "../../src/http/turn_share.ts";
 import type { Counters, MarkRules, Operations } from "../../src/ports.ts";
 import { refused } from "../support/refused.ts";
 import { type NodeOptions, SimCluster, type SimNode } from "../sim/cluster.ts";
@@ -55,6 +56,7 @@ export async function bench(
     events: async function* () {},
     counters: () => ({ takeovers: 7 }) as Counters,
     leave: () => Promise.resolve(),
+    turn: createTurnShare(1),
     sleep: (ms) => world.run(ms),
   });
   const picture = () => ({

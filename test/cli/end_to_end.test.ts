@@ -38,7 +38,9 @@ describe("over a real socket", () => {
       err: `troop: add service ${name}: it exists already; remove it first\n`,
     });
     expect((await troop("vip", "move", "2001:db8::100", "n2")).code).toBe(0);
-    expect(JSON.parse((await troop("status", "--json")).out)).toEqual(world.operations.status());
+    expect(JSON.parse((await troop("status", "--json")).out)).toEqual(
+      await world.operations.status(),
+    );
     expect((await troop("service", "remove", name)).out).toBe(`service ${name} removed\n`);
     expect((await troop("leave")).out).toBe("n1 left cluster troop\n");
     expect(world.operations.left).toBe(true);
@@ -109,8 +111,10 @@ describe("over a real socket", () => {
 
   test("a newer agent's further fields reach programs", async () => {
     const { operations } = world;
-    const status = { ...operations.status(), novelty: { deep: [1] } };
-    const app = adminApp({ operations: Object.assign(operations, { status: () => status }) });
+    const status = { ...await operations.status(), novelty: { deep: [1] } };
+    const app = adminApp({
+      operations: Object.assign(operations, { status: () => Promise.resolve(status) }),
+    });
     await served.close();
     served = await serveSocket(home, app.fetch);
     expect(JSON.parse((await troop("status", "--json")).out)).toEqual(status);

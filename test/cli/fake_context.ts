@@ -124,7 +124,7 @@ export class FakeWorld {
         this.contacted.push(home.socket);
         return {
           ...bind(this.operations),
-          status: async () => this.operations.status(),
+          status: () => this.operations.status(),
           document: async () => this.operations.document(),
           history: async () => this.operations.history(),
         };

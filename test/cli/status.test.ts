@@ -38,7 +38,7 @@ describe("troop status", () => {
 
   test("gives the document to programs", async () => {
     const { out } = await world.call("status", "--json");
-    expect(statusSchema.parse(JSON.parse(out))).toEqual(world.operations.status());
+    expect(statusSchema.parse(JSON.parse(out))).toEqual(await world.operations.status());
   });
 
   test("says below the tables what is wrong, worst first", async () => {

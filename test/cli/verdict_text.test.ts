@@ -26,11 +26,11 @@ async function printed(
   world.tty = { columns };
   world.env["NO_COLOR"] = "1";
   await world.call("service", "add", "192.0.2.100:80");
-  const status = world.operations.status();
+  const status = await world.operations.status();
   const [service] = status.services;
   const [first, second] = service!.servers;
   const servers = [first!, { ...second!, up, reason: "joined", verdicts: { own, holder } }];
-  world.operations.status = () => ({ ...status, services: [{ ...service!, servers }] });
+  world.operations.status = async () => ({ ...status, services: [{ ...service!, servers }] });
   const { out } = await world.call("service", "list");
   return out.trimEnd().split("\n").slice(3);
 }

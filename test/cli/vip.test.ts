@@ -139,6 +139,8 @@ describe("troop vip remove and list", () => {
 10.0.0.101   n1      eth0       -      n2 back after 30 s      3  the live incumbent stays
 `,
     );
-    expect(JSON.parse((await vip("list", "--json")).out)).toEqual(world.operations.status().vips);
+    expect(JSON.parse((await vip("list", "--json")).out)).toEqual(
+      (await world.operations.status()).vips,
+    );
   });
 });

@@ -79,7 +79,7 @@ export class FakeOperations implements FakeCluster, Operations {
     return listed(limit === null ? all : all.slice(Math.max(0, all.length - limit)));
   };
 
-  status(): Status {
+  async status(): Promise<Status> {
     this.#maybeFail();
     return clusterStatus(this);
   }

@@ -52,7 +52,7 @@ async function source(): Promise<MetricSource> {
       check: NO_CHECK,
     }),
   );
-  return { status: operations.status(), counters: operations.counters() };
+  return { status: await operations.status(), counters: operations.counters() };
 }
 
 describe("metricsText", () => {
@@ -120,7 +120,10 @@ describe("metricsText", () => {
       check: NO_CHECK,
     }));
     await operations.addServer(mark, { address: "192.0.2.21", port: null }, {});
-    const { status, counters } = { status: operations.status(), counters: operations.counters() };
+    const { status, counters } = {
+      status: await operations.status(),
+      counters: operations.counters(),
+    };
     const { values } = parse(await metricsText({ status, counters }));
     expect(values.get('troop_service_servers{service="fwmark:7"}')).toBe(3);
     expect(values.get('troop_server_up{service="fwmark:7",server="192.0.2.21:0",node=""}')).toBe(1);

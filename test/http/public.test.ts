@@ -33,7 +33,7 @@ describe("publicApp", () => {
     const response = await app.request("/api/v1/status");
     expect(response.headers.get("content-type")).toBe("application/json");
     expect(response.headers.get("cache-control")).toBe("no-store");
-    expect(statusSchema.parse(await response.json())).toEqual(operations.status());
+    expect(statusSchema.parse(await response.json())).toEqual(await operations.status());
   });
 
   test("gives the published schema", async () => {
@@ -79,9 +79,9 @@ describe("publicApp", () => {
       expect(text).toContain(path);
       expect((await app.request(path)).status).toBe(200);
     }
-    const status = { ...operations.status(), node: "<script>" };
+    const status = { ...await operations.status(), node: "<script>" };
     const odd = publicApp({
-      operations: { status: () => status, counters: () => operations.counters() },
+      operations: { status: () => Promise.resolve(status), counters: () => operations.counters() },
       health: () => null,
     });
     const page = await (await odd.request("/", { headers: { Accept: "text/html,*/*" } })).text();

@@ -6,13 +6,13 @@ import fc from "fast-check";
 import { type Drain, drainKey } from "../../src/core/document/drain.ts";
 import type { Edit } from "../../src/core/document/document.ts";
 import { drain, idOf, machine, serverEntry, VIP } from "../support/cluster_views.ts";
-import { faults, type Run, RUNS, SERVICE, serving, strike, weights } from "./sim_run.ts";
+import { faults, type Run, RUNS, SERVICE, serving, statusOn, strike, weights } from "./sim_run.ts";
 
 const N2 = { node: idOf(2) };
 const put = (item: Drain): Edit[] => [{ kind: "putDrain", drain: item }];
 
 function holder(run: Run): string | null {
-  return run.cluster.node("n1").agent?.status().vips[0]?.holder ?? null;
+  return statusOn(run, "n1")?.vips[0]?.holder ?? null;
 }
 
 describe("a node in maintenance", () => {
@@ -29,12 +29,12 @@ describe("a node in maintenance", () => {
       expect(kernel.connect(SERVICE)?.endpoint).toBe("10.0.0.1:80");
     }
     for (const name of ["n1", "n2"]) {
-      expect(run.cluster.node(name).agent?.status().drains)
+      expect(statusOn(run, name)?.drains)
         .toMatchObject([{ target: "n2", activeConnections: mine.length, vips: [] }]);
     }
     for (const client of mine) if (client !== null) kernel.connections.delete(client);
     await run.pass(3_000);
-    expect(run.cluster.node("n2").agent?.status().drains[0]?.activeConnections).toBe(0);
+    expect(statusOn(run, "n2")?.drains[0]?.activeConnections).toBe(0);
   });
 
   test("hands its VIP over without a moment of silence, and goes on to serve after undrain", async () => {
@@ -84,7 +84,7 @@ describe("a node in maintenance", () => {
 });
 
 function holderSeenBy(run: Run, name: string): string | null {
-  return run.cluster.node(name).agent?.status().vips[0]?.holder ?? null;
+  return statusOn(run, name)?.vips[0]?.holder ?? null;
 }
 
 test("a machine nobody checks is drained and comes back", async () => {

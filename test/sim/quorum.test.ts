@@ -7,7 +7,16 @@ import fc from "fast-check";
 import { VIP } from "../support/cluster_views.ts";
 import { LEASE_MS, MAJORITY_MS, NO_MAJORITY_MS } from "./bounds.ts";
 import type { NodeOptions } from "./cluster.ts";
-import { broken, type Fault, faults, type Run, RUNS, serving, strike } from "./sim_run.ts";
+import {
+  broken,
+  type Fault,
+  faults,
+  type Run,
+  RUNS,
+  serving,
+  statusOn,
+  strike,
+} from "./sim_run.ts";
 
 // A busy machine, and not the simulated time, is what takes long.
 setDefaultTimeout(120_000);
@@ -76,7 +85,7 @@ describe("a cluster of three with quorum majority", () => {
     for (const name of ["n1", "n2", "n3"]) run.cluster.isolate(name);
     await run.strictly(10_000);
     expect(run.cluster.nodes.map(({ name }) => has(run, name))).toEqual([false, false, false]);
-    const status = run.cluster.node("n2").agent?.status();
+    const status = statusOn(run, "n2");
     expect(status?.quorum).toEqual({ members: 3, heard: 1, majority: false });
     expect(status?.vips[0]?.reason).toContain("hears 1 of the cluster's 3 nodes");
     for (const name of ["n1", "n2", "n3"]) run.cluster.heal(name);

@@ -3,7 +3,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { FLAP_DOWNS_MAX, FLAP_HOLD_MS_MIN } from "../../src/core/pool/flap.ts";
-import { type Run, serving, weights } from "./sim_run.ts";
+import { type Run, serving, statusOn, weights } from "./sim_run.ts";
 import { service } from "../support/cluster_views.ts";
 
 /** Passes time; all weights a server had, in order, each once. */
@@ -81,7 +81,7 @@ test("a server that goes down again and again is held down for a while", async (
     await run.pass(2_500);
   }
   const server = () =>
-    run.cluster.node("n1").agent?.status().services[0]?.servers
+    statusOn(run, "n1")?.services[0]?.servers
       .find(({ node: name }) => name === "n2");
   expect(server()).toMatchObject({ up: false, weight: 0 });
   expect(server()?.reason).toContain("held down for");

@@ -7,6 +7,8 @@ import fc from "fast-check";
 import type { Ip } from "../../src/core/address.ts";
 import type { Edit } from "../../src/core/document/document.ts";
 import { type Service, serviceKey } from "../../src/core/service/service.ts";
+import type { Status } from "../../src/core/status/status.ts";
+import { runAtOnce } from "../../src/core/steps.ts";
 import { LEASE_S } from "../../src/core/timing.ts";
 import { service, VIP } from "../support/cluster_views.ts";
 import { type NodeOptions, SimCluster } from "./cluster.ts";
@@ -134,6 +136,12 @@ export async function serving(options: RunOptions = {}): Promise<Run> {
   await run.pass(4_000);
   run.silence();
   return run;
+}
+
+/** What a node's status says; undefined while it runs no agent. */
+export function statusOn({ cluster }: Run, name: string): Status | undefined {
+  const { agent } = cluster.node(name);
+  return agent === null ? undefined : runAtOnce(agent.status());
 }
 
 /** The weights in a node's kernel, by address. */

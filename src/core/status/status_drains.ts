@@ -8,15 +8,21 @@ import { type OpenCount, openInCluster } from "../pool/drained_connections.ts";
 import { incumbentOf, presentMembers, rankCandidates } from "../cluster/ownership.ts";
 import { formatServiceName } from "../service/service.ts";
 import type { State } from "../state.ts";
+import type { Steps } from "../steps.ts";
 import type { StatusDrain } from "./status.ts";
 
-/** Drains that count now. `own`: what this node's kernel counts. */
-export function statusDrains(
+/** Drains that count now, one in a step: each looks through all services. `own`: what this node's kernel counts. */
+export function* statusDrains(
   state: State,
   own: Readonly<Record<DrainKey, OpenCount>>,
-): StatusDrain[] {
-  return [...state.document.drains].filter(([, drain]) => isDraining(drain, state.wallMs))
-    .map(([key, drain]) => statusDrain(state, drain, openInCluster(state, key, own)));
+): Steps<StatusDrain[]> {
+  const drains: StatusDrain[] = [];
+  for (const [key, drain] of state.document.drains) {
+    if (!isDraining(drain, state.wallMs)) continue;
+    yield;
+    drains.push(statusDrain(state, drain, openInCluster(state, key, own)));
+  }
+  return drains;
 }
 
 function statusDrain(state: State, drain: Drain, open: OpenCount | null): StatusDrain {

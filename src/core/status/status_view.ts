@@ -29,6 +29,7 @@ import {
 } from "../service/service.ts";
 import { settingNames, settingText } from "../document/settings.ts";
 import type { Peer, State } from "../state.ts";
+import { runAtOnce, type Steps } from "../steps.ts";
 import { witnessWords } from "../cluster/gateway_witness.ts";
 import { statusDrains } from "./status_drains.ts";
 import { type BothVerdicts, verdictsOn } from "./status_verdicts.ts";
@@ -46,9 +47,22 @@ export interface StatusContext {
   readonly open?: Readonly<Record<DrainKey, OpenCount>>;
 }
 
-/** Makes the status document. */
+/** Servers and services described in one step: some ms. */
+const STEP_SERVERS = 64;
+/** VIPs described in one step: each asks every node. */
+const STEP_VIPS = 4;
+
+/** Makes the status document, in one go. */
 export function statusOf(state: State, context: StatusContext): Status {
+  return runAtOnce(statusSteps(state, context));
+}
+
+/** The same in steps. The state may change in between: what follows is told as it is then. */
+export function* statusSteps(state: State, context: StatusContext): Steps<Status> {
   const { self } = state;
+  const vips = yield* statusVips(state);
+  const drains = yield* statusDrains(state, context.open ?? {});
+  const services = yield* statusServices(state, context);
   return {
     cluster: self.cluster,
     node: self.name,
@@ -64,8 +78,8 @@ export function statusOf(state: State, context: StatusContext): Status {
       heard: state.quorum.heard,
       majority: 2 * state.quorum.heard > state.quorum.members,
     },
-    vips: state.vips.map((vip) => statusVip(state, vip)),
-    drains: statusDrains(state, context.open ?? {}),
+    vips,
+    drains,
     rotation: state.rotation === null
       ? null
       : { stage: state.rotation.stage, waitsFor: [...state.rotation.waitsFor] },
@@ -73,10 +87,36 @@ export function statusOf(state: State, context: StatusContext): Status {
     settings: Object.fromEntries(
       settingNames.map((name) => [name, settingText(state.document.settings, name)]),
     ),
-    services: [...state.document.services.values()]
-      .sort((a, b) => (serviceKey(a) < serviceKey(b) ? -1 : 1))
-      .map((service) => statusService(state, service, context)),
+    services,
   };
+}
+
+function* statusVips(state: State): Steps<StatusVip[]> {
+  const uses = new Map<Ip, number>();
+  for (const service of state.document.services.values()) {
+    for (const vip of new Set(vipsOfService(service))) uses.set(vip, (uses.get(vip) ?? 0) + 1);
+  }
+  const vips: StatusVip[] = [];
+  for (const vip of [...state.vips]) {
+    if (vips.length % STEP_VIPS === 0) yield;
+    vips.push(statusVip(state, vip, uses.get(vip) ?? 0));
+  }
+  return vips;
+}
+
+function* statusServices(state: State, context: StatusContext): Steps<StatusService[]> {
+  const services: StatusService[] = [];
+  let count = 0;
+  const sorted = [...state.document.services].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [, service] of sorted) {
+    const described = statusService(state, service, context);
+    services.push(described);
+    count += 1 + described.servers.length;
+    if (count < STEP_SERVERS) continue;
+    yield;
+    count = 0;
+  }
+  return services;
 }
 
 function selfNode(state: State, now: number): StatusNode {
@@ -121,7 +161,7 @@ function peerNode(state: State, peer: Peer, now: number): StatusNode {
   };
 }
 
-function statusVip(state: State, vip: Ip): StatusVip {
+function statusVip(state: State, vip: Ip, services: number): StatusVip {
   const members = presentMembers(state, vip);
   const incumbent = incumbentOf(members);
   const entry = state.document.vips.get(vip);
@@ -138,8 +178,7 @@ function statusVip(state: State, vip: Ip): StatusVip {
     group: entry?.group ?? null,
     prefer: entry?.prefer.map(nameOfNode) ?? [],
     failbackS: entry?.failbackS ?? null,
-    services: [...state.document.services.values()]
-      .filter((service) => vipsOfService(service).includes(vip)).length,
+    services,
   };
 }
 

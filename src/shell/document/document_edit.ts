@@ -9,6 +9,7 @@ import { DRAINS_MAX, SERVERS_MAX, SERVICES_MAX, VIPS_MAX } from "../../core/limi
 import type { EntryChange as EntryChanged } from "../../core/document/difference.ts";
 import { type EditNote, historyEntry, historyId } from "../../core/document/history.ts";
 import { Refusal } from "../../core/refusal.ts";
+import { runAtOnce, type Steps } from "../../core/steps.ts";
 import { serverKey } from "../../core/service/server.ts";
 import { serviceKey } from "../../core/service/service.ts";
 import { type ContentTracker, vipsNeeded } from "./document_content.ts";
@@ -54,11 +55,7 @@ export function prepareEdit(
   edits: readonly Edit[],
   remember?: Remember,
 ): PreparedEdit {
-  const steps = preparing(replica, edits, remember);
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-  }
+  return runAtOnce(preparing(replica, edits, remember));
 }
 
 /** The same in steps of some ms, between which peers may be heard: what they change meanwhile is concurrent. */
@@ -66,7 +63,7 @@ export function* preparing(
   replica: Replica,
   edits: readonly Edit[],
   remember?: Remember,
-): Generator<void, PreparedEdit, undefined> {
+): Steps<PreparedEdit> {
   const changes = new EntryChanges(replica.content);
   for (const [index, edit] of edits.entries()) {
     if (index % PIECE_ENTRIES === PIECE_ENTRIES - 1) yield;
@@ -288,7 +285,7 @@ function vipsAfter(content: ContentTracker, changes: EntryChanges): number {
 function* writeChanges(
   replica: Replica,
   changes: readonly WrittenChange[],
-): Generator<void, PreparedEdit, undefined> {
+): Steps<PreparedEdit> {
   const { doc } = replica;
   const client = doc.clientID;
   const first = Y.getState(doc.store, client);

@@ -11,6 +11,7 @@ import {
   refuse,
   type Remember,
 } from "./document_edit.ts";
+import { runInTurns } from "../../core/steps.ts";
 import type { Replica } from "./document_replica.ts";
 import type { Timers } from "../process/timers.ts";
 
@@ -50,25 +51,15 @@ export async function prepareInTurns(
   edits: readonly Edit[],
   { remember, fits, timers }: PrepareOptions,
 ): Promise<PreparedEdit> {
-  const prepared = await runInTurns(preparing(replica, edits, remember), timers);
+  const turn = () => timers.turn();
+  const prepared = await runInTurns(preparing(replica, edits, remember), turn);
   if (prepared.whole === null || fits(prepared.whole)) return prepared;
   if (remember !== undefined) {
-    const bare = await runInTurns(preparing(replica, edits), timers);
+    const bare = await runInTurns(preparing(replica, edits), turn);
     if (bare.whole !== null && fits(bare.whole)) return bare;
   }
   throw refuse(
     "the cluster document would be too big",
     "remove what is not needed; if traces of past edits fill it, `troop export`, begin a new cluster and `troop apply`",
   );
-}
-
-async function runInTurns<Result>(
-  steps: Generator<void, Result, undefined>,
-  timers: Pick<Timers, "turn">,
-): Promise<Result> {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    await timers.turn();
-  }
 }

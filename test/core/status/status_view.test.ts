@@ -4,9 +4,10 @@ import { serviceKey } from "../../../src/core/service/service.ts";
 import { settingNames } from "../../../src/core/document/settings.ts";
 import { statusSchema } from "../../../src/core/status/status.ts";
 import { step } from "../../../src/core/step.ts";
-import { statusOf } from "../../../src/core/status/status_view.ts";
+import { statusOf, statusSteps } from "../../../src/core/status/status_view.ts";
 import { arbitraryCluster, VIPS } from "../../support/arbitrary_cluster.ts";
 import {
+  drain,
   holding,
   idOf,
   machine,
@@ -50,6 +51,37 @@ describe("statusOf", () => {
       .toEqual(two?.vips.map(({ holder, epoch }) => ({ holder, epoch })));
     expect([one?.node, two?.node]).toEqual(["n1", "n2"]);
     expect(one?.time).toBe("2026-01-02T03:04:05.000Z");
+  });
+
+  test("is made in steps, of which each describes some servers, drains or VIPs", () => {
+    const model = Array.from({ length: 20 }, (_, index) => modelNode(index + 1));
+    const described = new Set<unknown>();
+    const services = Array.from(
+      { length: 50 },
+      (_, port) =>
+        new Proxy(service({ port: port + 1 }), {
+          get(target, key, receiver) {
+            // Only who describes a service asks for this.
+            if (key === "whenAllFail") described.add(target);
+            return Reflect.get(target, key, receiver);
+          },
+        }),
+    );
+    const drains = [1, 2, 3].map((index) => drain({ node: idOf(index) }));
+    const state = viewOf(model, 1, { services, drains });
+    const sizes: number[] = [];
+    const steps = statusSteps(state, CONTEXT);
+    for (let next = steps.next();; next = steps.next()) {
+      sizes.push(described.size);
+      described.clear();
+      if (next.done !== true) continue;
+      expect(next.value).toEqual(statusOf(state, CONTEXT));
+      break;
+    }
+    // Four services of twenty servers each are more than a step has.
+    expect(Math.max(...sizes)).toBe(4);
+    expect(sizes.reduce((sum, size) => sum + size)).toBe(services.length);
+    expect(sizes.filter((size) => size === 0).length).toBeGreaterThanOrEqual(drains.length);
   });
 
   test("tells both verdicts on a server, since when, and its last error", () => {
