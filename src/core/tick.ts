@@ -186,6 +186,8 @@ function keep(
   const hold = state.holds.get(vip) as Hold;
   const { decision, now } = held;
   if (hold.successor !== decision.successor) {
+    // Who was to take over may have announced itself and died before anybody heard of its claim.
+    if (hold.successor !== null) announceAgain(hold, now);
     hold.successor = decision.successor;
     hold.funnelMs = decision.successor === null ? null : now;
     touch(state);

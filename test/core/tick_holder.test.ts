@@ -80,6 +80,19 @@ describe("a holder", () => {
     run.pass(400);
     expect(run.hold).toMatchObject({ phase: "holding", successor: null, funnelMs: null });
   });
+
+  test("announces itself anew when the one it hands over to dies: its claim may have been told to the LAN only", () => {
+    const model = [modelNode(1, { holds: holding(3) }), modelNode(2)];
+    const run = new Run(model, [{ to: 2, fromEpoch: 3 }]);
+    const announced = run.hold?.announced;
+    run.pass(300, [[2]]);
+    expect(run.hold?.announced).toBe(announced as number);
+    const diedMs = run.now;
+    run.pass(1_000);
+    expect(run.hold?.announceFromMs).toBeGreaterThan(diedMs);
+    expect(run.hold?.announced).toBeLessThan(announced as number);
+    expect(run.hold?.announced).toBeGreaterThan(0);
+  });
 });
 
 describe("announcements", () => {
