@@ -1,6 +1,7 @@
 /**
- * The two HTTP endpoints as somebody with a plain socket meets them: whatever the bytes are, the connection ends or is
- * answered, no fault is told, and the next well-formed question is answered.
+ * The open ports as somebody with a plain socket meets them: whatever the bytes are, the connection ends or is answered,
+ * no fault is told, and the next well-formed question is answered. The gossip port is also met by somebody who has the
+ * token, so that what is behind the encryption is reached.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { createConnection } from "node:net";
@@ -10,7 +11,12 @@ import { homeIn } from "../../src/core/home.ts";
 import { adminApp } from "../../src/http/admin.ts";
 import { publicApp } from "../../src/http/public.ts";
 import { servePublic, serveSocket } from "../../src/http/serve.ts";
+import { openStateFolder } from "../../src/shell/files/state_folder.ts";
+import { deriveKey } from "../../src/shell/files/token.ts";
+import { NONCE_BYTES } from "../../src/shell/gossip/token_protector.ts";
+import { XorStream } from "../../src/shell/gossip/xor_stream.ts";
 import { FakeOperations } from "../http/fake_operations.ts";
+import { startNode, stopNode, TEST_TOKEN } from "../shell/gossip/gossip_cluster.ts";
 import { freePort } from "../support/free_port.ts";
 import { bytesOf, type Decoder } from "./decoder.ts";
 
@@ -18,6 +24,9 @@ import { bytesOf, type Decoder } from "./decoder.ts";
 const ANSWER_MS = 30;
 /** How long the answer to a good question is waited for, ms: a busy machine is no finding. */
 const PATIENCE_MS = 5_000;
+
+/** Time between two questions to who does not answer, ms. */
+const AGAIN_MS = 100;
 
 const order = '{"service":{"protocol":"tcp","address":"192.0.2.100","port":80}}';
 const seeds = bytesOf(
@@ -29,6 +38,21 @@ const seeds = bytesOf(
   `POST /v1/services/remove HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${order.length}\r\n\r\n${order}`,
   "POST /v1/vips HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 );
+
+/** What comes behind the encryption: the first words of a connection, and of a key exchange (multistream-select, noise). */
+const handshakes = [
+  Buffer.from("\x13/multistream/1.0.0\n\x07/noise\n"),
+  Buffer.concat([Buffer.from("\x13/multistream/1.0.0\n\x07/noise\n\0\x20"), Buffer.alloc(32, 9)]),
+  Buffer.from("\x13/multistream/1.0.0\n\x03ls\n\x0d/yamux/1.0.0\n"),
+].map((bytes) => new Uint8Array(bytes));
+const clearWords = [...bytesOf("GET / HTTP/1.1\r\n\r\n"), new Uint8Array(24), new Uint8Array(60)];
+
+/** As a bearer of the token says it: a nonce, and the words under it. */
+function encrypted(words: Uint8Array): Uint8Array {
+  const nonce = new Uint8Array(NONCE_BYTES).fill(5);
+  const cipher = new XorStream(deriveKey(TEST_TOKEN, "gossip"), nonce);
+  return new Uint8Array([...nonce, ...cipher.update(words)]);
+}
 
 type Place = { readonly path: string } | { readonly host: string; readonly port: number };
 
@@ -42,7 +66,7 @@ function say(place: Place, bytes: Uint8Array, ms: number): Promise<string> {
   socket.on("data", (data) => {
     heard = (heard + data.toString("latin1")).slice(0, 4_096);
     // An answer that is there need not be waited for.
-    if (heard.includes("\r\n\r\n")) socket.destroy();
+    if (heard.includes("\r\n\r\n") || bytes.length === 0) socket.destroy();
   });
   socket.on("error", () => {});
   socket.on("close", () => {
@@ -55,7 +79,27 @@ function say(place: Place, bytes: Uint8Array, ms: number): Promise<string> {
   return promise;
 }
 
-/** Both endpoints, open. */
+/** Whether a good question is answered. One address has so many connections a second: then it is asked again. */
+async function answers(place: Place, good: Uint8Array): Promise<boolean> {
+  const endMs = performance.now() + PATIENCE_MS;
+  while (performance.now() < endMs) {
+    if (await say(place, good, PATIENCE_MS) !== "nothing") return true;
+    await Bun.sleep(AGAIN_MS);
+  }
+  return false;
+}
+
+/** An open port, what is said there, and how. */
+interface Port {
+  readonly name: string;
+  readonly place: Place;
+  readonly seeds: readonly Uint8Array[];
+  readonly encode?: (bytes: Uint8Array) => Uint8Array;
+  /** A question that is answered. */
+  readonly good: Uint8Array;
+}
+
+/** All of them, open. */
 export async function openEndpointDecoders(): Promise<
   { readonly decoders: readonly Decoder[]; close(): Promise<void> }
 > {
@@ -68,22 +112,31 @@ export async function openEndpointDecoders(): Promise<
   const port = await freePort();
   const app = publicApp({ operations, health: () => null, onFault });
   const open = servePublic(`127.0.0.1:${port}`, app.fetch);
-  const places: readonly (readonly [string, Place])[] = [
-    ["HTTP endpoint", { host: "127.0.0.1", port }],
-    ["admin socket", { path: home.socket }],
-  ];
+  const gossip = await startNode({ folder: openStateFolder(join(folder, "gossip")) });
   const [good] = bytesOf("GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
-  const decoders = places.map(([name, place]): Decoder => ({
+  const none = new Uint8Array(0);
+  const place = { host: gossip.endpoint.address, port: gossip.endpoint.port };
+  const ports: readonly Port[] = [
+    { name: "HTTP endpoint", place: { host: "127.0.0.1", port }, seeds, good: good! },
+    { name: "admin socket", place: { path: home.socket }, seeds, good: good! },
+    { name: "gossip port", place, seeds: clearWords, good: none },
+    {
+      name: "gossip port, with the token",
+      place,
+      seeds: handshakes,
+      encode: encrypted,
+      good: none,
+    },
+  ];
+  const decoders = ports.map(({ name, place, seeds, encode, good }): Decoder => ({
     name,
     seeds,
     bytesMax: 262_144,
     msMax: 5_000,
     async run(bytes) {
-      const answer = await say(place, bytes, ANSWER_MS);
+      const answer = await say(place, encode?.(bytes) ?? bytes, ANSWER_MS);
       if (faults.length > 0) throw new Error(`told of a fault: ${String(faults.splice(0)[0])}`);
-      if (await say(place, good!, PATIENCE_MS) === "nothing") {
-        throw new Error("does not answer any more");
-      }
+      if (!await answers(place, good)) throw new Error("does not answer any more");
       return answer;
     },
   }));
@@ -92,6 +145,7 @@ export async function openEndpointDecoders(): Promise<
     async close() {
       await socket.close();
       await open?.close();
+      await stopNode(gossip);
       rmSync(folder, { recursive: true, force: true });
     },
   };

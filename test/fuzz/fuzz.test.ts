@@ -5,6 +5,8 @@ import { openEndpointDecoders } from "./endpoints.ts";
 import { fuzz, tryInput } from "./fuzz.ts";
 import { kernelDecoders } from "./kernel.ts";
 import { openProbeDecoders } from "./probes.ts";
+import { stateDecoders } from "./states.ts";
+import { streamDecoders } from "./streams.ts";
 import { textDecoders } from "./texts.ts";
 import { wireDecoders } from "./wire.ts";
 
@@ -32,6 +34,8 @@ test("every decoder gives a result or an error it is known for, soon and not too
     ...wireDecoders,
     ...kernelDecoders,
     ...textDecoders,
+    ...stateDecoders,
+    ...streamDecoders,
     ...probes.decoders,
     ...endpoints.decoders,
   ];

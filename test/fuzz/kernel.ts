@@ -9,7 +9,7 @@ import { decodeDestination, decodeService } from "../../ffi/ipvs_codec.ts";
 import { decodeDaemon, decodeInfo, decodeTimeouts } from "../../ffi/ipvs_daemon_codec.ts";
 import { decodeAdvertisement } from "../../ffi/neighbour_discovery_frame.ts";
 import { decodeAcknowledgement, decodeMessages } from "../../ffi/netlink_message.ts";
-import { decodeAddress, decodeLink } from "../../ffi/rtnetlink_codec.ts";
+import { decodeAddress, decodeGateway, decodeLink } from "../../ffi/rtnetlink_codec.ts";
 import { decodeTunnelLink } from "../../ffi/tunnel_link_codec.ts";
 import { hex } from "../ffi/hex.ts";
 import type { Decoder } from "./decoder.ts";
@@ -33,6 +33,8 @@ const advertisement = `333300000001 020000000001 86dd 60000000 0020 3a ff
   20010db8000000000000000000000010 ff020000000000000000000000000001
   88 00 f90c 20000000 20010db8000000000000000000000010 0201 020000000001`;
 const address = "02200000 02000000 08000200c000020a 08000100c000020a 09000300 6c6f3a31 00000000";
+
+const route = "02200000 fe020001 00000000 08000500c00002fe 0800040002000000";
 
 /** A datagram of several messages, the last one an error with the kernel's words. */
 const datagram = `24000000 1000 0200 07000000 00000000 ${
@@ -70,6 +72,7 @@ export const kernelDecoders: readonly Decoder[] = [
   ),
   decoder("rtnetlink address", [address], decodeAddress),
   decoder("rtnetlink link", [link], (bytes) => [decodeLink(bytes), decodeTunnelLink(bytes)]),
+  decoder("rtnetlink gateway", [route], decodeGateway),
   decoder("GUE port", ["03010000 0500020002000000 0600010017c00000"], decodeFouPort),
   decoder("inet_diag socket", [listener], decodeDiagSocket),
   decoder("ARP frame", [arp], decodeArp),

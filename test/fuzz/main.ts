@@ -7,6 +7,8 @@ import { openEndpointDecoders } from "./endpoints.ts";
 import { fuzz, type FuzzResult, tryInput } from "./fuzz.ts";
 import { kernelDecoders } from "./kernel.ts";
 import { openProbeDecoders } from "./probes.ts";
+import { stateDecoders } from "./states.ts";
+import { streamDecoders } from "./streams.ts";
 import { textDecoders } from "./texts.ts";
 import { wireDecoders } from "./wire.ts";
 
@@ -66,6 +68,8 @@ async function main(words: readonly string[]): Promise<boolean> {
       ...wireDecoders,
       ...kernelDecoders,
       ...textDecoders,
+      ...stateDecoders,
+      ...streamDecoders,
       ...probes.decoders,
       ...endpoints.decoders,
     ];

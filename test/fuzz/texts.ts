@@ -2,6 +2,11 @@
  * Decoders of text: what people write, what the kernel shows under /proc, and what this node has noted.
  */
 import { parseEndpoint, parseIp } from "../../src/core/address.ts";
+import { nodeNames } from "../../src/core/file/names.ts";
+import { readDocument } from "../../src/core/file/read.ts";
+import { readYaml } from "../../src/cli/document_yaml.ts";
+import { EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
+import { readCapabilities } from "../../src/shell/process/privileges.ts";
 import { parseAdvice } from "../../src/core/pool/advice.ts";
 import { EXPECT_LENGTH_MAX } from "../../src/core/check/schema.ts";
 import { parseCheck } from "../../src/core/check/text.ts";
@@ -34,6 +39,25 @@ hooks:
   - run: [/usr/local/bin/tell, "{text}"]
     on: [takeover]
 `;
+/** A document's file, with something in every section. */
+const documentFile = `troop: 1
+settings: { quorum: off }
+vips:
+  192.0.2.240: { prefer: [n1, n2], failback: true }
+services:
+  192.0.2.240:80:
+    scheduler: rr
+    forward: dr
+    check: http://:80/index.html
+    check-set: [expect=Test Page]
+    servers: { 192.0.2.7:80: { weight: 3 } }
+drains:
+  - { node: n2, until: 2026-01-01 10:00:00, comment: disk }
+`;
+const names = nodeNames([
+  { id: "00000000000000aa", name: "n1" },
+  { id: "00000000000000bb", name: "n2" },
+]);
 const checks = [
   "http://:80/index.html expect='Test Page' interval=2s",
   "https://www.example.org:8443/ verify=no version=2",
@@ -50,6 +74,18 @@ export const textDecoders: readonly Decoder[] = [
     return Array.isArray(read) ? read : "a configuration";
     // Read once, before anything runs: the library takes half a second over 64 KiB of brackets.
   }, { bytesMax: 8_192, msMax: 1_000 }),
+  textDecoder(
+    "document's file",
+    [documentFile, "troop: 1\nvips: &a [*a]\n", "troop: 2"],
+    (text) => {
+      const tree = readYaml(text);
+      if (!("kind" in tree)) return tree.length;
+      const read = readDocument(tree, { current: EMPTY_DOCUMENT, names, wallMs: 0 });
+      return [read.mistakes.length, read.services.size, read.vips.size, read.servers.size];
+      // By `troop apply`, in a process of its own.
+    },
+    { bytesMax: 8_192, msMax: 1_000 },
+  ),
   textDecoder("check", checks, (text) => {
     const [url = "", ...settings] = text.split(" ");
     return parseCheck(url, settings);
@@ -94,6 +130,14 @@ export const textDecoders: readonly Decoder[] = [
       "   1: 00000000000000000000000001000000:0050 0:0 07 0:0 0:0\n",
     ],
     (text) => [parseSocketFile(text, "tcp"), parseSocketFile(text, "udp6")],
+  ),
+  textDecoder(
+    "/proc/self/status",
+    ["CapPrm:\t0000000000003000\nCapEff:\t0000000000003000\n", "CapEff:\tg\n"],
+    (text) => {
+      const { effective, permitted } = readCapabilities(text);
+      return [String(effective), String(permitted)];
+    },
   ),
   textDecoder("/proc/stat", ["cpu  1 2 3 4 5 6 7 8 0 0\ncpu0 1 2 3 4\n"], parseProcessorTime),
   textDecoder(

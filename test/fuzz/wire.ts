@@ -2,7 +2,8 @@
  * Decoders of what peers send, and of what this node itself has written to its disk.
  */
 import * as Y from "yjs";
-import { decodePulse, encodePulse } from "../../src/core/cluster/pulse.ts";
+import { cautionKinds, decodeCaution, encodeCaution } from "../../src/core/cluster/caution.ts";
+import { decodePulse, encodePulse, pulseEnd } from "../../src/core/cluster/pulse.ts";
 import { updateProblem } from "../../src/shell/document/document_gate.ts";
 import { decodeJournal, encodeJournal } from "../../src/shell/document/document_journal.ts";
 import {
@@ -10,10 +11,10 @@ import {
   BadUpdate,
   createReplica,
 } from "../../src/shell/document/document_replica.ts";
-import { missingChunk } from "../../src/shell/document/document_slices.ts";
+import { completes, missingChunk } from "../../src/shell/document/document_slices.ts";
 import { decodeHello, encodeHello } from "../../src/shell/gossip/hello_answer.ts";
 import { isPlainMsgpack } from "../../src/shell/gossip/plain_msgpack.ts";
-import { sealPulse, unsealPulse } from "../../src/shell/pulse/pulse_seal.ts";
+import { hasSeal, SEAL_BYTES, sealPulse, unsealPulse } from "../../src/shell/pulse/pulse_seal.ts";
 import { decodeRecord, encodeRecord } from "../../src/shell/gossip/record_codec.ts";
 import { sampleRecord, verdictsOfBytes } from "../support/sample_record.ts";
 import { sampleService } from "../support/sample_service.ts";
@@ -39,7 +40,23 @@ const pulse = encodePulse({
 const key = new Uint8Array(32).fill(7);
 const sealed = sealPulse(key, "192.0.2.1", pulse);
 
+/** A pulse with the seal of the pair inside. */
+const pair = new Uint8Array(32).fill(9);
+const sealedTwice = sealPulse(pair, "192.0.2.1", pulse);
+const claimsEnd = sealedTwice.length - SEAL_BYTES;
+
+const cautions = cautionKinds.map((kind) =>
+  encodeCaution({ kind, to: "00000000000000bb", echo: 7, boot: 8, address: "192.0.2.1", port: 1 })
+);
+
+const fingerprint = "0123456789abcdef";
+const rotation = { serial: 3, target: fingerprint, from: "0123456789abcdee", graceS: 60 };
 const records = [
+  encodeRecord(sampleRecord({
+    pulseKey: "ab".repeat(32),
+    token: { sends: fingerprint, accepts: [fingerprint], rotation },
+    open: { "all n1": { active: 3, inactive: 0 } },
+  })),
   encodeRecord(sampleRecord()),
   encodeRecord(sampleRecord({ claims: {}, verdicts: verdictsOfBytes(3_000), free: 50 })),
 ];
@@ -86,6 +103,20 @@ export const wireDecoders: readonly Decoder[] = [
       return open === undefined ? undefined : decodePulse(open);
     },
   },
+  {
+    name: "pulse, sealed by its pair",
+    seeds: [sealedTwice, new Uint8Array([...sealedTwice, 1, 2, 3])],
+    bytesMax: 2_000,
+    run(bytes) {
+      const told = decodePulse(bytes);
+      if (told === undefined) return undefined;
+      const sealed = hasSeal(pair, "192.0.2.1", { bytes, end: pulseEnd(told) });
+      const same = Buffer.from(bytes.subarray(0, claimsEnd)).equals(pulse);
+      if (sealed && !same) throw new Error("a seal that was not made with the key is taken");
+      return { ...told, sealed };
+    },
+  },
+  { name: "caution", seeds: cautions, bytesMax: 256, run: decodeCaution },
   { name: "record", seeds: records, bytesMax: 600_000, run: decodeRecord, msMax: 80 },
   {
     name: "plain MessagePack",
@@ -120,6 +151,19 @@ export const wireDecoders: readonly Decoder[] = [
     bytesMax: 65_536,
     run: (bytes) => missingChunk(full.doc, bytes).update,
     // Whoever asks with bytes that are none ends its own stream.
+    mayThrow: [Error],
+  },
+  {
+    name: "synchronization, last piece",
+    seeds: updates,
+    bytesMax: 65_536,
+    run: (bytes) => {
+      const [own, theirs] = [vectors[0]!, vectors[1]!];
+      return [
+        completes({ own, received: bytes, theirs }),
+        completes({ own, received: updates[2]!, theirs: bytes }),
+      ];
+    },
     mayThrow: [Error],
   },
   {
