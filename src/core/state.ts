@@ -232,6 +232,8 @@ export interface State {
   token: TokenFacts | null;
   /** A change of the token that is under way; null when none is. */
   rotation: RotationProgress | null;
+  /** When a node with the cluster's present token last said that this node's is a former one; -Infinity: none did. */
+  expiredMs: number;
   /** Whether a member said that the cluster has forgotten this node. */
   forgotten: boolean;
   /** Where another machine with this node's identity runs, for which this one stands aside; null when none does. */
@@ -288,6 +290,7 @@ export function initialState(self: Self, now: number): State {
     releases: 0,
     token: null,
     rotation: null,
+    expiredMs: -Infinity,
     forgotten: false,
     twin: null,
     cautions: new Map(),

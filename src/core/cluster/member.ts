@@ -9,6 +9,7 @@ import { isPresent } from "./liveness.ts";
 import type { Claim } from "./pulse.ts";
 import { quorumUnfit } from "./quorum.ts";
 import type { Hold, State } from "../state.ts";
+import { isExpired } from "./warnings.ts";
 import { groupOf } from "../document/vip.ts";
 
 /** A node in the order, this one included. */
@@ -79,6 +80,7 @@ export function unfitReason(state: State, vip: Ip): string | null {
 export function ownUnfit(state: State, vip: Ip): string | null {
   const aside = asideReason(state);
   if (aside !== null) return aside;
+  if (isExpired(state)) return "this node's token has expired";
   const placement = state.placements.get(vip);
   if (placement === undefined) return "interfaces not looked at yet";
   return placement.unfit ?? state.refused.get(vip)?.reason ?? quorumUnfit(state) ??

@@ -29,6 +29,7 @@ export function onCaution(
   if (caution.echo !== state.self.boot) return;
   if (caution.kind === "expired") {
     noteWarning(state, { key: "expired", text: expiredText(from) }, now);
+    state.expiredMs = now;
   } else if (caution.kind === "twin") {
     onTwinCaution(state, caution, now);
   } else if (caution.kind === "forgotten" && !state.forgotten) {
@@ -74,6 +75,14 @@ export function noteForged(
   const text =
     `${source.address} has this cluster's token and pulses in the name of ${peer.record.name}, which is not believed; look at that machine, and change the token with \`troop token rotate\` if it is none of yours`;
   noteWarning(state, { key: `forged ${named}`, text }, now);
+}
+
+/**
+ * Whether this node was told lately that its token has expired. It hears nobody whom it could hold a VIP beside, and does
+ * not know what was decided since; that fades, as the warning does, because a late datagram may tell it around a rotation.
+ */
+export function isExpired(state: State): boolean {
+  return state.lastTickMs - state.expiredMs <= WARNING_MS;
 }
 
 function expiredText(from: Endpoint): string {

@@ -9,6 +9,7 @@ import {
 } from "../../../src/core/cluster/caution.ts";
 import { drainKey, drainSchema } from "../../../src/core/document/drain.ts";
 import { asideReason, forgetEdits } from "../../../src/core/document/forgotten.ts";
+import { ownUnfit } from "../../../src/core/cluster/member.ts";
 import { decideOwnership } from "../../../src/core/cluster/ownership.ts";
 import { pulseFor } from "../../../src/core/cluster/pulse_schedule.ts";
 import type { Peer, State } from "../../../src/core/state.ts";
@@ -173,6 +174,20 @@ describe("a caution", () => {
     step(state, { kind: "caution", caution: { ...caution, echo: state.self.boot }, from }, NOW);
     expect(currentWarnings(state, NOW)[0]).toContain("token has expired");
     expect(asideReason(state)).toBeNull();
+  });
+
+  test("takes the VIP from a node with an expired token, until nobody has told it so for a while", () => {
+    const state = viewOf([modelNode(1, { holds: holding(1) })], 1, SHARED);
+    const decided = (ms: number) => {
+      step(state, { kind: "tick", wallMs: 0 }, ms);
+      return [state.holds.get(VIP)?.phase ?? "free", ownUnfit(state, VIP)];
+    };
+    const expired = "this node's token has expired";
+    expect(decided(NOW)).toEqual(["holding", null]);
+    step(state, { kind: "caution", caution: { ...caution, echo: state.self.boot }, from }, NOW + 1);
+    expect(decided(NOW + 2)).toEqual(["settling", expired]);
+    expect(decided(NOW + 20_000)[1]).toBe(expired);
+    expect(decided(NOW + WARNING_MS + 3)[1]).toBeNull();
   });
 });
 
