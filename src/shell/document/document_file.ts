@@ -13,14 +13,16 @@ import type { StateFolder } from "../files/state_folder.ts";
 import { newerFormat } from "../files/state_json.ts";
 import { realTimers, type Timers } from "../process/timers.ts";
 
-/** "TRD1": a troop document, version 1. */
-const MAGIC = Uint8Array.of(0x54, 0x52, 0x44, 0x31);
+/** "TRD2": a troop document, version 2: values have keys of their own, see written_values.ts. The checksum is over it, too. */
+const MAGIC = Uint8Array.of(0x54, 0x52, 0x44, 0x32);
+/** "TRD1": values are overwritten, and the checksum is over the state only. */
+const EARLIER_MAGIC = Uint8Array.of(0x54, 0x52, 0x44, 0x31);
 const CHECKSUM_BYTES = 32;
 const HEAD_BYTES = MAGIC.length + CHECKSUM_BYTES;
 /** Journal from which on the whole replica is written anew, bytes: some thousand edits, merged in a moment at the next start. */
 export const JOURNAL_BYTES_MAX = 524_288;
 /** What a version after this one would begin with. */
-const MAGIC_OF_ANY = /^TRD([2-9])/;
+const MAGIC_OF_LATER = /^TRD([3-9])/;
 /** Bytes summed up at once, so that nothing else waits. */
 const CHECKSUM_PIECE_BYTES = 1_048_576;
 
@@ -106,7 +108,7 @@ export class DocumentFile {
   /** Replaces the whole replica, given in pieces. The journal may be added to meanwhile. */
   async writeReplica(pieces: readonly Uint8Array[]): Promise<void> {
     const state = joinBytes(pieces);
-    const hash = createHash("sha256");
+    const hash = createHash("sha256").update(MAGIC);
     for (let at = 0; at < state.length; at += CHECKSUM_PIECE_BYTES) {
       hash.update(state.subarray(at, at + CHECKSUM_PIECE_BYTES));
       await this.#timers.turn();
@@ -148,7 +150,7 @@ function readJournal(
 ): { readonly updates: readonly Uint8Array[]; readonly intact: boolean } {
   const bytes = folder.read(JOURNAL_FILE);
   if (bytes === null) return { updates: [], intact: false };
-  const { updates, tornBytes, damaged, newer } = decodeJournal(bytes);
+  const { updates, tornBytes, damaged, newer, earlier } = decodeJournal(bytes);
   if (newer !== null) throw newerFormat(JOURNAL_FILE, newer);
   if (damaged) {
     folder.setAside(JOURNAL_FILE, "the checksum of a record does not match");
@@ -158,7 +160,7 @@ function readJournal(
       "dropped an edit of the cluster document that was not written to its end",
     );
   }
-  return { updates, intact: !damaged && tornBytes === 0 };
+  return { updates, intact: !damaged && tornBytes === 0 && !earlier };
 }
 
 function mergeable(updates: readonly Uint8Array[]): boolean {
@@ -172,18 +174,23 @@ function mergeable(updates: readonly Uint8Array[]): boolean {
 
 /** The version of a later form; null for a file that is of this one, or damaged. */
 function newerMagic(bytes: Uint8Array): string | null {
-  const version = MAGIC_OF_ANY.exec(Buffer.from(bytes.subarray(0, MAGIC.length)).toString())?.[1];
+  const version = MAGIC_OF_LATER.exec(Buffer.from(bytes.subarray(0, MAGIC.length)).toString())?.[1];
   return version === undefined || checksumIsRight(bytes) ? null : version;
 }
 
 function checksumIsRight(bytes: Uint8Array): boolean {
-  const checksum = createHash("sha256").update(bytes.subarray(HEAD_BYTES)).digest();
-  return checksum.equals(bytes.subarray(MAGIC.length, HEAD_BYTES));
+  const magic = bytes.subarray(0, MAGIC.length);
+  const hash = createHash("sha256");
+  if (!EARLIER_MAGIC.every((byte, at) => byte === magic[at])) hash.update(MAGIC);
+  return hash.update(bytes.subarray(HEAD_BYTES)).digest()
+    .equals(bytes.subarray(MAGIC.length, HEAD_BYTES));
 }
 
 function unwrap(bytes: Uint8Array): Uint8Array {
   if (bytes.length === 0) throw new Error("it is empty");
-  if (!Buffer.from(MAGIC).equals(bytes.subarray(0, MAGIC.length)) || !checksumIsRight(bytes)) {
+  const magic = bytes.subarray(0, MAGIC.length);
+  const known = [MAGIC, EARLIER_MAGIC].some((one) => Buffer.from(one).equals(magic));
+  if (!known || !checksumIsRight(bytes)) {
     throw new Error("the checksum does not match");
   }
   return bytes.subarray(HEAD_BYTES);

@@ -6,8 +6,8 @@ import { type GossipsubOpts, StrictSign } from "@chainsafe/libp2p-gossipsub";
 import { RECORD_BYTES_MAX } from "../../core/cluster/record.ts";
 import { UPDATE_BYTES_MAX } from "../document/document_network.ts";
 
-/** Version of what travels: nodes that differ in it do not hear each other. */
-const FORMAT = 1;
+/** Version of what travels: nodes that differ in it do not hear each other. 2: the document's values have keys of their own. */
+const FORMAT = 2;
 
 /** The stream protocol that exchanges document edits; only members serve it. */
 export const DOCUMENT_PROTOCOL = `/troop/document/${FORMAT}`;

@@ -179,8 +179,8 @@ describe.each(names)("%s", (name) => {
 describe("a file that only a newer version understands", () => {
   const newer: Readonly<Record<string, string>> = {
     identity: "troop-identity-2 something else\n",
-    "document.bin": "TRD2 something else that is long enough to have a checksum somewhere",
-    "document.journal": "TRJ2 something else",
+    "document.bin": "TRD3 something else that is long enough to have a checksum somewhere",
+    "document.journal": "TRJ3 something else",
     ...Object.fromEntries(
       names.filter((name) => name.endsWith(".json")).map((name) => [name, '{"format":2,"x":[]}']),
     ),
@@ -191,7 +191,7 @@ describe("a file that only a newer version understands", () => {
       const error = await start(folder, notices).catch((error: unknown) => error);
       expect(error).toBeInstanceOf(Refusal);
       expect((error as Refusal).message).toContain(
-        "a newer version of troop wrote it, in format 2",
+        `a newer version of troop wrote it, in format ${name.startsWith("document.") ? 3 : 2}`,
       );
       expect(readFileSync(join(path, name), "utf8")).toBe(text);
       expect(readdirSync(path).filter((item) => item.includes(".damaged-"))).toEqual([]);

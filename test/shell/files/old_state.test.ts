@@ -3,7 +3,7 @@
  * its commit.
  */
 import { describe, expect, test } from "bun:test";
-import { chmodSync, cpSync, readdirSync } from "node:fs";
+import { chmodSync, cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openAgentMemory } from "../../../src/shell/files/agent_memory.ts";
 import { openDocumentStore } from "../../../src/shell/document/document_store.ts";
@@ -24,6 +24,7 @@ const versions = [
   { version: "0ca526a", servers: false, drains: false, events: false, records: false },
   { version: "d78517a", servers: true, drains: false, events: false, records: true },
   { version: "6037d83", servers: true, drains: true, events: true, records: true },
+  { version: "a0a8b87", servers: true, drains: true, events: true, records: true },
 ];
 
 function copyOf(version: string) {
@@ -69,6 +70,8 @@ describe.each(versions)("state of $version", ({ version, servers, drains, events
     if (drains) expect([...document.drains.values()]).toMatchObject([{ comment: "new disk" }]);
     await store.edit([{ kind: "removeService", key: WEB }]);
     await store.close();
+    // What an earlier version would misread it must not take for its own.
+    expect(readFileSync(join(path, "document.journal"), "latin1").slice(0, 4)).toBe("TRJ2");
     const again = open(openStateFolder(path));
     expect([...again.current().services.keys()]).toEqual([`tcp/${VIP}:443`]);
     await again.close();
