@@ -18,8 +18,7 @@ import { NODES_MAX } from "../../core/limits.ts";
 import type { NodeRecord } from "../../core/cluster/record.ts";
 import { welcomeDelayMs } from "../../core/cluster/record_pace.ts";
 import type { Gossip, GossipListener } from "../../ports.ts";
-import { startDialler } from "./dialler.ts";
-import type { Dialler } from "./dialler.ts";
+import { type Dialler, startDialler } from "./dialler.ts";
 import { updateProblem } from "../document/document_gate.ts";
 import {
   type DocumentHandlers,
@@ -164,6 +163,7 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
     quarantine,
     budgets: createPeerBudgets({
       notices,
+      warn: (key, text) => options.listener.warning?.(key, text),
       nameOf: (peer) => names.get(peer) ?? peer,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     }),

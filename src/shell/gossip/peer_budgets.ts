@@ -1,7 +1,7 @@
 /**
  * What one peer may make this node do. A peer has the token, but it may be buggy, or somebody else's by now: what
- * it sends too much of is dropped before it costs anything, counted, and told once a minute with its name, and nobody
- * else notices.
+ * it sends too much of is dropped before it costs anything, counted, told once a minute with its name, and shown while it
+ * goes on, and nobody else notices.
  *
  * Each limit is far above what a healthy peer needs, so being over it is a fault and no bad luck. What is dropped is
  * not lost: the next record says the same, and the document is synchronized.
@@ -47,6 +47,8 @@ export type BudgetKind = keyof typeof PEER_BUDGETS;
 const PEERS_MAX = 2 * NODES_MAX;
 /** Time between two lines about one peer, ms. */
 const NOTICE_INTERVAL_MS = 60_000;
+/** Time between two warnings about one peer, ms: they are shown for half a minute, and floods are no reason for more. */
+const WARN_INTERVAL_MS = 1_000;
 
 /** See the head of this file. */
 export interface PeerBudgets {
@@ -59,6 +61,8 @@ export interface PeerBudgets {
 /** See {@link createPeerBudgets}. */
 export interface PeerBudgetOptions {
   readonly notices?: Notices;
+  /** Warns people for as long as it goes on. */
+  readonly warn?: (key: string, text: string) => void;
   /** What the peer is called, for people. */
   readonly nameOf?: (peer: string) => string;
   /** Other limits than {@link PEER_BUDGETS}, for tests. */
@@ -70,6 +74,7 @@ export interface PeerBudgetOptions {
 interface Account {
   readonly budgets: Map<BudgetKind, Budget>;
   toldMs: number;
+  warnedMs: number;
   /** Since the last line. */
   dropped: number;
 }
@@ -98,7 +103,12 @@ export function createPeerBudgets(options: PeerBudgetOptions = {}): PeerBudgets 
 
 /** The account of a peer, put last in the order of forgetting. */
 function accountOf(accounts: Map<string, Account>, peer: string): Account {
-  const account = accounts.get(peer) ?? { budgets: new Map(), toldMs: -Infinity, dropped: 0 };
+  const account = accounts.get(peer) ?? {
+    budgets: new Map(),
+    toldMs: -Infinity,
+    warnedMs: -Infinity,
+    dropped: 0,
+  };
   accounts.delete(peer);
   accounts.set(peer, account);
   const [oldest] = accounts.keys();
@@ -107,7 +117,7 @@ function accountOf(accounts: Map<string, Account>, peer: string): Account {
 }
 
 function tell(
-  { notices = NO_NOTICES, nameOf = (peer) => peer }: PeerBudgetOptions,
+  { notices = NO_NOTICES, nameOf = (peer) => peer, warn = () => {} }: PeerBudgetOptions,
   { account, peer, kind, nowMs }: {
     readonly account: Account;
     readonly peer: string;
@@ -115,12 +125,14 @@ function tell(
     readonly nowMs: number;
   },
 ): void {
+  if (nowMs - account.warnedMs < WARN_INTERVAL_MS) return;
+  account.warnedMs = nowMs;
+  const name = nameOf(peer);
+  const text =
+    `${name} sends too much (${kind}): what is over its budget is dropped; look at the agent there`;
+  warn(`budget ${peer}`, text);
   if (nowMs - account.toldMs < NOTICE_INTERVAL_MS) return;
   account.toldMs = nowMs;
-  const name = nameOf(peer);
-  notices.warn(
-    { peer: name, kind, dropped: account.dropped },
-    `${name} sends too much (${kind}): what is over its budget is dropped; look at the agent there`,
-  );
+  notices.warn({ peer: name, kind, dropped: account.dropped }, text);
   account.dropped = 0;
 }

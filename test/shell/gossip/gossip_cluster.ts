@@ -28,6 +28,8 @@ export interface TestNode {
   readonly records: Map<NodeId, NodeRecord>;
   /** "connected ID" and "disconnected ID", in order. */
   readonly events: string[];
+  /** What people are warned of, by what it is about. */
+  readonly warnings: Map<string, string>;
   /** Publishes a record; returns it. */
   publish(fields?: Partial<NodeRecord>): NodeRecord;
 }
@@ -54,6 +56,7 @@ export async function startNode(options: TestNodeOptions = {}): Promise<TestNode
   const notices = recordNotices();
   const records = new Map<NodeId, NodeRecord>();
   const events: string[] = [];
+  const warnings = new Map<string, string>();
   const gossip = await openGossip({
     cluster: "test",
     tokens: singleToken(TEST_TOKEN),
@@ -64,6 +67,7 @@ export async function startNode(options: TestNodeOptions = {}): Promise<TestNode
     seeds: [],
     listener: {
       record: (record) => void records.set(record.id, record),
+      warning: (key, text) => void warnings.set(key, text),
       connected: (id) => void events.push(`connected ${id}`),
       disconnected: (id) => void events.push(`disconnected ${id}`),
     },
@@ -81,6 +85,7 @@ export async function startNode(options: TestNodeOptions = {}): Promise<TestNode
     notices,
     records,
     events,
+    warnings,
     publish(fields = {}) {
       const { id, peer, boot } = identity;
       const record = sampleRecord({ id, peer, boot, sequence: ++sequence, port, ...fields });

@@ -102,6 +102,7 @@ describe("a member that sends too much", () => {
     expect(told).toEqual([
       "loud sends too much (records): what is over its budget is dropped; look at the agent there",
     ]);
+    expect([...victim.warnings.values()]).toEqual(told);
   });
 
   test("of synchronizations gets no more of them, and another does", async () => {

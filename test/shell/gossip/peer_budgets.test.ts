@@ -28,6 +28,24 @@ describe("createPeerBudgets", () => {
     expect(notices.all[1]?.fields).toMatchObject({ dropped: 1_000 });
   });
 
+  test("people are warned while it goes on, once a second for each peer", () => {
+    let now = 0;
+    const warned: string[] = [];
+    const budgets = createPeerBudgets({
+      now: () => now,
+      nameOf: (peer) => `node-${peer}`,
+      warn: (key, text) => void warned.push(`${key}: ${text}`),
+      limits: { hellos: { burst: 1, perSecond: 0 } },
+    });
+    for (; now < 5_000; now++) budgets.take("a", "hellos");
+    expect(warned).toHaveLength(5);
+    expect(warned[0]).toStartWith("budget a: node-a sends too much (hellos)");
+    budgets.take("b", "hellos");
+    expect(warned).toHaveLength(5);
+    budgets.take("b", "hellos");
+    expect(warned).toHaveLength(6);
+  });
+
   test("a million peers are not remembered for ever, and the busy one stays", () => {
     const budgets = createPeerBudgets({ now: () => 0 });
     for (let count = 0; count < PEER_BUDGETS.hellos.burst; count++) budgets.take("busy", "hellos");
