@@ -13,6 +13,11 @@ import { keepsTrace } from "./written_values.ts";
 
 /** Bytes of updates kept that wait for an earlier one: beyond, they are forgotten and synchronized again. */
 const PENDING_BYTES_MAX = 1_048_576;
+/**
+ * Time for which they are kept, ms. What they wait for overtook them by a moment, or comes by the next synchronization,
+ * which is not a minute away; what never comes would be written and sent along for ever.
+ */
+export const PENDING_MS_MAX = 60_000;
 
 /** A replica, and what follows its changes. */
 export interface Replica {
@@ -20,6 +25,9 @@ export interface Replica {
   readonly content: ContentTracker;
   readonly history: HistoryTracker;
   readonly digest: DigestTracker;
+  readonly timers: Timers;
+  /** Calls off that what waits is forgotten; null while nothing waits. */
+  cancelForgetting: (() => void) | null;
 }
 
 /** Makes a replica of what these updates say together. Throws on bytes that are no update. */
@@ -31,13 +39,16 @@ export function createReplica(
   doc.clientID = timers.writer();
   // Named here so that no update can make them something other than maps.
   for (const part of partNames) doc.getMap(part);
-  const replica = {
+  const replica: Replica = {
     doc,
     content: new ContentTracker(doc),
     history: new HistoryTracker(doc),
     digest: trackDigest(doc),
+    timers,
+    cancelForgetting: null,
   };
   Y.transact(doc, () => applyAll(doc, updates), null, false);
+  boundPending(replica);
   return replica;
 }
 
@@ -73,7 +84,8 @@ export class BadUpdate extends Error {
 }
 
 /** Applies an update from a peer; the changes it made, as updates. Throws {@link BadUpdate}. */
-export function applyPeerUpdate({ doc }: Replica, update: Uint8Array): Uint8Array[] {
+export function applyPeerUpdate(replica: Replica, update: Uint8Array): Uint8Array[] {
+  const { doc } = replica;
   try {
     Y.decodeUpdate(update);
   } catch (error) {
@@ -89,10 +101,25 @@ export function applyPeerUpdate({ doc }: Replica, update: Uint8Array): Uint8Arra
   } finally {
     doc.off("update", notice);
   }
-  const { store } = doc;
+  boundPending(replica);
+  return changes;
+}
+
+/** Forgets what waits for an earlier update when it is too much, or has waited for too long. */
+function boundPending(replica: Replica): void {
+  const { store } = replica.doc;
   if ((store.pendingStructs?.update.length ?? 0) > PENDING_BYTES_MAX) store.pendingStructs = null;
   if ((store.pendingDs?.length ?? 0) > PENDING_BYTES_MAX) store.pendingDs = null;
-  return changes;
+  if (store.pendingStructs === null && store.pendingDs === null) {
+    replica.cancelForgetting?.();
+    replica.cancelForgetting = null;
+    return;
+  }
+  replica.cancelForgetting ??= replica.timers.after(PENDING_MS_MAX, () => {
+    replica.cancelForgetting = null;
+    store.pendingStructs = null;
+    store.pendingDs = null;
+  });
 }
 
 /** What the replica has seen, for another one to tell what is missing. */
