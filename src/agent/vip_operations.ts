@@ -6,7 +6,12 @@ import { serviceConflict } from "../core/document/conflicts.ts";
 import type { Edit } from "../core/document/document.ts";
 import { VIPS_MAX } from "../core/limits.ts";
 import type { VipChange } from "../core/document/order.ts";
-import { incumbentOf, presentMembers, rankCandidates } from "../core/cluster/ownership.ts";
+import {
+  incumbentOf,
+  presentEpoch,
+  presentMembers,
+  rankCandidates,
+} from "../core/cluster/ownership.ts";
 import { interfaceFor } from "../core/cluster/placement.ts";
 import { Refusal } from "../core/refusal.ts";
 import { isExternal } from "../core/service/server.ts";
@@ -242,7 +247,7 @@ export async function moveVip(
       (known.director ? `${nodeName} is leaving or starting` : `${nodeName} is not a director`),
     remedy: "`troop status` shows which nodes can hold it",
   });
-  const fromEpoch = state.epochs.get(leader) ?? 0;
+  const fromEpoch = presentEpoch(state, leader, members);
   await remember(options, [{ kind: "putMove", move: { vip: leader, to: known.id, fromEpoch } }]);
   await moved(options, { vip, id: known.id, attempted, nodeName });
   const group = groupOf(vip, state.document.vips);

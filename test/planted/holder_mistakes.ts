@@ -95,8 +95,8 @@ const claims: readonly Mistake[] = [
     name: "move order never spent",
     breaks: "an order to move a VIP holds for ever",
     file: OWNERSHIP,
-    right: "move.fromEpoch === (state.epochs.get(vip) ?? 0) ? move.to : null;",
-    wrong: "move.fromEpoch <= (state.epochs.get(vip) ?? 0) ? move.to : null;",
+    right: "move.fromEpoch === presentEpoch(state, vip, members)",
+    wrong: "move.fromEpoch <= presentEpoch(state, vip, members)",
     kinds: ["moveVip", "crash"],
   },
   {

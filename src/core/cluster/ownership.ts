@@ -107,10 +107,20 @@ function wasMovedTo(state: State, vip: Ip, id: NodeId): boolean {
   return move !== undefined && move.to === id && move.fromEpoch + 1 === state.epochs.get(vip);
 }
 
+/**
+ * The epoch by which an order to move a VIP is judged: that of the claim that counts. The target of an order may know a
+ * higher one, which it had itself in another part and which ended there: whoever holds the VIP knows nothing of it.
+ */
+export function presentEpoch(state: State, vip: Ip, members: readonly Member[]): number {
+  return incumbentOf(members)?.claim?.epoch ?? state.epochs.get(vip) ?? 0;
+}
+
 /** The target of a move order that is not spent yet; null when there is none. */
-export function moveTarget(state: State, vip: Ip): NodeId | null {
+export function moveTarget(state: State, vip: Ip, members: readonly Member[]): NodeId | null {
   const move = state.document.moves.get(vip);
-  return move !== undefined && move.fromEpoch === (state.epochs.get(vip) ?? 0) ? move.to : null;
+  return move !== undefined && move.fromEpoch === presentEpoch(state, vip, members)
+    ? move.to
+    : null;
 }
 
 /** The epoch of a new claim: above every one that was ever seen, or may have been. */
@@ -124,7 +134,7 @@ export function decideOwnership(state: State, vip: Ip, now: number): Decision {
   if (leader !== vip) return decideFollower(state, vip, { leader, now });
   const members = presentMembers(state, vip);
   const incumbent = incumbentOf(members);
-  const target = moveTarget(state, vip);
+  const target = moveTarget(state, vip, members);
   const hold = state.holds.get(vip);
   const context = { members, incumbent, target, vip, now };
   return hold?.phase === "holding" ? decideHeld(state, hold, context) : decideFree(state, context);

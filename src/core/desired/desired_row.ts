@@ -80,7 +80,7 @@ function prospectOf(state: State, vip: Ip): Prospect {
   const leader = leaderOf(vip, state.document.vips);
   const members = presentMembers(state, leader);
   const back = state.failbacks.get(leader);
-  const target = moveTarget(state, leader) ?? (back?.near === true ? back.to : null);
+  const target = moveTarget(state, leader, members) ?? (back?.near === true ? back.to : null);
   const holder = incumbentOf(members);
   const others = members.filter((member) => member.id !== holder?.id);
   const next =

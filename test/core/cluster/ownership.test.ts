@@ -210,6 +210,13 @@ describe("a move order", () => {
     expect(ready(3)).toEqual({ act: "wait", reason: "n2 is preferred" });
   });
 
+  test("is the same order for a target that had a higher epoch, which ended where its holder did not hear it", () => {
+    const state = viewOf(model, 2, { ...SHARED, moves: move(), epochs: new Map([[VIP, 7]]) });
+    state.peers.get(idOf(1))!.life.claims = new Map([[VIP, { epoch: 4, yielding: true }]]);
+    invite(state);
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "claim", epoch: 8 });
+  });
+
   const spent: [what: string, fields: Partial<Move>][] = [
     ["is spent by the claim it asked for, or any failover", { fromEpoch: 3 }],
     ["for an epoch nobody has heard of does nothing", { fromEpoch: 5 }],
