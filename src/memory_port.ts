@@ -4,14 +4,25 @@
 import type { Ip } from "./core/address.ts";
 import type { NodeId } from "./core/document/document.ts";
 import type { NodeRecord } from "./core/cluster/record.ts";
+import type { TableTimeouts } from "./core/table/table.ts";
 import type { ServiceKey } from "./core/service/service.ts";
 
 /** Remembers what switches were before. */
 export interface SavedSwitches {
-  /** Notes the first value; later calls for the same name change nothing. */
-  save(name: string, value: string): void;
+  /** Whether the first value is on disk: only then may the kernel be touched. */
+  has(name: string): boolean;
+  /** Notes first values; what is noted stays. Resolves when they are on disk, rejects when the disk refuses. */
+  save(values: readonly (readonly [name: string, value: string])[]): Promise<void>;
   entries(): [string, string][];
-  clear(): void;
+  clear(): Promise<void>;
+}
+
+/** Remembers what the table's timeouts were before troop changed them. */
+export interface SavedTimeouts {
+  /** As it is on disk; null: troop has not changed them. */
+  get(): TableTimeouts | null;
+  /** Resolves when it is on disk, rejects when the disk refuses. */
+  set(timeouts: TableTimeouts | null): Promise<void>;
 }
 
 /** Remembers which rows of the kernel's table troop made. */
@@ -33,6 +44,7 @@ export interface PeerContact {
 /** What an agent remembers over a restart beside document and peers. */
 export interface AgentMemory {
   readonly savedSwitches: SavedSwitches;
+  readonly savedTimeouts: SavedTimeouts;
   readonly owned: OwnedRows;
   /** Epochs of the VIPs this node held when it last said so. */
   claims(): ReadonlyMap<Ip, number>;

@@ -298,7 +298,13 @@ export interface SorryPage {
 /** Why the sorry page is not served; null while it is. */
 export type SorryListener = (problem: string | null) => void;
 
-export type { AgentMemory, OwnedRows, PeerContact, SavedSwitches } from "./memory_port.ts";
+export type {
+  AgentMemory,
+  OwnedRows,
+  PeerContact,
+  SavedSwitches,
+  SavedTimeouts,
+} from "./memory_port.ts";
 
 /** What people and machines can ask of a running agent. Refusals reject with {@link Refusal}. */
 export interface Operations extends DocumentOperations {

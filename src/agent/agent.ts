@@ -128,6 +128,7 @@ export class Agent {
       table: ports.table,
       sysctl: ports.sysctl,
       owned: ports.memory.owned,
+      savedTimeouts: ports.memory.savedTimeouts,
       pause: ports.pause,
       log: ports.log,
     });
@@ -376,7 +377,7 @@ export class Agent {
   /** Takes everything of troop's out of the kernel, for a node that leaves for good. */
   async clean(): Promise<void> {
     this.#quiet = true;
-    this.#network.restore();
+    await this.#network.restore();
     await this.#firewall.restore();
     await this.#table.restore(this.state);
   }

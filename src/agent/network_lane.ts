@@ -52,6 +52,8 @@ export class NetworkLane {
   #switches = "";
   #switchesMs = -Infinity;
   /** Of the table: whatever switches follow from is part of it. */
+  /** Switches to be set as soon as what they were is on disk. */
+  #unsaved: readonly string[] = [];
   #switchesVersion = -1;
   /** ARP for addresses on `lo` could not be silenced. */
   #loud = false;
@@ -149,7 +151,8 @@ export class NetworkLane {
 
   #applySwitches(state: State, now: number): void {
     const { sysctl, troubles, savedSwitches } = this.#options;
-    const isFresh = now - this.#switchesMs < SWITCHES_MS;
+    const isFresh = now - this.#switchesMs < SWITCHES_MS &&
+      !this.#unsaved.some((name) => savedSwitches.has(name));
     if (this.#switchesVersion === state.tableVersion && isFresh) return;
     this.#switchesVersion = state.tableVersion;
     const wanted = desiredSwitches(state);
@@ -158,6 +161,7 @@ export class NetworkLane {
     this.#switches = fingerprint;
     this.#switchesMs = now;
     this.#loud = false;
+    const unsaved: [string, string][] = [];
     for (const item of wanted) {
       const done = troubles.attempt(`set switch ${item.name}`, () => {
         const current = sysctl.read(item.name);
@@ -168,11 +172,18 @@ export class NetworkLane {
         if (current === item.value || (item.atLeast && Number(current) >= Number(item.value))) {
           return;
         }
-        savedSwitches.save(item.name, current);
-        sysctl.write(item.name, item.value);
+        if (savedSwitches.has(item.name)) sysctl.write(item.name, item.value);
+        else unsaved.push([item.name, current]);
       });
-      if (!done && item.name.endsWith(".arp_ignore")) this.#loud = true;
+      const waits = unsaved.at(-1)?.[0] === item.name;
+      if ((!done || waits) && item.name.endsWith(".arp_ignore")) this.#loud = true;
     }
+    this.#unsaved = unsaved.map(([name]) => name);
+    if (unsaved.length === 0) return;
+    savedSwitches.save(unsaved).then(
+      () => troubles.note("remember switches", null),
+      (error) => troubles.note("remember switches", error),
+    );
   }
 
   #applyAddresses(state: State, now: number): void {
@@ -276,7 +287,7 @@ export class NetworkLane {
   }
 
   /** Undoes everything: VIPs off every interface, switches as they were. For a node that leaves for good. */
-  restore(): void {
+  async restore(): Promise<void> {
     const { sysctl, troubles, savedSwitches } = this.#options;
     for (const item of this.#addresses) {
       if (this.#ledger.has(item.address) && isHost(item)) this.#remove(item);
@@ -284,8 +295,8 @@ export class NetworkLane {
     for (const [name, value] of savedSwitches.entries()) {
       troubles.attempt(`restore switch ${name}`, () => sysctl.write(name, value));
     }
-    troubles.attempt("forget switches", () => savedSwitches.clear());
     troubles.attempt("take down tunnels", () => this.#options.tunnels.restore());
+    await savedSwitches.clear().catch((error) => troubles.note("forget switches", error));
   }
 }
 

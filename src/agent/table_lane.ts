@@ -10,8 +10,8 @@
 import {
   daemonOf,
   desiredDaemons,
-  desiredTimeouts,
   isSameDaemon,
+  mayBeKernelLength,
 } from "../core/desired/desired_daemons.ts";
 import {
   desiredRow,
@@ -29,17 +29,18 @@ import {
   NO_TRAFFIC,
   type ObservedServer,
   type ObservedService,
+  type SyncDaemon,
   type SyncDaemons,
   type TableOperation,
-  type TableTimeouts,
 } from "../core/table/table.ts";
 import { isActive } from "../core/desired/desired.ts";
 import { BYPASS_SWITCH } from "../core/desired/desired_switches.ts";
 import { TABLE_MS_MAX, TABLE_MS_MIN } from "../core/timing.ts";
-import type { Clock, OwnedRows, Sysctl, Table } from "../ports.ts";
+import type { Clock, OwnedRows, SavedTimeouts, Sysctl, Table } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
 import type { Logger } from "./logger.ts";
 import { operationWords } from "./operation_words.ts";
+import { TableTimeoutKeeper } from "./table_timeouts.ts";
 import { takeOver } from "./taken_rows.ts";
 
 /** Operations planned before they are applied: bounds the time between two looks at newer wishes. */
@@ -62,6 +63,8 @@ export interface TableLaneOptions {
   readonly tell: (fact: Fact) => void;
   /** Keys of the rows that are troop's, kept over restarts. */
   readonly owned: OwnedRows;
+  /** The kernel's timeouts before troop changed them. */
+  readonly savedTimeouts: SavedTimeouts;
   /** Lets the event loop do other work. */
   readonly pause: () => Promise<void>;
   readonly log: Pick<Logger, "warn">;
@@ -97,11 +100,13 @@ export class TableLane {
   #failed = false;
   #running: Promise<void> | null = null;
   #changes = 0;
-  /** The kernel's timeouts before troop changed them; null while it has not. */
-  #timeoutsBefore: TableTimeouts | null = null;
+  readonly #timeouts: TableTimeoutKeeper;
+  /** The length that was set for the master that runs; null: the kernel's own, or not known. */
+  #masterLength: number | null = null;
 
   constructor(options: TableLaneOptions) {
     this.#options = options;
+    this.#timeouts = new TableTimeoutKeeper(options);
   }
 
   /** The kernel's table as last known, by service. */
@@ -283,16 +288,17 @@ export class TableLane {
     for (const role of ["master", "backup"] as const) {
       const has = present[role];
       const want = wanted[role];
-      if (isSameDaemon(has, want)) continue;
+      if (isSameDaemon(has, want) && !this.#hasOldLength(role, has, want)) {
+        this.#noteLength(role, want);
+        continue;
+      }
       let runs = has !== null;
       if (runs && this.#mayStop(state)) {
         runs = !troubles.attempt(`stop sync ${role}`, () => table.stopDaemon(role));
       }
       if (want !== null && !runs) {
-        runs = troubles.attempt(
-          `start sync ${role}`,
-          () => table.startDaemon(role, want),
-        );
+        runs = troubles.attempt(`start sync ${role}`, () => table.startDaemon(role, want));
+        if (runs) this.#noteLength(role, want);
       }
       if (role === "backup") backup = runs;
     }
@@ -300,25 +306,17 @@ export class TableLane {
     let on = false;
     troubles.attempt("read switch", () => on = sysctl.read(BYPASS_SWITCH) === "1");
     tell({ kind: "bypass", on: on && backup && bypassWanted });
-    this.#applyTimeouts(state);
+    this.#timeouts.apply(state);
   }
 
-  /** The kernel's own timeouts are remembered when troop first changes them, so that leaving restores them. */
-  #applyTimeouts(state: State): void {
-    const { table, troubles } = this.#options;
-    const wanted = desiredTimeouts(state);
-    if (wanted === null && this.#timeoutsBefore === null) return;
-    troubles.attempt("set timeouts", () => {
-      const present = table.timeouts();
-      const before = this.#timeoutsBefore ??= present;
-      const next: TableTimeouts = {
-        tcpS: wanted?.tcpS || before.tcpS,
-        tcpFinS: wanted?.tcpFinS || before.tcpFinS,
-        udpS: wanted?.udpS || before.udpS,
-      };
-      if (JSON.stringify(next) !== JSON.stringify(present)) table.setTimeouts(next);
-      if (wanted === null) this.#timeoutsBefore = null;
-    });
+  #noteLength(role: keyof SyncDaemons, daemon: SyncDaemon | null): void {
+    if (role === "master") this.#masterLength = daemon?.maxLength ?? null;
+  }
+
+  /** Whether a master that should have the kernel's own length still has one that was set. */
+  #hasOldLength(role: keyof SyncDaemons, has: SyncDaemon | null, want: SyncDaemon | null): boolean {
+    if (role !== "master" || has === null || want === null || want.maxLength !== null) return false;
+    return this.#masterLength !== null || !mayBeKernelLength(has);
   }
 
   /** Without a row of its own in this namespace troop leaves the daemons of others alone. */
@@ -330,6 +328,7 @@ export class TableLane {
   async restore(state: State): Promise<void> {
     await this.idle();
     const { table, owned, troubles } = this.#options;
+    await this.#timeouts.restore();
     // Without rows of its own the kernel may lack IPVS altogether, and then cannot be asked.
     if (owned.keys().length === 0) return;
     try {
@@ -338,10 +337,6 @@ export class TableLane {
       await this.#apply(rows.map((row) => ({ kind: "removeService", service: row })), observed);
     } catch (error) {
       troubles.note("reconcile table", error as Error);
-    }
-    if (this.#timeoutsBefore !== null) {
-      const before = this.#timeoutsBefore;
-      troubles.attempt("restore timeouts", () => table.setTimeouts(before));
     }
     const own = { ...daemonOf(state), maxLength: null };
     for (const role of ["master", "backup"] as const) {

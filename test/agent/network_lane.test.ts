@@ -271,13 +271,32 @@ describe("switches", () => {
   });
 });
 
+test("no switch is touched, and no VIP put on lo, before the disk remembers what it was", () => {
+  const bench = new NetworkBench();
+  const before = new Map(bench.kernel.switches);
+  const waiting: (readonly [string, string])[] = [];
+  const { save } = bench.saved;
+  bench.saved.save = (values) => {
+    waiting.push(...values);
+    return new Promise(() => {});
+  };
+  for (let turn = 0; turn < 5; turn++) bench.turn();
+  expect(bench.kernel.switches).toEqual(before);
+  expect(bench.kernel.where(VIP)).toEqual([]);
+  expect(new Map(waiting).get(`${ARP}.arp_ignore`)).toBe("0");
+  void save(waiting);
+  bench.turn();
+  expect(bench.kernel.switches.get(`${ARP}.arp_ignore`)).toBe("1");
+  expect(bench.kernel.where(VIP)).toEqual(["lo"]);
+});
+
 describe("restore", () => {
-  test("takes the VIPs away, then puts every switch back", () => {
+  test("takes the VIPs away, then puts every switch back", async () => {
     const bench = new NetworkBench({ holds: holding(1) });
     const before = new Map(bench.kernel.switches);
     bench.turn();
     bench.kernel.asked();
-    bench.lane.restore();
+    await bench.lane.restore();
     expect(bench.kernel.switches).toEqual(before);
     expect(bench.kernel.where(VIP)).toEqual([]);
     expect(bench.saved.entries()).toEqual([]);
@@ -286,22 +305,20 @@ describe("restore", () => {
       .toBeGreaterThan(asked.findLastIndex((request) => request.startsWith("remove")));
   });
 
-  test("puts back switches that an earlier run changed", () => {
+  test("puts back switches that an earlier run changed", async () => {
     const bench = new NetworkBench();
-    bench.saved.save("net.ipv4.vs.backup_only", "1");
-    bench.lane.restore();
+    await bench.saved.save([["net.ipv4.vs.backup_only", "1"]]);
+    await bench.lane.restore();
     expect(bench.kernel.switches.get("net.ipv4.vs.backup_only")).toBe("1");
   });
 
-  test("does what it can", () => {
+  test("does what it can", async () => {
     const bench = new NetworkBench({ holds: holding(1) });
     bench.turn();
     bench.kernel.failing.set(`remove ${VIP}/32 from ${LAN}`, "EPERM");
     bench.kernel.failing.set(`switch ${ARP}.arp_ignore`, "EACCES");
-    bench.saved.clear = () => {
-      throw new Error("disk full");
-    };
-    bench.lane.restore();
+    bench.saved.clear = () => Promise.reject(new Error("disk full"));
+    await bench.lane.restore();
     expect(bench.kernel.where(VIP)).toEqual([LAN]);
     expect(bench.kernel.switches.get(`${ARP}.arp_announce`)).toBe("0");
     expect(bench.log.lines()).toEqual([

@@ -128,6 +128,34 @@ describe("sync daemons", () => {
     expect(bench.kernel.running.backup).toEqual({ ...own, ttl: 3 });
   });
 
+  test("start anew when a length an earlier run set is to be the kernel's own", () => {
+    const bench = new TableBench({ holds: holding(1) }, [SERVICE], {
+      settings: { "sync-max-length": "kernel" },
+    });
+    bench.kernel.running = { master: { ...own, maxLength: 64 }, backup: null };
+    bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+    expect(bench.kernel.running.master).toEqual(own);
+  });
+
+  test("start anew when their length is to be the kernel's own again", () => {
+    const bench = new TableBench({ holds: holding(1) });
+    for (
+      const [length, restarts] of [["1400", 1], ["9000", 1], ["kernel", 1], ["auto", 0]] as const
+    ) {
+      bench.set({ "sync-max-length": length });
+      bench.kernel.pass(1_000);
+      bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+      expect(bench.kernel.asked("start master")).toHaveLength(restarts);
+      const running = bench.kernel.running.master;
+      if (running?.maxLength === null) {
+        bench.kernel.running = {
+          ...bench.kernel.running,
+          master: { ...running, maxLength: 1_472 },
+        };
+      }
+    }
+  });
+
   test("with the length the kernel chose are as wanted", () => {
     const bench = new TableBench();
     bench.kernel.running = { master: null, backup: { ...own, maxLength: 1_472 } };
@@ -149,45 +177,70 @@ describe("sync daemons", () => {
 });
 
 describe("timeouts", () => {
-  const apply = (bench: TableBench) => {
+  const apply = async (bench: TableBench) => {
     bench.kernel.pass(1_000);
     bench.lane.applyDaemons(bench.state, bench.kernel.nowMs);
+    // What waits for the disk.
+    await new Promise<void>((resolve) => setImmediate(resolve));
     return bench.kernel.asked("timeouts");
   };
 
-  test("are the kernel's own while nobody set one", () => {
-    expect(apply(new TableBench())).toEqual([]);
+  test("are the kernel's own while nobody set one", async () => {
+    expect(await apply(new TableBench())).toEqual([]);
   });
 
-  test("that are set stand beside those that are not, and come back when somebody else changes them", () => {
+  test("that are set stand beside those that are not, and come back when somebody else changes them", async () => {
     const bench = new TableBench();
     bench.set({ "tcp-timeout": "600" });
-    expect(apply(bench)).toEqual(["timeouts 600 120 300"]);
-    expect(apply(bench)).toEqual([]);
+    expect(await apply(bench)).toEqual(["timeouts 600 120 300"]);
+    expect(await apply(bench)).toEqual([]);
     bench.kernel.timeouts = { tcpS: 1, tcpFinS: 120, udpS: 300 };
-    expect(apply(bench)).toEqual(["timeouts 600 120 300"]);
+    expect(await apply(bench)).toEqual(["timeouts 600 120 300"]);
     bench.set({ "tcp-timeout": "600", "udp-timeout": "20" });
-    expect(apply(bench)).toEqual(["timeouts 600 120 20"]);
+    expect(await apply(bench)).toEqual(["timeouts 600 120 20"]);
   });
 
-  test("that are set no more are as they were before troop", () => {
+  test("that are set no more are as they were before troop", async () => {
     const bench = new TableBench();
     bench.set({ "udp-timeout": "20" });
-    apply(bench);
+    await apply(bench);
     bench.set({});
-    expect(apply(bench)).toEqual(["timeouts 900 120 300"]);
-    expect(apply(bench)).toEqual([]);
+    expect(await apply(bench)).toEqual(["timeouts 900 120 300"]);
+    expect(await apply(bench)).toEqual([]);
     // From now on they are somebody else's again.
     bench.kernel.timeouts = { tcpS: 1, tcpFinS: 2, udpS: 3 };
-    expect(apply(bench)).toEqual([]);
+    expect(await apply(bench)).toEqual([]);
   });
 
   test("are restored when the node leaves for good", async () => {
     const bench = new TableBench();
     await bench.turn();
     bench.set({ "tcpfin-timeout": "5" });
-    apply(bench);
+    await apply(bench);
     await bench.lane.restore(bench.state);
     expect(bench.kernel.timeouts).toEqual({ tcpS: 900, tcpFinS: 120, udpS: 300 });
+  });
+
+  test("are restored by a later run of the agent, also when it has no rows any more", async () => {
+    const killed = new TableBench();
+    killed.set({ "tcp-timeout": "600" });
+    await apply(killed);
+    const bench = new TableBench({}, []);
+    await bench.savedTimeouts.set(killed.savedTimeouts.get());
+    bench.kernel.timeouts = killed.kernel.timeouts;
+    await bench.lane.restore(bench.state);
+    expect(bench.kernel.timeouts).toEqual({ tcpS: 900, tcpFinS: 120, udpS: 300 });
+    expect(bench.savedTimeouts.get()).toBeNull();
+  });
+
+  test("are left alone while the disk cannot remember what they were", async () => {
+    const bench = new TableBench();
+    const { set } = bench.savedTimeouts;
+    bench.savedTimeouts.set = () => Promise.reject(new Error("disk full"));
+    bench.set({ "tcp-timeout": "600" });
+    expect(await apply(bench)).toEqual([]);
+    expect(bench.log.lines()).toEqual(["error: disk full"]);
+    bench.savedTimeouts.set = set;
+    expect(await apply(bench)).toEqual(["timeouts 600 120 300"]);
   });
 });

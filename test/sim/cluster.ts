@@ -106,6 +106,7 @@ export class SimCluster {
     node.epochs = new Map();
     node.owned.clear();
     node.saved.clear();
+    void node.savedTimeouts.set(null);
     node.records = [];
     node.vips = [];
     node.store = new SimStore(node.id);

@@ -23,7 +23,7 @@ export function portsOf(cluster: SimCluster, node: SimNode): AgentPorts {
   const { run, kernel, store } = node;
   const caller: Caller = { alive: () => node.run === run, hooks: () => node.hooks };
   const hook = <Port extends object>(name: string, port: Port) => hooked(name, port, caller);
-  const { savedSwitches, owned, ...memory } = memoryOf(node);
+  const { savedSwitches, savedTimeouts, owned, ...memory } = memoryOf(node);
   guards.set(node, createReplayGuard());
   return {
     clock: { now: () => node.clock.now(), wallMs: () => node.clock.wallMs() },
@@ -61,6 +61,7 @@ export function portsOf(cluster: SimCluster, node: SimNode): AgentPorts {
     memory: {
       ...hook("memory", memory),
       savedSwitches: hook("switches", savedSwitches),
+      savedTimeouts: hook("timeouts", savedTimeouts),
       owned: hook("owned", owned),
     },
     log: quietLog(),

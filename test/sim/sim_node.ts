@@ -1,6 +1,7 @@
 /**
  * One simulated machine: kernel, disk, and the agent that runs on it.
  */
+import { memorySwitches, memoryTimeouts } from "../support/fake_memory.ts";
 import type { Agent } from "../../src/agent/agent.ts";
 import type { Ip } from "../../src/core/address.ts";
 import type { NodeId } from "../../src/core/document/document.ts";
@@ -56,6 +57,7 @@ export class SimNode {
   epochs: ReadonlyMap<Ip, number> = new Map();
   readonly owned = new Set<string>();
   readonly saved = new Map<string, string>();
+  readonly savedTimeouts = memoryTimeouts();
   boot = 1;
   records: readonly NodeRecord[] = [];
   vips: readonly Ip[] = [];
@@ -168,13 +170,8 @@ export class SimNode {
 /** What the agent on a machine remembers over a restart. */
 export function memoryOf(node: SimNode): AgentMemory {
   return {
-    savedSwitches: {
-      save: (name, value) => {
-        if (!node.saved.has(name)) node.saved.set(name, value);
-      },
-      entries: () => [...node.saved],
-      clear: () => node.saved.clear(),
-    },
+    savedSwitches: memorySwitches(node.saved),
+    savedTimeouts: node.savedTimeouts,
     owned: {
       has: (key) => node.owned.has(key),
       add: (keys) => {

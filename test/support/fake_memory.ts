@@ -4,17 +4,34 @@
 import type { Logger } from "../../src/agent/logger.ts";
 import type { Ip } from "../../src/core/address.ts";
 import type { NodeRecord } from "../../src/core/cluster/record.ts";
-import type { OwnedRows, PeerContact, SavedSwitches } from "../../src/ports.ts";
+import type { TableTimeouts } from "../../src/core/table/table.ts";
+import type { OwnedRows, PeerContact, SavedSwitches, SavedTimeouts } from "../../src/ports.ts";
 
 /** Switches remembered in memory. */
-export function memorySwitches(): SavedSwitches {
-  const saved = new Map<string, string>();
+export function memorySwitches(saved: Map<string, string> = new Map()): SavedSwitches {
   return {
-    save(name, value) {
-      if (!saved.has(name)) saved.set(name, value);
+    has: (name) => saved.has(name),
+    save(values) {
+      for (const [name, value] of values) if (!saved.has(name)) saved.set(name, value);
+      return Promise.resolve();
     },
     entries: () => [...saved],
-    clear: () => saved.clear(),
+    clear() {
+      saved.clear();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** Timeouts remembered in memory. */
+export function memoryTimeouts(): SavedTimeouts {
+  let saved: TableTimeouts | null = null;
+  return {
+    get: () => saved,
+    set(timeouts) {
+      saved = timeouts;
+      return Promise.resolve();
+    },
   };
 }
 
@@ -44,6 +61,7 @@ export function fakeMemory() {
   let vips: readonly Ip[] = [];
   return {
     savedSwitches: memorySwitches(),
+    savedTimeouts: memoryTimeouts(),
     owned: memoryRows(),
     claims: () => claims,
     epochs: () => epochs,

@@ -19,7 +19,7 @@ import {
   viewOf,
 } from "./cluster_views.ts";
 import { FakeKernel } from "./fake_kernel.ts";
-import { keptLog, memoryRows } from "./fake_memory.ts";
+import { keptLog, memoryRows, memoryTimeouts } from "./fake_memory.ts";
 
 /** The service of a bench that is given none. */
 export const SERVICE = service();
@@ -32,6 +32,7 @@ export class TableBench {
   readonly log = keptLog();
   readonly facts: Fact[] = [];
   readonly owned = memoryRows();
+  readonly savedTimeouts = memoryTimeouts();
   readonly state: State;
   readonly lane: TableLane;
   /** What the kernel's switch `backup_only` is. */
@@ -55,6 +56,7 @@ export class TableBench {
         step(this.state, fact, this.kernel.nowMs);
       },
       owned: this.owned,
+      savedTimeouts: this.savedTimeouts,
       log: this.log,
       pause: () => {
         this.onPause();

@@ -54,12 +54,23 @@ const hasOutsiders = perDocument(({ document }) =>
   [...document.servers.values()].some((servers) => [...servers.values()].some(isExternal))
 );
 
-/** Whether a daemon that runs is the one that is wanted. */
+/** Whether a daemon that runs is the one that is wanted; where no length is wanted, whatever its length. */
 export function isSameDaemon(present: SyncDaemon | null, wanted: SyncDaemon | null): boolean {
   if (present === null || wanted === null) return present === wanted;
   return present.interface === wanted.interface && present.syncId === wanted.syncId &&
     present.group === wanted.group && present.port === wanted.port && present.ttl === wanted.ttl &&
     (wanted.maxLength === null || present.maxLength === wanted.maxLength);
+}
+
+/**
+ * Least length the kernel chooses itself for a master, bytes: what an MTU of 1,500 leaves beside the headers of IPv6 and
+ * UDP. Smaller MTUs count as that one (start_sync_thread in ip_vs_sync.c).
+ */
+const KERNEL_LENGTH_MIN = 1_500 - 48;
+
+/** Whether the kernel may have chosen the length of a daemon that runs. */
+export function mayBeKernelLength({ maxLength }: SyncDaemon): boolean {
+  return maxLength === null || maxLength >= KERNEL_LENGTH_MIN;
 }
 
 /** The sync id of a cluster, 1 to 255: it keeps two clusters on one LAN apart. 0 would accept everything. */

@@ -1,14 +1,14 @@
 /**
  * What the agent remembers over a restart beside document and peers: which rows of the kernel's table
- * are its own, what switches were before it changed them, and which VIPs it held with which epoch.
+ * are its own, what switches and timeouts were before it changed them, and which VIPs it held with which epoch.
  *
- * Rows and switches are on disk before the kernel is touched, because they tell whose leftovers are whose.
+ * Rows, switches and timeouts are on disk before the kernel is touched, because they tell whose leftovers are whose.
  * Claims are written behind: without them a leftover VIP is only swept instead of adopted.
  */
 import { z } from "zod";
 import type { Ip } from "../../core/address.ts";
 import { keyAddress, type ServiceKey } from "../../core/service/service_name.ts";
-import type { AgentMemory, OwnedRows, SavedSwitches } from "../../ports.ts";
+import type { AgentMemory, OwnedRows, SavedSwitches, SavedTimeouts } from "../../ports.ts";
 import { recordSchema } from "../../core/cluster/record.ts";
 import { EPOCH_MAX, NODES_MAX, SERVICES_MAX, VIPS_MAX } from "../../core/limits.ts";
 import { errorText, type Notices } from "../log/notices.ts";
@@ -31,6 +31,13 @@ const switchesFile = {
     ),
   }),
   bare: (switches: unknown) => ({ switches }),
+};
+const timeoutS = z.int().min(0);
+const timeoutsFile = {
+  name: "timeouts.json",
+  schema: z.object({
+    timeouts: z.object({ tcpS: timeoutS, tcpFinS: timeoutS, udpS: timeoutS }).nullable(),
+  }),
 };
 const rowsFile = {
   name: "rows.json",
@@ -88,6 +95,7 @@ export function openAgentMemory(folder: StateFolder, notices: Notices): AgentMem
   const seen = new Map(Object.entries(claims.content?.seen ?? {}));
   return {
     savedSwitches: openSwitches(folder),
+    savedTimeouts: openTimeouts(folder),
     owned,
     claims: () => held,
     epochs: () => seen,
@@ -110,66 +118,91 @@ function addressesOf(keys: readonly ServiceKey[]): Ip[] {
 
 function openSwitches(folder: StateFolder): SavedSwitches {
   const file = readStateJson(folder, switchesFile);
-  const switches = new Map(Object.entries(file.content?.switches ?? {}));
-  const write = () =>
-    folder.writeNow(switchesFile.name, file.encode({ switches: Object.fromEntries(switches) }));
+  const stored = new Map(Object.entries(file.content?.switches ?? {}));
+  const noted = new Map(stored);
+  const write = storing(
+    folder,
+    switchesFile.name,
+    () => file.encode({ switches: Object.fromEntries(noted) }),
+  );
   return {
-    save(name, value) {
-      if (switches.has(name)) return;
-      switches.set(name, value);
-      try {
-        write();
-      } catch (error) {
-        // Not remembered: the next attempt has to get it onto the disk.
-        switches.delete(name);
-        throw error;
-      }
+    has: (name) => stored.has(name),
+    async save(values) {
+      const before = noted.size;
+      for (const [name, value] of values) if (!noted.has(name)) noted.set(name, value);
+      await write(noted.size !== before);
+      for (const [name, value] of values) stored.set(name, noted.get(name) ?? value);
     },
-    entries: () => [...switches],
+    entries: () => [...stored],
     clear() {
-      switches.clear();
-      write();
+      stored.clear();
+      noted.clear();
+      return write(true);
     },
   };
 }
 
-/** Written away from the event loop: a busy disk must not delay a pulse. */
+function openTimeouts(folder: StateFolder): SavedTimeouts {
+  const file = readStateJson(folder, timeoutsFile);
+  let stored = file.content?.timeouts ?? null;
+  let next = stored;
+  const write = storing(folder, timeoutsFile.name, () => file.encode({ timeouts: next }));
+  return {
+    get: () => stored,
+    async set(timeouts) {
+      next = timeouts;
+      await write(true);
+      stored = timeouts;
+    },
+  };
+}
+
 function openRows(folder: StateFolder): OwnedRows {
   const file = readStateJson(folder, rowsFile);
   const rows = new Set(file.content?.rows ?? []);
+  const write = storing(folder, rowsFile.name, () => file.encode({ rows: [...rows] }));
+  return {
+    has: (key) => rows.has(key),
+    add(keys) {
+      const before = rows.size;
+      for (const key of keys) rows.add(key);
+      return write(rows.size !== before);
+    },
+    delete(keys) {
+      const before = rows.size;
+      for (const key of keys) rows.delete(key);
+      return write(rows.size !== before);
+    },
+    keys: () => [...rows],
+  };
+}
+
+/**
+ * Writes a file away from the event loop: a busy disk must not delay a pulse. Writes take turns, and everybody waits for
+ * one that has what he brought; what the disk refused is brought again with the next call.
+ */
+function storing(
+  folder: StateFolder,
+  name: string,
+  encode: () => Uint8Array,
+): (changed: boolean) => Promise<void> {
   let dirty = false;
   let last: Promise<void> = Promise.resolve();
   async function write(): Promise<void> {
     if (!dirty) return;
     dirty = false;
     try {
-      await folder.write(rowsFile.name, file.encode({ rows: [...rows] }));
+      await folder.write(name, encode());
     } catch (error) {
       dirty = true;
       throw error;
     }
   }
-  /** Writes take turns, and everybody waits for one that has what he brought. */
-  function save(): Promise<void> {
+  return (changed) => {
+    dirty ||= changed;
     const mine = last.then(write);
     last = mine.catch(() => {});
     return mine;
-  }
-  return {
-    has: (key) => rows.has(key),
-    add(keys) {
-      const before = rows.size;
-      for (const key of keys) rows.add(key);
-      dirty ||= rows.size !== before;
-      return save();
-    },
-    delete(keys) {
-      const before = rows.size;
-      for (const key of keys) rows.delete(key);
-      dirty ||= rows.size !== before;
-      return save();
-    },
-    keys: () => [...rows],
   };
 }
 

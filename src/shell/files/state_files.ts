@@ -52,6 +52,10 @@ export const stateFiles: Readonly<Record<string, StateFile>> = {
       "rows of services that were removed meanwhile stay in the IPVS table; `ipvsadm -D` removes them",
     ofCluster: true,
   },
+  "timeouts.json": {
+    lost: "`troop leave` cannot put the table's timeouts back as they were before troop",
+    ofCluster: true,
+  },
   "switches.json": {
     lost: "`troop leave` cannot put switches back as they were before troop",
     ofCluster: true,

@@ -50,10 +50,13 @@ test("an empty folder has nothing to remember", () => {
 });
 
 describe("switches", () => {
-  test("are on disk when save returns, and the first value counts", () => {
+  test("are on disk when save resolves, and the first value counts", async () => {
     const { memory, onDisk, path } = open();
-    memory.savedSwitches.save("net.ipv4.vs.sync_threshold", "3\t50");
-    memory.savedSwitches.save("net.ipv4.vs.sync_threshold", "1\t0");
+    const saving = memory.savedSwitches.save([["net.ipv4.vs.sync_threshold", "3\t50"]]);
+    expect(memory.savedSwitches.has("net.ipv4.vs.sync_threshold")).toBe(false);
+    await saving;
+    expect(memory.savedSwitches.has("net.ipv4.vs.sync_threshold")).toBe(true);
+    await memory.savedSwitches.save([["net.ipv4.vs.sync_threshold", "1\t0"]]);
     expect(onDisk("switches.json")).toEqual({
       format: 1,
       switches: { "net.ipv4.vs.sync_threshold": "3\t50" },
@@ -62,21 +65,41 @@ describe("switches", () => {
       .toEqual([["net.ipv4.vs.sync_threshold", "3\t50"]]);
   });
 
-  test("that the disk refused are not remembered: the next attempt writes them", () => {
+  test("that the disk refused are not remembered: the next attempt writes them", async () => {
     const { memory, disk, onDisk } = open();
     disk.full = true;
-    expect(() => memory.savedSwitches.save("a", "1")).toThrow("disk full");
+    await expect(memory.savedSwitches.save([["a", "1"]])).rejects.toThrow("disk full");
     expect(memory.savedSwitches.entries()).toEqual([]);
     disk.full = false;
-    memory.savedSwitches.save("a", "1");
+    await memory.savedSwitches.save([["a", "1"]]);
     expect(onDisk("switches.json").switches).toEqual({ a: "1" });
   });
 
-  test("are forgotten by clear", () => {
+  test("are forgotten by clear", async () => {
     const { memory, path } = open();
-    memory.savedSwitches.save("a", "1");
-    memory.savedSwitches.clear();
+    await memory.savedSwitches.save([["a", "1"]]);
+    await memory.savedSwitches.clear();
     expect(open(path).memory.savedSwitches.entries()).toEqual([]);
+  });
+});
+
+describe("timeouts", () => {
+  const timeouts = { tcpS: 900, tcpFinS: 120, udpS: 300 };
+
+  test("are on disk when set resolves, until they are put back", async () => {
+    const { memory, path } = open();
+    await memory.savedTimeouts.set(timeouts);
+    const later = open(path).memory.savedTimeouts;
+    expect(later.get()).toEqual(timeouts);
+    await later.set(null);
+    expect(open(path).memory.savedTimeouts.get()).toBeNull();
+  });
+
+  test("that the disk refused are not remembered", async () => {
+    const { memory, disk } = open();
+    disk.full = true;
+    await expect(memory.savedTimeouts.set(timeouts)).rejects.toThrow("disk full");
+    expect(memory.savedTimeouts.get()).toBeNull();
   });
 });
 

@@ -37,6 +37,7 @@ setDefaultTimeout(60_000);
 
 const NODE = "00000000000000bb";
 const VIP = "192.0.2.240";
+const TIMEOUTS = { tcpS: 900, tcpFinS: 120, udpS: 300 };
 const TOKEN = `troop1-${"a".repeat(64)}`;
 const OTHER_TOKEN = `troop1-${"b".repeat(64)}`;
 /** Truncations and bit flips tried of each file. */
@@ -78,7 +79,8 @@ async function fillFolder(path: string): Promise<void> {
   const from = tokenKeys(TOKEN).fingerprint;
   await tokens.begin({ serial: 1, target: fingerprint, from, graceS: 60 }, OTHER_TOKEN);
   const memory = openAgentMemory(folder, notices);
-  memory.savedSwitches.save("a", "1");
+  await memory.savedSwitches.save([["a", "1"]]);
+  await memory.savedTimeouts.set(TIMEOUTS);
   await memory.owned.add(["tcp/kept"]);
   memory.rememberPeers([{ id: NODE, addresses: ["192.0.2.12"], port: 6_940 }]);
   memory.saveRecords([sampleRecord({ id: NODE })]);
@@ -128,6 +130,7 @@ function expectRest(name: string, found: Awaited<ReturnType<typeof start>>): voi
   if (!name.startsWith("document.")) expect(document.services.size).toBe(2);
   if (name !== "rows.json") expect(memory.owned.keys()).toEqual(["tcp/kept"]);
   if (name !== "switches.json") expect(memory.savedSwitches.entries()).toEqual([["a", "1"]]);
+  if (name !== "timeouts.json") expect(memory.savedTimeouts.get()).toEqual(TIMEOUTS);
   if (name !== "vips.json") expect(memory.vips()).toEqual([VIP]);
   if (name !== "peers.json") expect(memory.knownPeers()).toHaveLength(1);
   if (name !== "records.json") expect(memory.records()).toHaveLength(1);
