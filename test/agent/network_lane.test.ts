@@ -271,25 +271,6 @@ describe("switches", () => {
   });
 });
 
-test("no switch is touched, and no VIP put on lo, before the disk remembers what it was", () => {
-  const bench = new NetworkBench();
-  const before = new Map(bench.kernel.switches);
-  const waiting: (readonly [string, string])[] = [];
-  const { save } = bench.saved;
-  bench.saved.save = (values) => {
-    waiting.push(...values);
-    return new Promise(() => {});
-  };
-  for (let turn = 0; turn < 5; turn++) bench.turn();
-  expect(bench.kernel.switches).toEqual(before);
-  expect(bench.kernel.where(VIP)).toEqual([]);
-  expect(new Map(waiting).get(`${ARP}.arp_ignore`)).toBe("0");
-  void save(waiting);
-  bench.turn();
-  expect(bench.kernel.switches.get(`${ARP}.arp_ignore`)).toBe("1");
-  expect(bench.kernel.where(VIP)).toEqual(["lo"]);
-});
-
 describe("restore", () => {
   test("takes the VIPs away, then puts every switch back", async () => {
     const bench = new NetworkBench({ holds: holding(1) });

@@ -4,6 +4,8 @@ import { CLOCK_GAP_MS, RENEW_MS } from "../../src/core/timing.ts";
 import { holding, LAN, VIP } from "../support/cluster_views.ts";
 import { NetworkBench } from "../support/network_bench.ts";
 
+const ARP = `net.ipv4.conf.${LAN}`;
+
 test("a holder that was stopped between its decision and its deed renews nothing: the VIP may be another's by now", () => {
   const bench = new NetworkBench({ holds: holding(3) });
   bench.turns(1_000);
@@ -27,4 +29,23 @@ test("the LAN is not asked where no interface reaches the VIP", () => {
   bench.kernel.addresses = [];
   bench.lane.observe(bench.state, nowMs, true);
   expect(bench.turns(200, "ask")).toEqual([]);
+});
+
+test("no switch is touched, and no VIP put on lo, before the disk remembers what it was", () => {
+  const bench = new NetworkBench();
+  const before = new Map(bench.kernel.switches);
+  const waiting: (readonly [string, string])[] = [];
+  const { save } = bench.saved;
+  bench.saved.save = (values) => {
+    waiting.push(...values);
+    return new Promise(() => {});
+  };
+  for (let turn = 0; turn < 5; turn++) bench.turn();
+  expect(bench.kernel.switches).toEqual(before);
+  expect(bench.kernel.where(VIP)).toEqual([]);
+  expect(new Map(waiting).get(`${ARP}.arp_ignore`)).toBe("0");
+  void save(waiting);
+  bench.turn();
+  expect(bench.kernel.switches.get(`${ARP}.arp_ignore`)).toBe("1");
+  expect(bench.kernel.where(VIP)).toEqual(["lo"]);
 });

@@ -162,9 +162,18 @@ export class ContentTracker {
     }
   }
 
+  /** Of a document within its limits nothing is looked at. */
+  #withinVips(): Within<Limited> {
+    const services = this.#parts.services.read();
+    const vips = this.#parts.vips.read();
+    return services.size <= SERVICES_MAX && this.vipCount() <= VIPS_MAX
+      ? { content: { services, vips }, skipped: [] }
+      : this.#limited(services, vips);
+  }
+
   #make(): ReplicaContent {
     const parts = this.#parts;
-    const limited = this.#limited(parts.services.read(), parts.vips.read());
+    const limited = this.#withinVips();
     const { services, vips } = limited.content;
     const servers = this.#withinServers(services, this.#serverChanges, this.#lastServers);
     this.#lastServers = servers.content;
