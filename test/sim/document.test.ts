@@ -1,6 +1,9 @@
 /** The real document store on simulated disks: see document_run.ts for what is asked. */
-import { describe, expect, test } from "bun:test";
+import { describe, expect, setDefaultTimeout, test } from "bun:test";
 import { DocumentRun } from "./document_run.ts";
+
+// A run takes its time on a machine that does other things too.
+setDefaultTimeout(60_000);
 
 /** Runs by seed in the gate; a run is 40 virtual seconds of faults. */
 const SEEDS = Number(process.env.DOCUMENT_SEEDS ?? 25);
