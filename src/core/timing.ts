@@ -72,6 +72,8 @@ export const QUORUM_FRESH_PULSES = 2;
 export const FUNNEL_MS = 2_500;
 /** Time for which a node that let go still balances what arrives, ms: neighbours ignore ARP news for a second (arp(7), locktime). */
 export const LINGER_MS = 2_500;
+/** How long a node that has just started waits for the word of a peer that it hears, ms: gossip meets within two seconds. */
+export const MEET_MS_MAX = 3_000;
 /**
  * Longest time for which a node that is invited to take a VIP makes its table ready first, ms, so that it and the node
  * that let go do not forward to each other. A table that takes longer is not worth the silence.

@@ -12,6 +12,7 @@ import type { Ip } from "../address.ts";
 import type { NodeId } from "../document/document.ts";
 import { givesVipsAway } from "../document/draining.ts";
 import { EPOCH_MAX } from "../limits.ts";
+import { isPresent } from "./liveness.ts";
 import { type Member, presentMembers, unfitReason } from "./member.ts";
 import { quorumWait } from "./quorum.ts";
 import { spreadHash } from "../spread_hash.ts";
@@ -19,6 +20,7 @@ import { leaderOf } from "../document/vip.ts";
 import type { Hold, State } from "../state.ts";
 import {
   LEAVE_WAIT_MS,
+  MEET_MS_MAX,
   READY_MS_MAX,
   WITNESS_ASKS_MIN,
   WITNESS_SILENT_MS,
@@ -308,7 +310,24 @@ function decideFree(state: State, context: Context): Decision {
   }
   const unheard = quorumWait(state, vip, now);
   if (unheard !== null) return { act: "wait", reason: unheard };
+  const unknown = unknownToPeers(state, vip, now);
+  if (unknown !== null) return { act: "wait", reason: unknown };
   return decideByWitness(state, { vip, now, epoch });
+}
+
+/**
+ * Why a node that has just started does not take a VIP yet that no running director has spoken of: its document may be of
+ * another time, and the VIP one that was removed since.
+ */
+function unknownToPeers(state: State, vip: Ip, now: number): string | null {
+  if (now - state.phaseMs >= MEET_MS_MAX) return null;
+  const directors = [...state.peers.values()].filter((peer) =>
+    isPresent(peer) && !peer.life.starting && peer.record.director
+  );
+  if (directors.some(({ record }) => record.vips[vip] !== undefined)) return null;
+  const [first] = directors;
+  if (first === undefined) return null;
+  return `this node has just started, and ${first.record.name} has not said yet that it knows the VIP`;
 }
 
 /**

@@ -9,7 +9,7 @@ import {
 import { EPOCH_MAX } from "../../../src/core/limits.ts";
 import type { Move } from "../../../src/core/document/document.ts";
 import type { State } from "../../../src/core/state.ts";
-import { LEAVE_WAIT_MS, READY_MS_MAX } from "../../../src/core/timing.ts";
+import { LEAVE_WAIT_MS, MEET_MS_MAX, READY_MS_MAX } from "../../../src/core/timing.ts";
 import { arbitraryCluster, present } from "../../support/arbitrary_cluster.ts";
 import {
   hold,
@@ -279,10 +279,16 @@ describe("who never claims", () => {
       .toBe("no director can hold it: interfaces not looked at yet");
   });
 
-  test("a node whose peers know nothing of the VIP claims it itself", () => {
+  test("a node whose peers know nothing of the VIP claims it itself, but not when it has just started", () => {
     const state = viewOf([modelNode(1), modelNode(2, { priority: 200 })], 1, SHARED);
     const peer = state.peers.get(idOf(2));
     if (peer !== undefined) peer.record = { ...peer.record, vips: {} };
+    const early = decideOwnership(state, VIP, NOW + MEET_MS_MAX - 1);
+    expect(early.act).toBe("wait");
+    expect(early.reason).toBe(
+      "this node has just started, and n2 has not said yet that it knows the VIP",
+    );
+    state.phaseMs = NOW - MEET_MS_MAX;
     expect(decideOwnership(state, VIP, NOW).act).toBe("claim");
   });
 });
