@@ -23,6 +23,7 @@ function folderWith(name: string, bytes: Uint8Array): StateFolder {
     write: () => Promise.resolve(),
     append: () => Promise.resolve(),
     setAside: (asked) => void lost.add(asked),
+    keepAside: (asked) => void lost.add(asked),
     wasLost: (asked) => lost.has(asked),
   };
 }

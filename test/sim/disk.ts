@@ -71,6 +71,11 @@ export class SimDisk {
         Object.assign(file, { seen: null, moved: true, flushed: 0 });
         if (kept !== null) replace(this.#file(`${name}.damaged-${this.#world.nowMs}`), kept);
       },
+      keepAside: (name) => {
+        lost.add(name);
+        const { seen } = this.#file(name);
+        if (seen !== null) replace(this.#file(`${name}.damaged-${this.#world.nowMs}`), seen);
+      },
     };
   }
 

@@ -153,7 +153,10 @@ function readJournal(
   const { updates, tornBytes, damaged, newer, earlier } = decodeJournal(bytes);
   if (newer !== null) throw newerFormat(JOURNAL_FILE, newer);
   if (damaged) {
-    folder.setAside(JOURNAL_FILE, "the checksum of a record does not match");
+    const problem = "the checksum of a record does not match";
+    // What is good stands nowhere else until it is written anew, which a full disk may put off.
+    if (updates.length > 0) folder.keepAside(JOURNAL_FILE, problem);
+    else folder.setAside(JOURNAL_FILE, problem);
   } else if (tornBytes > 0) {
     notices.warn(
       { file: JOURNAL_FILE, bytes: tornBytes },

@@ -11,6 +11,7 @@ import {
   closeSync,
   constants,
   fsyncSync,
+  linkSync,
   openSync,
   readFileSync,
   renameSync,
@@ -69,6 +70,8 @@ export interface StateFolder {
   append(name: string, bytes: Uint8Array): Promise<void>;
   /** Renames a file that cannot be understood, and says so. `problem`: why, in words. */
   setAside(name: string, problem: string): void;
+  /** The same for one of which a part is of use: it stays until it is replaced, and what was is kept beside it. */
+  keepAside(name: string, problem: string): void;
   /** Whether the file was damaged and set aside since the folder was opened. */
   wasLost(name: string): boolean;
 }
@@ -91,22 +94,23 @@ export function openStateFolder(path: string, options: StateFolderOptions = {}):
   removeTemporary(path);
   flushNames(path, notices);
   const lost = new Set<string>();
-  const putAside = (name: string, problem: string) => {
+  const putAside = (move: Move) => (name: string, problem: string) => {
     lost.add(name);
-    setAside(path, name, { problem, notices, wallMs });
+    setAside(path, name, { problem, notices, wallMs, move });
   };
   return {
     path,
     read: (name) => {
       const found = readState(join(path, name));
       if (found === null || found instanceof Uint8Array) return found;
-      putAside(name, found.problem);
+      putAside(renameSync)(name, found.problem);
       return null;
     },
     writeNow: (name, bytes) => writeNow(path, name, bytes),
     write: (name, bytes) => writeAsync(path, name, bytes),
     append: (name, bytes) => append(path, name, bytes),
-    setAside: putAside,
+    setAside: putAside(renameSync),
+    keepAside: putAside(linkOrRename),
     wasLost: (name) => lost.has(name),
   };
 }
@@ -218,16 +222,33 @@ async function append(folder: string, name: string, bytes: Uint8Array): Promise<
   }
 }
 
+/** Gives a file another name. */
+type Move = (from: string, to: string) => void;
+
+/** Gives a file a second name, which takes no room on a full disk. Some file systems have no links (vfat). */
+function linkOrRename(from: string, to: string): void {
+  try {
+    linkSync(from, to);
+  } catch {
+    renameSync(from, to);
+  }
+}
+
 interface SetAside {
+  readonly move: Move;
   readonly problem: string;
   readonly notices: Notices;
   readonly wallMs: () => number;
 }
 
-function setAside(folder: string, name: string, { problem, notices, wallMs }: SetAside): void {
+function setAside(
+  folder: string,
+  name: string,
+  { problem, notices, wallMs, move }: SetAside,
+): void {
   const aside = `${name}${ASIDE}${wallMs()}`;
   refuseErrors(`set aside "${join(folder, name)}"`, () => {
-    renameSync(join(folder, name), join(folder, aside));
+    move(join(folder, name), join(folder, aside));
     const old = readdirSync(folder)
       .filter((entry) => ASIDE_NAMES.test(entry) && entry.replace(ASIDE_NAMES, "") === name)
       .sort((a, b) => timeOf(a) - timeOf(b));

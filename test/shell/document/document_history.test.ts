@@ -130,6 +130,7 @@ describe("receipt", () => {
       ...folder,
       read: (name) => folder.read(name),
       setAside: (name, why) => folder.setAside(name, why),
+      keepAside: (name, why) => folder.keepAside(name, why),
       append: () => Promise.reject(new Error("disk full")),
       write: () => Promise.reject(new Error("disk full")),
     } as StateFolder);

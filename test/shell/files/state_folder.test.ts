@@ -100,6 +100,18 @@ describe("setAside", () => {
     expect(notices.all).toMatchObject([{ level: "warn", fields: { problem: "not a thing" } }]);
   });
 
+  test("leaves in its place what is of use in part, until it is replaced", async () => {
+    const path = tempFolder();
+    const folder = openStateFolder(path, { wallMs: () => 1234 });
+    folder.writeNow("file", bytes("damaged"));
+    folder.keepAside("file", "not a thing");
+    expect(folder.wasLost("file")).toBe(true);
+    expect(folder.read("file")).toEqual(bytes("damaged"));
+    await folder.write("file", bytes("mended"));
+    expect(folder.read("file.damaged-1234")).toEqual(bytes("damaged"));
+    expect(folder.read("file")).toEqual(bytes("mended"));
+  });
+
   test("keeps the newest four of them", () => {
     const path = tempFolder();
     let wallMs = 1000;
