@@ -26,6 +26,7 @@ import {
   vipOfService,
 } from "../core/service/service.ts";
 import type { State } from "../core/state.ts";
+import type { Steps } from "../core/steps.ts";
 import type { Fact } from "../core/step.ts";
 import { LISTENERS_MS } from "../core/timing.ts";
 import type {
@@ -48,7 +49,12 @@ export interface HealthLaneOptions {
   readonly listeners: ListenerWatch;
   readonly troubles: KernelTroubles;
   readonly tell: (fact: Fact) => void;
+  /** Lets the event loop do other work. */
+  readonly pause: () => Promise<void>;
 }
+
+/** Services whose targets are worked out in one go: a millisecond or two. */
+const AIM_SERVICES = 128;
 
 /** Whose server it is. `node` null: this node's, or with `server` a machine without an agent. */
 interface Whose {
@@ -70,6 +76,9 @@ export class HealthLane {
   /** What the last aim was made from: most changes of the state do not move it, and thousands of targets take their time. */
   #document: ClusterDocument | null = null;
   #inputs = "";
+  /** Whether an aim is being worked out, and whether another one was asked for meanwhile. */
+  #aiming = false;
+  #missed = false;
   #listenersMs = -Infinity;
 
   constructor(options: HealthLaneOptions) {
@@ -100,15 +109,33 @@ export class HealthLane {
     });
   }
 
-  /** Sets what is probed from now on, if that changed. */
+  /** Sets what is probed from now on, if that changed: at once, or for many services after some turns. */
   aim(state: State): void {
+    this.#missed = this.#aiming;
+    if (this.#aiming) return;
     const inputs = aimInputs(state);
     if (state.document === this.#document && inputs === this.#inputs) return;
     this.#document = state.document;
     this.#inputs = inputs;
+    const steps = this.#aimSteps(state);
+    if (steps.next().done === true) return;
+    this.#aiming = true;
+    void this.#goOn(steps, state);
+  }
+
+  /** What comes meanwhile is looked at in the end, so that targets are set however often the state changes. */
+  async #goOn(steps: Steps<void>, state: State): Promise<void> {
+    do await this.#options.pause(); while (steps.next().done !== true);
+    this.#aiming = false;
+    if (this.#missed) this.aim(state);
+  }
+
+  *#aimSteps(state: State): Steps<void> {
     const targets = new Map<string, ProbeTarget>();
     const interests = new Map<string, Interest[]>();
+    let count = 0;
     for (const service of state.document.services.values()) {
+      if (++count % AIM_SERVICES === 0) yield;
       const checkText = JSON.stringify(service.check);
       const { check } = service;
       for (const { address, port, ...whose } of probed(state, service)) {

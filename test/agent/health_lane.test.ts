@@ -37,6 +37,8 @@ class Bench {
   readonly aims: ProbeTarget[][] = [];
   listeners: Listener[] | Error = [EVERYWHERE];
   looks = 0;
+  /** How the lane lets others work. */
+  pause = () => Promise.resolve();
 
   constructor(
     model: readonly ModelNode[],
@@ -45,6 +47,7 @@ class Bench {
   ) {
     this.state = viewOf(model, 1, { ...shared, services });
     this.lane = new HealthLane({
+      pause: () => this.pause(),
       clock: { now: () => NOW, wallMs: () => 7_000 },
       prober: { setTargets: (targets) => void this.aims.push([...targets]), close: () => {} },
       listeners: {
@@ -280,4 +283,28 @@ describe("watch", () => {
     expect(bench.state.deaf.size).toBe(1);
     expect(bench.log.lines()).toEqual(["error: list listeners: ENOBUFS"]);
   });
+});
+
+test("targets of many services are worked out bit by bit, and what changes meanwhile counts in the end", async () => {
+  const services = Array.from({ length: 400 }, (_, port) => service({ port: port + 1 }));
+  const bench = new Bench([modelNode(1)], services);
+  const waiting: (() => void)[] = [];
+  bench.pause = () => new Promise((resolve) => void waiting.push(resolve));
+  bench.lane.aim(bench.state);
+  const { document } = bench.state;
+  const changed = new Map([...document.services].slice(1));
+  step(bench.state, { kind: "document", document: { ...document, services: changed } }, NOW);
+  bench.lane.aim(bench.state);
+  bench.lane.aim(bench.state);
+  let pauses = 0;
+  for (; pauses < 100; pauses++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    const go = waiting.shift();
+    if (go === undefined) break;
+    expect(waiting).toEqual([]);
+    go();
+  }
+  // Three bits each time: of 128 services.
+  expect(pauses).toBe(6);
+  expect(bench.aims.map((targets) => targets.length)).toEqual([400, 399]);
 });

@@ -63,6 +63,7 @@ function laneAt(port: number) {
   const state = viewOf([modelNode(1)], 1, { services: [service({ port })] });
   const told: string[][] = [];
   const lane = new HealthLane({
+    pause: () => Promise.resolve(),
     clock: { now: () => NOW, wallMs: () => 0 },
     prober: { setTargets: () => {}, close: () => {} },
     listeners: createListenerWatch(diag),

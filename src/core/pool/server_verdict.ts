@@ -9,7 +9,7 @@ import { type Flap, heldWords, isHeld, noteDown } from "./flap.ts";
 import type { Check } from "../check.ts";
 import { type History, unchecked } from "./health.ts";
 import { keyedService, type ServerKey } from "../service/server.ts";
-import type { ServiceKey } from "../service/service.ts";
+import type { Service, ServiceKey } from "../service/service.ts";
 import { settingText } from "../document/settings.ts";
 import type { State } from "../state.ts";
 
@@ -86,12 +86,16 @@ export function forgetFlaps(state: State, before: State["document"]): void {
   );
   for (const key of state.flaps.keys()) {
     const service = keyedService(key);
-    const check = services.get(service)?.check;
-    const same = check !== undefined &&
-      JSON.stringify(check) === JSON.stringify(before.services.get(service)?.check);
+    const same = isSameCheck(services.get(service), before.services.get(service));
     const isPardoned = pardons.some(([pardon, { target }]) => isMeant(key, pardon, target));
     if (!same || isPardoned) state.flaps.delete(key);
   }
+}
+
+/** Of thousands of services an edit changes a few; the others are the same objects. */
+function isSameCheck(now: Service | undefined, before: Service | undefined): boolean {
+  if (now === undefined || before === undefined) return false;
+  return now === before || JSON.stringify(now.check) === JSON.stringify(before.check);
 }
 
 /** Whether flaps are those of a server that a drain is about. */
