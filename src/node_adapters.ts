@@ -175,7 +175,7 @@ async function openNetwork(
     tokens,
     giveToken: (fingerprint, to) => isMember(to) ? tokens.tokenOf(fingerprint) : undefined,
     onStranger: strangers.note,
-    onTwin: (address, dialled) => reports.tell({ kind: "twin", address, dialled }),
+    onTwin: (address) => reports.tell({ kind: "twin", address }),
     identity,
     version: VERSION,
     listen: self.paths.map((path) => path.address),

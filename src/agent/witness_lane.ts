@@ -1,12 +1,13 @@
 /**
- * Asks the gateway witness: finds out who that is, and sends the questions. Answers come to the agent by the listener
- * of its Neighbours port, as for VIPs. What they mean is decided in core/cluster/gateway_witness.ts.
+ * Asks the LAN what is not about VIPs: the gateway witness, after it has found out who that is, and now and then who else
+ * has this node's own address (RFC 5227, section 2.1: a probe that names no sender). Answers come to the agent by the
+ * listener of its Neighbours port, as for VIPs. What they mean is decided in core/cluster/gateway_witness.ts and twins.ts.
  */
 import { type Ip, ipFamily } from "../core/address.ts";
 import { witnessAddresses, witnessAskDue } from "../core/cluster/gateway_witness.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
-import { GATEWAY_LOOK_MS } from "../core/timing.ts";
+import { GATEWAY_LOOK_MS, OWN_ADDRESS_MS } from "../core/timing.ts";
 import type { Addresses, Neighbours } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
 
@@ -23,6 +24,7 @@ export interface WitnessLaneOptions {
 export class WitnessLane {
   readonly #options: WitnessLaneOptions;
   #lookedMs = -Infinity;
+  #askedOwnMs = -Infinity;
 
   constructor(options: WitnessLaneOptions) {
     this.#options = options;
@@ -30,9 +32,16 @@ export class WitnessLane {
 
   /** Does what is due. */
   apply(state: State, now: number): void {
+    if (now - this.#askedOwnMs >= OWN_ADDRESS_MS) this.#askOwn(state, now);
     if (!state.self.director) return;
     if (now - this.#lookedMs >= GATEWAY_LOOK_MS) this.#look(state, now);
     if (witnessAskDue(state, now)) this.#ask(state);
+  }
+
+  #askOwn({ self: { paths: [{ address, interface: name }] } }: State, now: number): void {
+    const { neighbours, troubles } = this.#options;
+    this.#askedOwnMs = now;
+    troubles.attempt(`ask who else has ${address}`, () => neighbours.ask(address, name));
   }
 
   #look(state: State, now: number): void {

@@ -22,7 +22,7 @@ import { LEASE_S, REFUSED_MS } from "./timing.ts";
 import { onToken } from "./cluster/token_rotation.ts";
 import type { RotationProgress } from "./state/rotation.ts";
 import type { TokenFacts } from "./cluster/token_facts.ts";
-import { onTwin } from "./cluster/twins.ts";
+import { noteOwnAddress, onTwin } from "./cluster/twins.ts";
 import { noteForged, onCaution } from "./cluster/warnings.ts";
 import { noteWarning } from "./cluster/notes.ts";
 import type { Check } from "./check.ts";
@@ -55,8 +55,8 @@ export type Fact =
   /** A member pulsed in the name of another one. */
   | { readonly kind: "forged"; readonly named: NodeId; readonly source: Endpoint }
   | { readonly kind: "caution"; readonly caution: Caution; readonly from: Endpoint }
-  /** A machine at this address has proved to have this node's key; `dialled`: this node called it. */
-  | { readonly kind: "twin"; readonly address: Ip; readonly dialled: boolean }
+  /** A machine at this address has proved to have this node's key. */
+  | { readonly kind: "twin"; readonly address: Ip }
   /** Something people should know for as long as it goes on; `key` names what it is about. */
   | { readonly kind: "warning"; readonly key: string; readonly text: string }
   /** Which tokens this node has. */
@@ -291,6 +291,7 @@ function onAsked(state: State, vip: Ip, now: number): void {
 }
 
 function onAnswer(state: State, fact: { vip: Ip; mac: string }, now: number): void {
+  noteOwnAddress(state, fact, now);
   noteWitnessAnswer(state, fact.vip, now);
   const witness = state.witnesses.get(fact.vip);
   if (witness === undefined) return;

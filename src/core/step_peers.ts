@@ -12,7 +12,7 @@ import { isNewer, type NodeRecord, type Verdict } from "./cluster/record.ts";
 import { isWorthAnEpoch, makeRoom } from "./cluster/newcomers.ts";
 import { followSetBack } from "./cluster/set_back.ts";
 import { newLife, type Peer, type State } from "./state.ts";
-import { isTwin, isTwinRecord, noteTwin } from "./cluster/twins.ts";
+import { isTwin, isTwinRecord, noteTwin, noteTwinAtOneAddress } from "./cluster/twins.ts";
 import { noteForgotten } from "./cluster/warnings.ts";
 
 /** A pulse, the path it came by, and the address it came from. */
@@ -29,7 +29,9 @@ export function onPulse(state: State, fact: PulseFact, now: number): void {
   const peer = state.peers.get(pulse.from);
   if (peer === undefined) return;
   followSetBack(state, { peer, pulse }, now);
-  if (pulse.boot < peer.life.boot) return;
+  if (pulse.boot < peer.life.boot) {
+    return noteTwinAtOneAddress(state, { peer, pulse, source: fact.source }, now);
+  }
   if (fact.source !== undefined && isTwin(peer, pulse, fact.source)) {
     return noteTwin(state, { peer, pulse, source: fact.source }, now);
   }

@@ -211,8 +211,8 @@ const facts: readonly Mistake[] = [
     name: "earlier run of a peer believed",
     breaks: "what was on its way when a node started again counts for its new run",
     file: PEERS,
-    right: "  if (pulse.boot < peer.life.boot) return;",
-    wrong: "",
+    right: "  if (pulse.boot < peer.life.boot) {",
+    wrong: "  if (pulse.boot < 0) {",
     kinds: ["kill", "weather", "crash"],
   },
   {

@@ -6,7 +6,7 @@
  *
  *     0  4  magic "TRC1"
  *     4  1  kind: 1 expired, 2 twin, 3 forgotten
- *     5  1  0
+ *     5  1  flags: 1 the twin itself speaks, 2 it has just started
  *     6  2  the other's port
  *     8  8  receiver's node id
  *    16  8  echo: the receiver's boot, from the pulse this answers; 0 if unknown
@@ -14,7 +14,8 @@
  *    32 16  the other's address (IPv4 mapped)
  *
  * "The other" is the twin's other machine, or the node that answers. It counts only when the echo is the
- * receiver's present boot, so a recording proves nothing.
+ * receiver's present boot, so a recording proves nothing. A twin that speaks for itself does not know that boot yet when
+ * it begins: it is answered, and thereby learns it.
  */
 import { type Ip, ipFamily, ipFromBytes, ipToBytes } from "../address.ts";
 import type { NodeId } from "../document/document.ts";
@@ -32,6 +33,8 @@ export interface Caution {
   readonly boot: number;
   readonly address: Ip;
   readonly port: number;
+  /** Set when the twin itself speaks: whether it has just started. */
+  readonly speaker?: { readonly newcomer: boolean };
 }
 
 /** "TRC1". */
@@ -48,6 +51,8 @@ export function encodeCaution(caution: Caution): Uint8Array {
   const view = new DataView(bytes.buffer);
   view.setUint32(0, CAUTION_MAGIC);
   view.setUint8(4, cautionKinds.indexOf(caution.kind) + 1);
+  const { speaker } = caution;
+  view.setUint8(5, speaker === undefined ? 0 : speaker.newcomer ? 3 : 1);
   view.setUint16(6, caution.port);
   view.setBigUint64(8, BigInt(`0x${caution.to}`));
   view.setBigUint64(16, BigInt(caution.echo));
@@ -63,6 +68,7 @@ export function decodeCaution(bytes: Uint8Array): Caution | undefined {
   if (bytes.length !== CAUTION_BYTES) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const kind = cautionKinds[view.getUint8(4) - 1];
+  const flags = view.getUint8(5);
   const echo = view.getBigUint64(16);
   const boot = view.getBigUint64(24);
   const most = BigInt(Number.MAX_SAFE_INTEGER);
@@ -76,5 +82,6 @@ export function decodeCaution(bytes: Uint8Array): Caution | undefined {
     boot: Number(boot),
     address: ipFromBytes(bytes.subarray(32, 48)),
     port: view.getUint16(6),
+    ...((flags & 1) === 0 ? {} : { speaker: { newcomer: (flags & 2) !== 0 } }),
   };
 }

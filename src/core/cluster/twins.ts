@@ -4,7 +4,10 @@
  *
  * A third node sees it when a new run of a node pulses from an address the node does not have, while the run it knows
  * is alive; it goes on with that one, and tells both. Without a third node the two find out when one calls the
- * other, whose key is its own.
+ * other, whose key is its own; then they tell each other of their runs, and one of them stands aside.
+ *
+ * Two that have one address, too, cannot call each other. Each asks the LAN now and then who else has its address, and a
+ * third node sees two runs pulse at a time; people are told, and VIPs stay where they are: who wants one asks the LAN first.
  */
 import type { Endpoint, Ip } from "../address.ts";
 import type { Caution } from "./caution.ts";
@@ -15,6 +18,8 @@ import { caution, noteWarning } from "./notes.ts";
 
 /** A node that has run for longer does not stand aside for one it calls itself, ms: the other one is the newcomer. */
 export const NEWCOMER_MS = 30_000;
+/** Time for which pulses of an earlier run may still be under way, ms. */
+const STRAGGLERS_MS = 2_000;
 
 /** Whether a pulse of a newer run comes from another machine than the run that is alive. */
 export function isTwin(
@@ -61,14 +66,81 @@ export function onTwinCaution(state: State, { boot, address }: Caution, now: num
   noteWarning(state, { key: "twin", text: otherText(address) }, now);
 }
 
-/** A machine has proved to have this node's key. */
-export function onTwin(
+/** A machine has proved to have this node's key: the two settle which of them goes on. */
+export function onTwin(state: State, { address }: { readonly address: Ip }, now: number): void {
+  noteWarning(state, { key: "twin", text: otherText(address) }, now);
+  greet(state, { to: { address, port: state.self.port }, echo: 0 }, now);
+}
+
+/** A caution of the twin itself. */
+type Greeting = Caution & { readonly speaker: NonNullable<Caution["speaker"]> };
+
+/** The twin speaks: it is answered, and believed if it knows this very run. */
+export function onTwinSpeaking(
   state: State,
-  { address, dialled }: { readonly address: Ip; readonly dialled: boolean },
+  { caution, from }: { readonly caution: Greeting; readonly from: Endpoint },
   now: number,
 ): void {
-  if (dialled && now - state.startedMs < NEWCOMER_MS) return standAside(state, address);
-  noteWarning(state, { key: "twin", text: otherText(address) }, now);
+  greet(state, { to: from, echo: caution.boot }, now);
+  if (caution.echo !== state.self.boot) return;
+  if (givesWay(state, caution, now)) return standAside(state, caution.address);
+  noteWarning(state, { key: "twin", text: otherText(caution.address) }, now);
+}
+
+/**
+ * Whether this one of the two stands aside. Both ask this of the same facts, so exactly one does: the one that has just
+ * started, else the one that started later, else (they are copies of a running machine) the one with the higher address.
+ */
+function givesWay(state: State, { speaker, boot, address }: Greeting, now: number): boolean {
+  const { self } = state;
+  const newcomer = isNewcomer(state, now);
+  if (newcomer !== speaker.newcomer) return newcomer;
+  return self.boot === boot ? self.paths[0].address > address : self.boot > boot;
+}
+
+function isNewcomer({ startedMs }: State, now: number): boolean {
+  return now - startedMs < NEWCOMER_MS;
+}
+
+/** Tells the twin of this run. */
+function greet(
+  state: State,
+  { to, echo }: { readonly to: Endpoint; readonly echo: number },
+  now: number,
+): void {
+  const { id, boot, port, paths: [{ address }] } = state.self;
+  const speaker = { newcomer: isNewcomer(state, now) };
+  caution(
+    state,
+    { caution: { kind: "twin", to: id, echo, boot, address, port, speaker }, to },
+    now,
+  );
+}
+
+/** Two runs of a node pulse from one address: people are told. Which machine a caution would reach nobody knows. */
+export function noteTwinAtOneAddress(
+  state: State,
+  { peer, pulse, source }: { peer: Peer; pulse: Pulse; source: Endpoint | undefined },
+  now: number,
+): void {
+  const { life, record } = peer;
+  if (source === undefined || pulse.echo !== state.self.boot) return;
+  if (!isHeard(peer) || now - life.metMs < STRAGGLERS_MS) return;
+  const text =
+    `${record.name} runs on two machines, both at ${source.address}; give one of them another address, run \`troop leave\` there, and then \`troop join\``;
+  noteWarning(state, { key: `twin ${record.id}`, text }, now);
+}
+
+/** Another machine answers for this node's own address. */
+export function noteOwnAddress(
+  state: State,
+  { vip, mac }: { readonly vip: Ip; readonly mac: string },
+  now: number,
+): void {
+  if (vip !== state.self.paths[0].address) return;
+  const text =
+    `another machine on the LAN, with the MAC address ${mac}, has this node's address ${vip}; give one of them another, and if it is a copy of this one run \`troop leave\` there, and then \`troop join\``;
+  noteWarning(state, { key: "own address", text }, now);
 }
 
 function standAside(state: State, address: Ip): void {

@@ -13,7 +13,7 @@ import { isSelfForgotten } from "../document/forgotten.ts";
 import type { Pulse } from "./pulse.ts";
 import { caution, noteWarning } from "./notes.ts";
 import type { Peer, State } from "../state.ts";
-import { onTwinCaution, twinText } from "./twins.ts";
+import { onTwinCaution, onTwinSpeaking, twinText } from "./twins.ts";
 
 /** How long a warning stays after it was last seen, ms: longer than the pauses between two tries of a dialler. */
 export const WARNING_MS = 30_000;
@@ -26,6 +26,10 @@ export function onCaution(
   { caution, from }: { readonly caution: Caution; readonly from: Endpoint },
   now: number,
 ): void {
+  const { kind, speaker } = caution;
+  if (kind === "twin" && speaker !== undefined) {
+    return onTwinSpeaking(state, { caution: { ...caution, speaker }, from }, now);
+  }
   if (caution.echo !== state.self.boot) return;
   if (caution.kind === "expired") {
     noteWarning(state, { key: "expired", text: expiredText(from) }, now);

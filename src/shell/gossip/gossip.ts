@@ -74,8 +74,8 @@ export interface GossipOptions {
   readonly hello: () => HelloAnswer;
   /** The token of this fingerprint, when this peer may have it. */
   readonly giveToken?: (fingerprint: string, to: NodeId) => string | undefined;
-  /** A machine at this address has this node's key; `dialled`: this node called it. */
-  readonly onTwin?: (address: Ip, dialled: boolean) => void;
+  /** A machine at this address has this node's key. */
+  readonly onTwin?: (address: Ip) => void;
   /** Told of connections that ended because the other side has another token. */
   readonly onStranger?: ProtectorOptions["onStranger"];
   readonly notices?: Notices;
@@ -134,7 +134,7 @@ export async function openGossip(options: GossipOptions): Promise<OpenGossip> {
     timeoutMs: HANDSHAKE_TIMEOUT_MS,
     onStranger: (at) => options.onStranger?.(at),
   });
-  const twins = watchTwins(protector, (...at) => options.onTwin?.(...at));
+  const twins = watchTwins(protector, (address) => options.onTwin?.(address));
   const base = nodeOptions({
     ...options,
     protector,

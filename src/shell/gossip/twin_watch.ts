@@ -20,23 +20,23 @@ export interface TwinWatch {
   isSelf(error: unknown, endpoints: readonly Endpoint[]): boolean;
 }
 
-/** `onTwin` is told the other machine's address, and whether this node called it. */
+/** `onTwin` is told the other machine's address. */
 export function watchTwins(
   protector: Pick<TokenProtector, "isSelf">,
-  onTwin: (address: Ip, dialled: boolean) => void,
+  onTwin: (address: Ip) => void,
 ): TwinWatch {
   return {
     watched: (drop) => (reason, detail) => {
       drop(reason, detail);
       const { from, problem } = detail;
       if (from !== undefined && meetsItself(problem) && !protector.isSelf(from)) {
-        onTwin(from, false);
+        onTwin(from);
       }
     },
     isSelf(error, endpoints) {
       if (!meetsItself(errorText(error))) return false;
       const others = endpoints.filter(({ address }) => !protector.isSelf(address));
-      for (const { address } of others) onTwin(address, true);
+      for (const { address } of others) onTwin(address);
       return others.length === 0;
     },
   };

@@ -145,7 +145,8 @@ describe("a caution", () => {
     boot: fc.maxSafeNat(),
     address: fc.constantFrom("192.0.2.7", "2001:db8::7"),
     port: fc.nat(65_535),
-  });
+    speaker: fc.record({ newcomer: fc.boolean() }),
+  }, { requiredKeys: ["kind", "to", "echo", "boot", "address", "port"] });
 
   test("is read as it was written, and nothing else is one", () => {
     fc.assert(fc.property(any, (one) => {
@@ -249,72 +250,5 @@ describe("a forgotten node", () => {
     const state = forgotten(idOf(1));
     expect(asideReason(state)).toBe("the cluster has forgotten this node");
     expect(decideOwnership(state, VIP, NOW).act).toBe("wait");
-  });
-});
-
-describe("two machines with one identity", () => {
-  const elsewhere = { address: "10.0.0.77", port: 6940 };
-
-  /** A pulse of a machine with the identity of node 2, started later. */
-  function copy(state: State) {
-    const two = viewOf(model, 2, SHARED);
-    const pulse = pulseFor(two, two.peers.get(idOf(1))!, { now: NOW, sequence: 9, ask: false });
-    return { ...pulse, boot: peerIn(state).life.boot + 1_000, claims: new Map() };
-  }
-
-  test("the one that was there first is believed, and both are told", () => {
-    const state = view();
-    const { boot } = peerIn(state).life;
-    const pulse = copy(state);
-    step(state, { kind: "pulse", pulse, path: "eth0", source: elsewhere }, NOW);
-    expect(peerIn(state).life.boot).toBe(boot);
-    expect([...peerIn(state).life.claims.keys()]).toEqual([VIP]);
-    const told = takeCautions(state, NOW).map(({ caution, to }) => ({
-      ...caution,
-      at: to.address,
-    }));
-    expect(told).toEqual([
-      expect.objectContaining({ echo: pulse.boot, address: "10.0.0.2", at: "10.0.0.77" }),
-      expect.objectContaining({ echo: boot, address: "10.0.0.77", at: "10.0.0.2" }),
-    ]);
-    expect(currentWarnings(state, NOW)[0]).toContain("at 10.0.0.2 and 10.0.0.77");
-
-    const { record } = peerIn(state);
-    const paths = [{ ...record.paths[0]!, address: elsewhere.address }];
-    step(state, { kind: "record", record: { ...record, boot: pulse.boot, paths } }, NOW);
-    expect(peerIn(state).record.paths[0]!.address).toBe("10.0.0.2");
-  });
-
-  test("the later one stands aside, the first goes on, and each names the other", () => {
-    for (const [boot, aside] of [[-1, true], [1, false]] as const) {
-      const state = viewOf(model, 2, SHARED);
-      const { boot: own } = state.self;
-      const told = { ...caution, kind: "twin", echo: own, boot: own + boot, address: "10.0.0.77" };
-      step(state, { kind: "caution", caution: told as Caution, from }, NOW);
-      expect(decideOwnership(state, VIP, NOW).act).toBe(aside ? "release" : "hold");
-      expect(currentWarnings(state, NOW)[0]).toContain("10.0.0.77");
-    }
-  });
-
-  test("a restart at the same address, and one elsewhere after a death, is none", () => {
-    const again = view();
-    const same = { address: addressOf(2), port: 6940 };
-    step(again, { kind: "pulse", pulse: copy(again), path: "eth0", source: same }, NOW);
-    expect(peerIn(again).life.boot).toBe(copy(view()).boot);
-    const moved = view();
-    peerIn(moved).life.state = "dead";
-    step(moved, { kind: "pulse", pulse: copy(moved), path: "eth0", source: elsewhere }, NOW);
-    expect(peerIn(moved).life.boot).toBe(copy(view()).boot);
-    expect(takeCautions(moved, NOW)).toEqual([]);
-  });
-
-  test("who calls its own key stands aside while it is new here, and not later", () => {
-    for (const [afterMs, aside] of [[1_000, true], [60_000, false]] as const) {
-      const state = view();
-      const now = state.startedMs + afterMs;
-      step(state, { kind: "twin", address: "10.0.0.77", dialled: true }, now);
-      expect(asideReason(state) !== null).toBe(aside);
-      expect(currentWarnings(state, now)[0]).toContain("10.0.0.77");
-    }
   });
 });
