@@ -17,6 +17,7 @@ import { nodeOptions, toMultiaddr } from "../../../src/shell/gossip/libp2p_node.
 import { createPeerBudgets, PEER_BUDGETS } from "../../../src/shell/gossip/peer_budgets.ts";
 import { newToken, singleToken } from "../../../src/shell/files/token.ts";
 import { tokenProtector } from "../../../src/shell/gossip/token_protector.ts";
+import { BEAT_MS, startBeat, usualGap } from "../../support/pulse_beat.ts";
 import { eventually } from "../../support/eventually.ts";
 import {
   startNode,
@@ -78,8 +79,13 @@ describe("guardGossip", () => {
 /** Three nodes that know each other. */
 async function startThree(
   limits: NonNullable<TestNodeOptions["limits"]>,
+  others: typeof limits = {},
 ): Promise<[TestNode, TestNode, TestNode]> {
-  const nodes = [await startNode({ limits }), await startNode(), await startNode()] as const;
+  const nodes = [
+    await startNode({ limits }),
+    await startNode(),
+    await startNode({ limits: others }),
+  ] as const;
   for (const node of nodes) node.gossip.wantPeers(nodes.map(wanted));
   await eventually("all connected", () => nodes.every((n) => n.gossip.connected().length === 2));
   return [...nodes];
@@ -105,6 +111,30 @@ describe("a member that sends too much", () => {
     expect([...victim.warnings.values()]).toEqual(told);
   });
 
+  test("and goes on is cut off, while the other one stays, and pulses come on their beat", async () => {
+    // The other one passes on of a member's records what is within its budget.
+    const [victim, flooder, other] = await startThree({
+      messages: { burst: 40, perSecond: 1 },
+      patience: { burst: 10, perSecond: 0 },
+    }, { records: { burst: 5, perSecond: 1 } });
+    const beat = await startBeat();
+    const isThere = (node: TestNode) => victim.gossip.connected().includes(node.identity.id);
+    // No faster than a busy machine signs them: what waits in line is not sent.
+    const flood = setInterval(() => flooder.publish({ name: "loud" }), 20);
+    try {
+      await eventually("the cut", () => !isThere(flooder));
+      // It calls again and again, and is kept away.
+      await Bun.sleep(1_500);
+      expect(isThere(flooder)).toBe(false);
+    } finally {
+      clearInterval(flood);
+      beat.stop();
+    }
+    expect(isThere(other)).toBe(true);
+    // All of them, and the flood itself, share this process: four beats are death.
+    expect(usualGap(beat.take())).toBeLessThan(4 * BEAT_MS);
+  });
+
   test("of synchronizations gets no more of them, and another does", async () => {
     const synchronizations = { burst: 20, perSecond: 0 };
     const [victim, flooder, other] = await startThree({ synchronizations });
@@ -126,6 +156,12 @@ describe("a member that sends too much", () => {
     expect(answers.filter((answer) => answer)).toHaveLength(20);
     expect(await ask(other)).toBe(true);
     expect(victim.gossip.dropped().get("over budget: synchronizations")).toBeGreaterThan(0);
+    // A thousand more, many at a time: a few are open at a time, the others are refused.
+    for (let round = 0; round < 10; round++) {
+      const all = Array.from({ length: 100 }, () => ask(flooder).catch(() => false));
+      expect(await Promise.all(all)).not.toContain(true);
+    }
+    expect(await ask(other)).toBe(true);
   });
 });
 
