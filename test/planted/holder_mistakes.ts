@@ -119,8 +119,8 @@ const claims: readonly Mistake[] = [
     name: "leaving holder hands over to nobody",
     breaks: "a planned restart leaves the VIP silent",
     file: OWNERSHIP,
-    right: "    if (now - state.phaseMs >= LEAVE_WAIT_MS) {",
-    wrong: "    if (now - state.phaseMs >= 0) {",
+    right: "  return now - sinceMs >= LEAVE_WAIT_MS || now",
+    wrong: "  return now - sinceMs >= 0 || now",
     kinds: ["restart"],
   },
 ];

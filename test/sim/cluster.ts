@@ -102,6 +102,7 @@ export class SimCluster {
   /** Forgets all that a machine has on its disk, but not who it is. */
   loseDisk(name: string): void {
     const node = this.node(name);
+    node.forgot = true;
     node.claims.clear();
     node.epochs = new Map();
     node.owned.clear();

@@ -24,6 +24,11 @@ export interface Weather {
   readonly duplicates: number;
 }
 
+/** Share of datagrams that may get lost without a false death: README.md, "Lost datagrams". */
+const FAIR_LOSS = 0.1 + Number.EPSILON;
+/** What a datagram may take longer, ms: well below the silence that means death. */
+const FAIR_JITTER_MS = 150;
+
 /** See the head of this file. */
 export class Lan {
   readonly #world: World;
@@ -103,6 +108,26 @@ export class Lan {
   /** Whether every datagram arrives that can, at once. */
   get calm(): boolean {
     return this.loss === 0 && this.#weathers.size === 0;
+  }
+
+  /** Whether the weather is no worse than what everything that takes seconds is promised in. */
+  get fair(): boolean {
+    if (this.calm) return true;
+    let arrives = 1 - this.loss;
+    let jitterMs = 0;
+    for (const weather of this.#weathers) {
+      arrives *= 1 - weather.loss;
+      jitterMs += weather.jitterMs;
+    }
+    return 1 - arrives <= FAIR_LOSS && jitterMs <= FAIR_JITTER_MS;
+  }
+
+  /** What a datagram takes longer at most, ms; Infinity where it may get lost. */
+  get lateMs(): number {
+    if (this.loss > 0) return Infinity;
+    let lateMs = 0;
+    for (const { loss, jitterMs } of this.#weathers) lateMs += loss > 0 ? Infinity : jitterMs;
+    return lateMs;
   }
 
   /** Whether the machine is on the network of a path at all. */

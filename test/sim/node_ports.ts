@@ -122,6 +122,7 @@ function gossip(cluster: SimCluster, node: SimNode): Gossip {
 function ask(cluster: SimCluster, node: SimNode, vip: Ip): void {
   if (vip === GATEWAY.address && cluster.lan.asksGateway(node)) {
     cluster.later(node, 2 * LATENCY_MS, () => {
+      node.answeredRun = node.run;
       node.agent?.receive({ kind: "answer", vip, mac: "02:00:00:00:00:fe" });
     });
   }

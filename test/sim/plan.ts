@@ -58,6 +58,9 @@ const FAULTS_MAX = 6;
 const STORM_MS = 10_000;
 /** Shortest and longest time a fault lasts, ms. */
 const LASTS_MS = [30, 7_000] as const;
+/** Share of the faults that last longer than every bound, and how long, ms: what then is so is judged while they last. */
+const LONG_SHARE = 0.06;
+const LASTS_LONG_MS = [8_000, 14_000] as const;
 
 /** The plan of a seed, of faults of all kinds or of some. */
 export function planOf(seed: number, kinds: readonly FaultKind[] = faultKinds): Plan {
@@ -71,8 +74,13 @@ export function planOf(seed: number, kinds: readonly FaultKind[] = faultKinds): 
     const kind = only ?? draw.weighted(kinds);
     const data = kind.plan(draw, shape);
     if (data === null) continue;
-    const lastsMs = kind.lasts ? draw.timeMs(...LASTS_MS) : 0;
+    const lastsMs = kind.lasts ? drawLastsMs(draw) : 0;
     faults.push({ kind: kind.name, atMs: draw.int(0, STORM_MS), lastsMs, data });
   }
   return { seed, shape, faults: faults.sort((a, b) => a.atMs - b.atMs) };
+}
+
+function drawLastsMs(draw: Draw): number {
+  const [least, most] = draw.chance(LONG_SHARE) ? LASTS_LONG_MS : LASTS_MS;
+  return draw.timeMs(least, most);
 }

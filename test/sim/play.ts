@@ -12,6 +12,8 @@ import { SimCluster } from "./cluster.ts";
 import { faultKindOf } from "./faults/mod.ts";
 import type { Invariant } from "./invariant.ts";
 import { invariantKinds } from "./invariants/mod.ts";
+import { Settled } from "./invariants/settled.ts";
+import { Witnesses } from "./invariants/witnesses.ts";
 import { Ledger } from "./ledger.ts";
 import type { Plan, PlannedFault } from "./plan.ts";
 import type { TraceLine } from "./trace.ts";
@@ -79,6 +81,8 @@ export class Play {
   /** VIPs that are there from the beginning. */
   readonly vips: readonly Ip[];
   readonly ledger = new Ledger();
+  readonly witnesses: Witnesses;
+  readonly settled: Settled;
   /** VIPs and services that ever were. */
   knownVips: readonly Ip[] = [];
   knownServices: readonly Service[] = [];
@@ -86,6 +90,8 @@ export class Play {
   readonly servesMs = SERVES_MS;
   /** What operators have asked for. */
   readonly orders: { readonly atMs: number; readonly edit: Edit }[] = [];
+  /** When somebody else than its agent last took a VIP from a machine, ms, by `VIP node`. */
+  readonly takenMs = new Map<string, number>();
   /** When anything last began or ended that could disturb, ms. */
   disturbedMs = 0;
   /** Things that began or ended so far. */
@@ -113,6 +119,8 @@ export class Play {
       node.hooks = { before: new Set(), after: new Set() };
       node.kernel.tableMs = plan.shape.tableMs;
     }
+    this.witnesses = new Witnesses(this);
+    this.settled = new Settled(this);
     this.#watched = invariantKinds.map(({ name, watch }) => ({ name, invariant: watch(this) }));
   }
 
@@ -203,6 +211,8 @@ export class Play {
     const { world } = this;
     if (world.changes === this.#seenChanges && world.nowMs < this.#dueMs) return;
     this.#seenChanges = world.changes;
+    this.witnesses.look();
+    this.settled.look();
     let dueMs = Infinity;
     for (const { kernel } of this.cluster.nodes) dueMs = Math.min(dueMs, kernel.nextExpiryMs());
     for (const { name, invariant } of this.#watched) {

@@ -36,6 +36,9 @@ export function planText({ shape, faults }: Plan): string {
   return [
     `nodes     ${nodes.join(", ")}`,
     `services  ${services.join(", ")}; a change of a table takes ${shape.tableMs} ms`,
+    `settings  ${
+      Object.entries(shape.settings).map(([name, value]) => `${name} ${value}`).join(", ")
+    }`,
     ...vips.map((text) => `VIP       ${text}`),
     ...faults.map(({ kind, atMs, lastsMs, data }) =>
       `${`${atMs}`.padStart(7)} ms  ${faultKindOf(kind).words(data)}${

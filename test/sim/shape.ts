@@ -2,8 +2,9 @@
  * What cluster a run has: how many nodes, who directs and who serves, which services, VIPs and settings.
  */
 import type { Ip } from "../../src/core/address.ts";
+import { QUORUM_MEMBERS_MIN } from "../../src/core/cluster/quorum.ts";
 import { serverEntrySchema } from "../../src/core/service/server.ts";
-import { type Service, serviceKey } from "../../src/core/service/service.ts";
+import { type EndpointService, type Service, serviceKey } from "../../src/core/service/service.ts";
 import type { VipEntry } from "../../src/core/document/vip.ts";
 import { idOf, service, vipEntry } from "../support/cluster_views.ts";
 import type { Draw } from "./draw.ts";
@@ -14,6 +15,8 @@ import type { NodeOptions } from "./sim_node.ts";
 const VIPS: readonly Ip[] = ["10.0.0.100", "10.0.0.101", "10.0.0.102"];
 /** A machine without an agent. */
 const MACHINE = { address: "10.0.0.21", port: 80 };
+/** A machine without an agent that serves when nobody else does. */
+export const FALLBACK = { address: "10.0.0.29", port: 80 };
 /** Sizes of clusters, the common ones more often. */
 const SIZES = [2, 2, 2, 3, 3, 3, 4, 5] as const;
 /** How far apart agents start, ms, where they do not start together. */
@@ -37,7 +40,10 @@ export function drawShape(draw: Draw): Shape {
       ? [serverEntrySchema.parse({ service: serviceKey(first), target: MACHINE, weight: 1 })]
       : [],
     // What is held down for going up and down is out of the pool on purpose.
-    settings: { "flap-damping": "off" },
+    settings: {
+      "flap-damping": "off",
+      ...(count >= QUORUM_MEMBERS_MIN && draw.chance(0.3) ? { quorum: "majority" } : {}),
+    },
     machines: [MACHINE.address],
     startsMs: nodes.map(() => apart ? draw.int(0, START_SPREAD_MS) : 0),
     tableMs: draw.pick([0, 0, 30]),
@@ -48,18 +54,31 @@ function drawNodes(draw: Draw, count: number): NodeOptions[] {
   // Two tiers, or every node both, or one node that only directs or only serves.
   const mixed = draw.chance(0.3);
   const prioritised = draw.chance(0.3);
+  const witnessed = draw.chance(0.4);
   return Array.from({ length: count }, (_, index) => {
     const role = mixed && index > 0
       ? draw.pick([{}, { director: false }, { realServer: false }])
       : {};
     const priority = prioritised ? { priority: draw.pick([90, 100, 110]) } : {};
-    return { ...role, ...priority };
+    const gateway = witnessed && draw.chance(0.9) ? { gateway: true } : {};
+    return { ...role, ...priority, ...gateway };
   });
 }
 
 function drawService(draw: Draw, address: Ip): Service {
   const forwarding = draw.pick(["dr", "dr", "dr", "nat"] as const);
-  return service({ address, forwarding });
+  return service({ address, forwarding, ...drawLastResort(draw) });
+}
+
+/** How many servers must work, and what clients get when too few do. */
+function drawLastResort(draw: Draw): Partial<EndpointService> {
+  const spare = { ...FALLBACK, forwarding: draw.pick(["nat", "dr"] as const), tunnel: null };
+  return {
+    fallback: draw.pick([null, null, "none", spare, spare]),
+    quorum: draw.pick([1, 1, 1, 2]),
+    hysteresis: draw.pick([0, 0, 0, 1]),
+    whenAllFail: draw.pick(["fallback", "fallback", "keep", "nothing"] as const),
+  };
 }
 
 function drawEntries(draw: Draw, vips: readonly Ip[], count: number): VipEntry[] {

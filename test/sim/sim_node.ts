@@ -63,6 +63,10 @@ export class SimNode {
   vips: readonly Ip[] = [];
   targets: readonly ProbeTarget[] = [];
   run = 0;
+  /** The last run of the agent that the gateway has answered. */
+  answeredRun: number | null = null;
+  /** Whether its disk was lost, and with it whom it had ever heard of. */
+  forgot = false;
   /** What version of the agent the machine has. */
   speaks: Speaks = "same";
   /** Faults of the kernel or the disk that last now: meanwhile the node is not held to what needs them. */

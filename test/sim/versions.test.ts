@@ -43,8 +43,8 @@ describe("an agent of another version", () => {
     const faults = (["later", "earlier"] as const).map((speaks, index): PlannedFault => ({
       kind: "otherVersion",
       atMs: 2_000 + 3_000 * index,
-      lastsMs: 700,
-      data: { node: `n${index + 1}`, speaks, planned: index === 1 },
+      lastsMs: 2_000,
+      data: { node: `n${index + 1}`, speaks, planned: index === 1, awayMs: 700, stays: true },
     }));
     const { failure } = play({ ...plan, faults: [...plan.faults, ...faults] });
     expect(failure).toBeNull();

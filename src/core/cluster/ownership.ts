@@ -20,6 +20,7 @@ import { leaderOf } from "../document/vip.ts";
 import type { Hold, State } from "../state.ts";
 import {
   LEAVE_WAIT_MS,
+  LEAVE_WAIT_MS_MAX,
   MEET_MS_MAX,
   READY_MS_MAX,
   WITNESS_ASKS_MIN,
@@ -181,7 +182,7 @@ function heirOf(state: State, vip: Ip, { leader, now }: Followed): Member | null
   const claims = presentMembers(state, vip).some(({ id, claim }) =>
     id === owner.id && claim !== undefined
   );
-  const isLate = state.phase === "leaving" && now - state.phaseMs >= LEAVE_WAIT_MS;
+  const isLate = state.phase === "leaving" && waitsTooLong(state, vip, now);
   return claims || isLate || unfitReason(state, vip) !== null ? null : owner;
 }
 
@@ -214,7 +215,7 @@ function decideHeld(state: State, hold: Hold, context: Context): Decision {
     if (successor === undefined) {
       return { act: "release", reason: "this node leaves, and nobody can take over" };
     }
-    if (now - state.phaseMs >= LEAVE_WAIT_MS) {
+    if (waitsTooLong(state, vip, now)) {
       return {
         act: "release",
         reason: `this node leaves, and ${successor.name} did not take over in time`,
@@ -237,6 +238,12 @@ function decideHeld(state: State, hold: Hold, context: Context): Decision {
     };
   }
   return decideFailback(state, { vip, now, hold, best: successor });
+}
+
+/** Whether this node, which leaves, has waited long enough: each successor has its time, for one may fail meanwhile. */
+function waitsTooLong({ phaseMs, holds }: State, vip: Ip, now: number): boolean {
+  const sinceMs = Math.max(phaseMs, holds.get(vip)?.funnelMs ?? phaseMs);
+  return now - sinceMs >= LEAVE_WAIT_MS || now - phaseMs >= LEAVE_WAIT_MS_MAX;
 }
 
 /** Whether this node, which holds the VIP, is drained and gives it to a node that is not; an order to hold it counts more. */

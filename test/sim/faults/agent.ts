@@ -2,6 +2,7 @@
  * Faults of agents: killed, at any step of what they do, and standing still.
  */
 import { anyNode, faultKind } from "../fault_kind.ts";
+import type { Play } from "../play.ts";
 import type { Speaks } from "../versions.ts";
 
 /** An agent is killed and started again later. */
@@ -77,32 +78,52 @@ export const pause = faultKind<{ node: string }>({
   words: ({ node }) => `${node}'s agent stands still`,
 });
 
-/** An agent is replaced by one of another version, with a kill or as at a planned restart, and stays that. */
-export const otherVersion = faultKind<{ node: string; speaks: Speaks; planned: boolean }>({
+/** How a node's agent is replaced. */
+interface Replacement {
+  readonly node: string;
+  readonly speaks: Speaks;
+  /** Whether it is asked to end first. */
+  readonly planned: boolean;
+  /** Time until the new one runs, ms. */
+  readonly awayMs: number;
+}
+
+function replace(play: Play, { node, speaks, planned, awayMs }: Replacement): void {
+  const machine = play.cluster.node(node);
+  if (planned) machine.agent?.receive({ kind: "leave" });
+  else play.down(node, "upgrade", () => play.cluster.kill(node));
+  play.world.after(awayMs, () => {
+    play.down(node, "upgrade", () => play.cluster.kill(node));
+    machine.speaks = speaks;
+    play.up(node, "upgrade");
+  });
+}
+
+/** An agent is replaced by one of another version, which stays or gives way to the first one again. */
+export const otherVersion = faultKind<
+  { node: string; speaks: Speaks; planned: boolean; awayMs: number; stays: boolean }
+>({
   name: "otherVersion",
   about: "agent",
-  // Played by versions.test.ts: the plans of all seeds would be others.
-  weight: 0,
+  weight: 3,
   lasts: true,
   plan: (draw, shape) => ({
     node: anyNode(draw, shape),
     speaks: draw.pick(["later", "later", "earlier"] as const),
     planned: draw.chance(0.5),
+    awayMs: draw.pick([20, 300, 1_000]),
+    stays: draw.chance(0.4),
   }),
-  apply: (play, { node, speaks, planned }) => {
-    const machine = play.cluster.node(node);
-    if (planned) machine.agent?.receive({ kind: "leave" });
-    else play.down(node, "upgrade", () => play.cluster.kill(node));
+  apply: (play, { stays, ...replacement }) => {
+    replace(play, replacement);
     return () => {
-      play.down(node, "upgrade", () => play.cluster.kill(node));
-      machine.speaks = speaks;
-      play.up(node, "upgrade");
+      if (!stays) replace(play, { ...replacement, speaks: "same" });
     };
   },
-  words: ({ node, speaks, planned }) =>
+  words: ({ node, speaks, planned, stays }) =>
     `${node}'s agent is ${planned ? "asked to end" : "killed"}, and one of ${
       speaks === "later" ? "a later" : "an earlier"
-    } version takes its place`,
+    } version takes its place${stays ? " for good" : ""}`,
 });
 
 /** An agent leaves as at a planned restart, and comes back. */

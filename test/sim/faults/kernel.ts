@@ -121,10 +121,12 @@ export const addressDeleted = faultKind<{ node: string; interface: string }>({
     node: anyNode(draw, shape),
     interface: draw.pick(["eth0", "eth0", "lo"]),
   }),
-  apply: ({ cluster, knownVips }, { node, interface: name }) => {
+  apply: ({ cluster, knownVips, takenMs, world }, { node, interface: name }) => {
     const { addressPort } = cluster.node(node).kernel;
     for (const item of addressPort.listAddresses()) {
-      if (item.interface === name && knownVips.includes(item.address)) addressPort.remove(item);
+      if (item.interface !== name || !knownVips.includes(item.address)) continue;
+      addressPort.remove(item);
+      takenMs.set(`${item.address} ${node}`, world.nowMs);
     }
   },
   words: ({ node, interface: name }) => `somebody deletes the VIPs from ${name} of ${node}`,

@@ -2,6 +2,7 @@
  * Faults of whole machines, and of the servers on them.
  */
 import { anyNode, faultKind } from "../fault_kind.ts";
+import type { Play } from "../play.ts";
 
 /** A machine loses power; with it, perhaps, its disk. */
 export const crash = faultKind<{ node: string; disk: boolean }>({
@@ -51,6 +52,21 @@ export const wallClock = faultKind<{ node: string; byMs: number }>({
   words: ({ node, byMs }) => `${node}'s wall clock is set by ${byMs / 1_000} s`,
 });
 
+function webServerDown({ cluster, begin }: Play, node: string): () => void {
+  return begin(`web ${node}`, {
+    start: () => void (cluster.node(node).serving = false),
+    end: () => void (cluster.node(node).serving = true),
+  });
+}
+
+function outsiderDown({ cluster, world, begin }: Play, address: string): () => void {
+  const set = (works: boolean) => {
+    cluster.machines.set(address, works);
+    world.changes++;
+  };
+  return begin(`outsider ${address}`, { start: () => set(false), end: () => set(true) });
+}
+
 /** The web server of a node is down. */
 export const webServer = faultKind<{ node: string }>({
   name: "webServer",
@@ -58,12 +74,28 @@ export const webServer = faultKind<{ node: string }>({
   weight: 2,
   lasts: true,
   plan: (draw, shape) => ({ node: anyNode(draw, shape) }),
-  apply: ({ cluster, begin }, { node }) =>
-    begin(`web ${node}`, {
-      start: () => void (cluster.node(node).serving = false),
-      end: () => void (cluster.node(node).serving = true),
-    }),
+  apply: (play, { node }) => webServerDown(play, node),
   words: ({ node }) => `${node}'s web server is down`,
+});
+
+/** No web server works: what they all need is gone. */
+export const everyServer = faultKind<{ nodes: string[]; machines: string[] }>({
+  name: "everyServer",
+  about: "machine",
+  weight: 2,
+  lasts: true,
+  plan: (_, { nodes, machines }) => ({
+    nodes: nodes.map((_, index) => `n${index + 1}`),
+    machines: [...machines],
+  }),
+  apply: (play, { nodes, machines }) => {
+    const undo = [
+      ...nodes.map((node) => webServerDown(play, node)),
+      ...machines.map((address) => outsiderDown(play, address)),
+    ];
+    return () => undo.forEach((mend) => mend());
+  },
+  words: () => "no web server works",
 });
 
 /** The server of a machine without an agent is down. */
@@ -74,16 +106,6 @@ export const outsider = faultKind<{ address: string }>({
   lasts: true,
   plan: (draw, { servers, machines }) =>
     servers.length === 0 ? null : { address: draw.pick(machines) },
-  apply: ({ cluster, world, begin }, { address }) =>
-    begin(`outsider ${address}`, {
-      start: () => {
-        cluster.machines.set(address, false);
-        world.changes++;
-      },
-      end: () => {
-        cluster.machines.set(address, true);
-        world.changes++;
-      },
-    }),
+  apply: (play, { address }) => outsiderDown(play, address),
   words: ({ address }) => `the server of ${address} is down`,
 });

@@ -3,6 +3,7 @@
  */
 import type { FaultKind } from "../fault_kind.ts";
 import { kill, killAtStep, otherVersion, pause, restart } from "./agent.ts";
+import { gatewayDead, gatewaySilent } from "./gateway.ts";
 import {
   addressAdded,
   addressDeleted,
@@ -13,7 +14,7 @@ import {
   tableShort,
   weightsChanged,
 } from "./kernel.ts";
-import { crash, outsider, suspend, wallClock, webServer } from "./machine.ts";
+import { crash, everyServer, outsider, suspend, wallClock, webServer } from "./machine.ts";
 import { carrier, deafOrMute, oneWay, partition, split, unplug, weather } from "./network.ts";
 import { addServer, addService, changeService, drainNode, moveVip } from "./operator.ts";
 
@@ -26,11 +27,14 @@ export const faultKinds: readonly FaultKind[] = [
   oneWay,
   deafOrMute,
   weather,
+  gatewayDead,
+  gatewaySilent,
   crash,
   suspend,
   wallClock,
   webServer,
   outsider,
+  everyServer,
   kill,
   killAtStep,
   pause,

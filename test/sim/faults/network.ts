@@ -3,7 +3,7 @@
  */
 import type { Draw } from "../draw.ts";
 import { anyNode, anyPair, faultKind } from "../fault_kind.ts";
-import type { Weather } from "../lan.ts";
+import { GATEWAY, type Weather } from "../lan.ts";
 import type { Shape } from "../plan.ts";
 import type { Play } from "../play.ts";
 import { NETWORKS } from "../sim_node.ts";
@@ -18,10 +18,14 @@ function all(list: readonly (() => void)[]): () => void {
   return () => list.forEach((undo) => undo());
 }
 
-function cutOff(play: Play, from: readonly string[], to: readonly string[], paths: string[]) {
-  const { cluster } = play;
+function cutOff(
+  { cluster }: Play,
+  from: readonly string[],
+  to: readonly string[],
+  paths: readonly string[],
+): (() => void)[] {
   return from.flatMap((a) =>
-    to.flatMap((b) => paths.map((path) => cluster.lan.cut(cluster.node(a), cluster.node(b), path)))
+    to.flatMap((b) => paths.map((path) => cluster.lan.cut({ name: a }, { name: b }, path)))
   );
 }
 
@@ -54,8 +58,10 @@ export const carrier = faultKind<{ node: string; paths: string[] }>({
   words: ({ node, paths }) => `${node} loses the carrier of ${paths.join(" and ")}`,
 });
 
-/** The cluster falls into two parts. */
-export const partition = faultKind<{ part: string[]; rest: string[]; paths: string[] }>({
+/** The cluster falls into two parts; one of them may lose the gateway with it. */
+export const partition = faultKind<
+  { part: string[]; rest: string[]; paths: string[]; noGateway: string[] }
+>({
   name: "partition",
   about: "network",
   weight: 3,
@@ -64,12 +70,23 @@ export const partition = faultKind<{ part: string[]; rest: string[]; paths: stri
     const names = shape.nodes.map((_, index) => `n${index + 1}`);
     const part = draw.some(names, draw.int(1, names.length - 1));
     const rest = names.filter((name) => !part.includes(name));
-    return { part, rest, paths: anyNetworks(draw, shape) };
+    const paths = anyNetworks(draw, shape);
+    return {
+      part,
+      rest,
+      paths,
+      noGateway: paths.includes("eth0") ? draw.pick([[], part, rest]) : [],
+    };
   },
-  apply: (play, { part, rest, paths }) =>
-    all([...cutOff(play, part, rest, paths), ...cutOff(play, rest, part, paths)]),
-  words: ({ part, rest, paths }) =>
-    `${part.join(", ")} and ${rest.join(", ")} are parted on ${paths.join(" and ")}`,
+  apply: (play, { part, rest, paths, noGateway }) =>
+    all([
+      ...cutOff(play, part, rest, paths),
+      ...cutOff(play, rest, part, paths),
+      ...cutOff(play, [GATEWAY.name], noGateway, ["eth0"]),
+    ]),
+  words: ({ part, rest, paths, noGateway }) =>
+    `${part.join(", ")} and ${rest.join(", ")} are parted on ${paths.join(" and ")}` +
+    (noGateway.length === 0 ? "" : `, ${noGateway.join(", ")} from the gateway, too`),
 });
 
 /** Two nodes do not hear each other, though both hear the others. */
@@ -101,7 +118,7 @@ export const oneWay = faultKind<{ pair: string[]; paths: string[] }>({
   words: ({ pair: [a, b], paths }) => `${b} does not hear ${a} on ${paths.join(" and ")}`,
 });
 
-/** A node hears nobody, or nobody hears it. */
+/** A node hears nobody, or nobody hears it: neither nodes nor the gateway. */
 export const deafOrMute = faultKind<{ node: string; others: string[]; deaf: boolean }>({
   name: "deafOrMute",
   about: "network",
@@ -110,7 +127,8 @@ export const deafOrMute = faultKind<{ node: string; others: string[]; deaf: bool
   plan: (draw, shape) => {
     const node = anyNode(draw, shape);
     const names = shape.nodes.map((_, index) => `n${index + 1}`);
-    return { node, others: names.filter((name) => name !== node), deaf: draw.chance(0.5) };
+    const others = [...names.filter((name) => name !== node), GATEWAY.name];
+    return { node, others, deaf: draw.chance(0.5) };
   },
   apply: (play, { node, others, deaf }) =>
     all(cutOff(play, deaf ? others : [node], deaf ? [node] : others, [...NETWORKS])),

@@ -6,7 +6,7 @@ import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 
 function isCalm({ world, disturbedMs, cluster }: Play): boolean {
-  return world.nowMs - disturbedMs > CONVERGED_MS && cluster.lan.calm;
+  return world.nowMs - disturbedMs > CONVERGED_MS && cluster.lan.fair;
 }
 
 function nextLookMs({ world, disturbedMs }: Play): number {

@@ -5,21 +5,18 @@ import { vipsOf } from "../../../src/core/document/document.ts";
 import { groupOf } from "../../../src/core/document/vip.ts";
 import { ONE_HOLDER_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
-import { Settled } from "./settled.ts";
 
 /** Once nothing new has happened for long enough, the VIPs of a group have one holder. */
 export const together: InvariantKind = {
   name: "the VIPs of a group are held by one node",
   watch: (play) => {
-    const settled = new Settled(play);
     return {
       dueMs: () => {
         const dueMs = play.disturbedMs + ONE_HOLDER_MS + 1;
         return dueMs > play.world.nowMs ? dueMs : Infinity;
       },
       look: () => {
-        settled.look();
-        const { cluster, world } = play;
+        const { cluster, settled, world } = play;
         if (world.nowMs - play.disturbedMs <= ONE_HOLDER_MS || !settled.calm()) return null;
         const node = cluster.nodes.find((item) => settled.has(item));
         if (node === undefined) return null;

@@ -6,7 +6,6 @@ import { leaderOf } from "../../../src/core/document/vip.ts";
 import type { Invariant, InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
-import { Settled } from "./settled.ts";
 
 /** Time for which a machine counts as one that has just had a VIP, ms: it may take it back, or is getting rid of it. */
 const RECENT_MS = 6_000;
@@ -25,13 +24,11 @@ interface Takeover {
 /** Watches who begins and who ends to answer for VIPs. */
 class Handovers {
   readonly play: Play;
-  readonly settled: Settled;
   readonly #answering = new Map<Ip, readonly SimNode[]>();
   readonly #answeredMs = new Map<string, number>();
 
   constructor(play: Play) {
     this.play = play;
-    this.settled = new Settled(play);
   }
 
   /** Whether the machine answers for the VIP, or did just now. */
@@ -43,7 +40,6 @@ class Handovers {
   /** What has begun since the last look; `gone` is told of machines that ended, and left nobody. */
   look(gone: (vip: Ip, node: SimNode) => string | null): Takeover[] | string {
     const { cluster, vips, world: { nowMs } } = this.play;
-    this.settled.look();
     const takeovers: Takeover[] = [];
     for (const vip of vips) {
       const before = this.#answering.get(vip) ?? [];
@@ -89,13 +85,12 @@ export const inOrder: InvariantKind = {
   name: "a VIP is taken over by the node that should have it",
   watch: (play) =>
     watching(play, (handovers, { vip, by }) => {
-      const { settled } = handovers;
       const document = by.store.current();
       const moved = document.moves.get(vip)?.to === by.id;
       const grouped = leaderOf(vip, document.vips) !== vip;
-      if (moved || grouped || !settled.calm() || !settled.has(by)) return null;
+      if (moved || grouped || !play.settled.calm() || !play.settled.has(by)) return null;
       const better = play.cluster.nodes.find((node) =>
-        node !== by && settled.has(node) && node.store.digest() === by.store.digest() &&
+        node !== by && play.settled.has(node) && node.store.digest() === by.store.digest() &&
         !handovers.hadLately(vip, node) && compare(rank(by, vip, node), rank(by, vip, by)) < 0
       );
       return better === undefined ? null : `${by.name} takes ${vip}, and ${better.name} should`;
@@ -124,11 +119,11 @@ export const forAReason: InvariantKind = {
   name: "a VIP leaves a holder that is well only if operators want it",
   watch: (play) => {
     const used = new Map<string, number>();
-    return watching(play, ({ settled }, { vip, by, from }) => {
-      const holder = from.find((node) => settled.has(node));
-      if (holder === undefined || by.troubles > 0 || !settled.calm()) return null;
+    return watching(play, (_, { vip, by, from }) => {
+      const holder = from.find((node) => play.settled.has(node));
+      if (holder === undefined || by.troubles > 0 || !play.settled.calm()) return null;
       // A machine that goes on after it stood still has what it had.
-      if (!settled.wellFor(by, AWAKE_MS)) return null;
+      if (!play.settled.wellFor(by, AWAKE_MS)) return null;
       const { vips, drains } = by.store.current();
       const entry = vips.get(vip);
       const wanted = entry?.group !== undefined && entry.group !== null ||
@@ -154,11 +149,13 @@ export const handedOver: InvariantKind = {
       dueMs: () => Infinity,
       look: () => {
         const found = handovers.look((vip, node) => {
-          const { settled } = handovers;
-          const leaves = node.awake && node.troubles === 0 &&
+          const taken = play.takenMs.get(`${vip} ${node.name}`) === play.world.nowMs;
+          const leaves = node.awake && node.troubles === 0 && !taken &&
             ["leaving", "stopped"].includes(node.agent?.state.phase ?? "");
-          if (!leaves || !settled.calm()) return null;
-          const heir = play.cluster.nodes.find((other) => other !== node && settled.has(other));
+          if (!leaves || !play.settled.calm()) return null;
+          const heir = play.cluster.nodes.find((other) =>
+            other !== node && play.settled.has(other)
+          );
           return heir === undefined
             ? null
             : `${node.name} ends and lets ${vip} go, and ${heir.name} has not got it yet`;

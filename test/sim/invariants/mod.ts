@@ -4,10 +4,13 @@
 import type { InvariantKind } from "../invariant.ts";
 import { announced } from "./announcements.ts";
 import { noConnectionCut } from "./connections.ts";
+import { aloneLetsGo, publicCutLetsGo } from "./cut_off.ts";
 import { documentsConverge, editsSurvive } from "./documents.ts";
 import { together } from "./groups.ts";
 import { forAReason, handedOver, inOrder } from "./handover.ts";
+import { lastResort } from "./last_resort.ts";
 import { noLoop } from "./loops.ts";
+import { minorityLetsGo, onePartHolds } from "./majority.ts";
 import { inPool } from "./pools.ts";
 import { fewTakeovers } from "./takeovers.ts";
 import { alone, oneHolder, twoAnswers } from "./vips.ts";
@@ -18,8 +21,13 @@ export const invariantKinds: readonly InvariantKind[] = [
   twoAnswers,
   alone,
   oneHolder,
+  aloneLetsGo,
+  publicCutLetsGo,
+  minorityLetsGo,
+  onePartHolds,
   noLoop,
   inPool,
+  lastResort,
   documentsConverge,
   editsSurvive,
   fewTakeovers,

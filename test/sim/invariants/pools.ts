@@ -6,6 +6,7 @@ import { IN_POOL_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
+import { hasFallback } from "./last_resort.ts";
 
 /** A server that works, and that the holder reaches, is not out of its pool for long: a handover takes its time, too. */
 export const inPool: InvariantKind = {
@@ -25,7 +26,7 @@ export const inPool: InvariantKind = {
           const fromMs = Math.max(since.get(name) ?? nowMs, play.disturbedMs);
           next.set(name, fromMs);
           dueMs = Math.min(dueMs, fromMs + IN_POOL_MS + 1);
-          if (!cluster.lan.calm) continue;
+          if (!cluster.lan.fair) continue;
           play.took(`until a healthy server is in the pool (bound ${IN_POOL_MS})`, nowMs - fromMs);
           if (nowMs - fromMs <= IN_POOL_MS) continue;
           return `${server.name} serves ${key} well, and ${holder.name} gives it nothing`;
@@ -52,9 +53,12 @@ function* missing(play: Play): Generator<Missing> {
     const holder = cluster.nodes.find((node) => cluster.answers(node, service.address));
     if (holder === undefined || !holder.awake || holder.troubles > 0) continue;
     const choices = holder.kernel.choices(service);
-    for (const server of cluster.nodes) {
+    const healthy = cluster.nodes.filter((server) => isHealthy(play, holder, server));
+    // Where too few work the fallback takes their place.
+    if (hasFallback(service) && healthy.length < service.quorum + service.hysteresis) continue;
+    for (const server of healthy) {
       if (choices.some(({ address }) => address === server.address)) continue;
-      if (isHealthy(play, holder, server)) yield { holder, server, key: serviceKey(service) };
+      yield { holder, server, key: serviceKey(service) };
     }
   }
 }

@@ -28,7 +28,7 @@ export const fewTakeovers: InvariantKind = {
           takeovers.set(vip, count);
           const allowed = TAKEOVERS_PER_FAULT * (1 + play.disturbances);
           const calmMs = play.world.nowMs - play.disturbedMs;
-          if (fresh > 0 && calmMs > ONE_HOLDER_MS && !goesBack && play.cluster.lan.calm) {
+          if (fresh > 0 && calmMs > ONE_HOLDER_MS && !goesBack && play.cluster.lan.fair) {
             return `${vip} changes hands ${calmMs} ms after anything happened`;
           }
           if (play.world.nowMs > play.servesMs) {

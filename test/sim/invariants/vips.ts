@@ -7,6 +7,7 @@ import { ALONE_MS, ONE_HOLDER_MS, TWO_AGENTS_MS, TWO_ANSWERS_MS } from "../bound
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
+import { isDirector, isMajority, partsOf, wantsMajority } from "./parts.ts";
 
 const PUBLIC = "eth0";
 
@@ -22,7 +23,8 @@ export const twoAnswers: InvariantKind = {
       if (!cluster.answers(b, vip) || !cluster.lan.joined(a, b, PUBLIC)) return null;
       const key = `${vip} ${a.name} ${b.name}`;
       const { nowMs } = world;
-      const calm = a.awake && b.awake && cluster.lan.calm && a.troubles + b.troubles === 0;
+      const { lateMs } = cluster.lan;
+      const calm = a.awake && b.awake && lateMs < Infinity && a.troubles + b.troubles === 0;
       const before = since.get(key);
       const pair = {
         fromMs: before?.fromMs ?? nowMs,
@@ -30,13 +32,19 @@ export const twoAnswers: InvariantKind = {
       };
       if (pair.calmMs === Infinity && calm) pair.calmMs = nowMs;
       next.set(key, pair);
-      dueMs = Math.min(dueMs, pair.fromMs + TWO_ANSWERS_MS + 1, pair.calmMs + TWO_AGENTS_MS + 1);
+      const soonMs = TWO_AGENTS_MS + lateMs;
+      dueMs = Math.min(dueMs, pair.fromMs + TWO_ANSWERS_MS + 1, pair.calmMs + soonMs + 1);
       const all = nowMs - pair.fromMs;
       play.took(`two machines answer (bound ${TWO_ANSWERS_MS})`, all);
       if (all > TWO_ANSWERS_MS) return `${a.name} and ${b.name} answer for ${vip} for ${all} ms`;
       const both = nowMs - pair.calmMs;
-      play.took(`two machines whose agents run answer (bound ${TWO_AGENTS_MS})`, Math.max(0, both));
-      if (both <= TWO_AGENTS_MS) return null;
+      if (cluster.lan.calm) {
+        play.took(
+          `two machines whose agents run answer (bound ${TWO_AGENTS_MS})`,
+          Math.max(0, both),
+        );
+      }
+      if (both <= soonMs) return null;
       return `${a.name} and ${b.name}, whose agents run, answer for ${vip} for ${both} ms`;
     };
     return {
@@ -112,16 +120,20 @@ export const oneHolder: InvariantKind = {
   },
 };
 
-/** What has not exactly one holder: VIP and part, a colon, and who answers. */
+/** What has not the holder that it should: VIP and part, a colon, and who answers. */
 function* unsettled(play: Play): Generator<string> {
-  const { cluster } = play;
-  if (!cluster.lan.calm || play.world.nowMs < play.servesMs) return;
-  for (const part of partsOf(play)) {
-    if (part.some(({ troubles }) => troubles > 0)) continue;
+  if (!play.cluster.lan.fair || play.world.nowMs < play.servesMs) return;
+  for (const { all, hosts, agreed } of partsOf(play)) {
+    if (all.some(({ troubles }) => troubles > 0)) continue;
+    if (wantsMajority(play) && !isMajority(play, all)) continue;
     for (const vip of play.vips) {
-      const names = part.filter((node) => cluster.answers(node, vip)).map(({ name }) => name);
-      if (names.length === 1 || !part.some((node) => isFit(node, vip))) continue;
-      const where = part.map(({ name }) => name).join(", ");
+      const holders = all.filter((node) => node.kernel.answers(vip));
+      const isRight = agreed
+        ? holders.length === 1 && hosts.includes(holders[0] as SimNode)
+        : holders.length > 0;
+      if (isRight || !hosts.some((node) => isFit(node, vip))) continue;
+      const where = hosts.map(({ name }) => name).join(", ");
+      const names = holders.map(({ name }) => name);
       const who = names.length === 0 ? "nobody answers" : `${names.join(" and ")} answer`;
       yield `${vip} in the part ${where}: ${who}`;
     }
@@ -130,34 +142,5 @@ function* unsettled(play: Play): Generator<string> {
 
 /** Whether the machine could hold the VIP, as far as the world goes. */
 function isFit(node: SimNode, vip: Ip): boolean {
-  return node.awake && node.options.director !== false && node.kernel.hasCarrier(PUBLIC) &&
-    node.agent?.state.phase === "running" && vipsOf(node.store.current()).includes(vip);
-}
-
-/** Parts of the cluster in which everybody reaches everybody by every path; others are not judged. */
-function partsOf(play: Play): SimNode[][] {
-  const { cluster } = play;
-  // Who is on no LAN answers to nobody.
-  const left = new Set(
-    cluster.nodes.filter((node) => !node.clock.stopped && cluster.lan.plugged(node, PUBLIC)),
-  );
-  const parts: SimNode[][] = [];
-  for (const first of left) {
-    const part = [first];
-    for (const node of part) {
-      left.delete(node);
-      for (const other of left) {
-        if (part.includes(other)) continue;
-        const touched = other.paths.some((path) =>
-          cluster.lan.reaches(node, other, path) || cluster.lan.reaches(other, node, path)
-        );
-        if (touched) part.push(other);
-      }
-    }
-    const whole = part.every((a) =>
-      part.every((b) => a === b || a.paths.every((path) => cluster.lan.joined(a, b, path)))
-    );
-    if (whole) parts.push(part);
-  }
-  return parts;
+  return isDirector(node) && vipsOf(node.store.current()).includes(vip);
 }
