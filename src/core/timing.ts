@@ -83,8 +83,8 @@ export const MEET_MS_MAX = 3_000;
 export const READY_MS_MAX = 250;
 /** Time a leaving node waits for a successor, ms, before it lets go anyway. */
 export const LEAVE_WAIT_MS = 5_000;
-/** The same for all successors together, ms, where one after the other fails: systemd kills the agent after 30 s. */
-export const LEAVE_WAIT_MS_MAX = 15_000;
+/** The same for all successors together, ms, where one after the other fails: a stopping agent ends after 15 s anyway. */
+export const LEAVE_WAIT_MS_MAX = 10_000;
 
 /** When a claim is announced, ms after it: at once, again for lost packets, and past the one-second ARP locktime. */
 export const ANNOUNCE_MS: readonly number[] = [0, 100, 500, 1_100, 2_200, 3_300, 5_000];

@@ -3,6 +3,7 @@
  * is not shows a hole in what the simulator asks.
  */
 
+import { adviceMistakes } from "./advice_mistakes.ts";
 import { holderMistakes } from "./holder_mistakes.ts";
 import { kernelMistakes } from "./kernel_mistakes.ts";
 
@@ -21,4 +22,8 @@ export interface Mistake {
 }
 
 /** See the head of this file. */
-export const mistakes: readonly Mistake[] = [...holderMistakes, ...kernelMistakes];
+export const mistakes: readonly Mistake[] = [
+  ...holderMistakes,
+  ...kernelMistakes,
+  ...adviceMistakes,
+];

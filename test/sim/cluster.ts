@@ -11,6 +11,12 @@ import type { NodeRecord } from "../../src/core/cluster/record.ts";
 import { type Service, vipsOfService } from "../../src/core/service/service.ts";
 import type { Self } from "../../src/core/state.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
+import { takeBoot } from "../../src/shell/files/identity.ts";
+import { NO_NOTICES } from "../../src/shell/log/notices.ts";
+import type { Timers } from "../../src/shell/process/timers.ts";
+import type { SimDisk } from "./disk.ts";
+import { DiskReplica } from "./disk_replica.ts";
+import { DocumentWire } from "./document_wire.ts";
 import { SimKernel } from "./kernel.ts";
 import { GATEWAY, Lan, LATENCY_MS } from "./lan.ts";
 import { Neighbours } from "./neighbours.ts";
@@ -39,10 +45,16 @@ export class SimCluster {
   /** Machines that are not plugged in, and what plugs them in. */
   readonly #isolated = new Map<string, (() => void)[]>();
   readonly #records = new Map<NodeId, NodeRecord>();
+  /** Between replicas on disks. */
+  readonly #wire: DocumentWire;
 
   constructor(world: World, options: readonly NodeOptions[]) {
     this.world = world;
     this.lan = new Lan(world);
+    this.#wire = new DocumentWire(world, {
+      reach: (from, to) => this.#reach(from, to),
+      take: (id, work) => this.#nodeOf(id)?.whenAwake(work),
+    });
     options.forEach((option, index) => this.nodes.push(new SimNode(world, index + 1, option)));
     for (const node of this.nodes) this.wireStore(node);
   }
@@ -84,6 +96,7 @@ export class SimCluster {
     node.agent = null;
     node.run++;
     node.powered = false;
+    node.disk?.powerCut();
     node.resume();
   }
 
@@ -110,7 +123,7 @@ export class SimCluster {
     void node.savedTimeouts.set(null);
     node.records = [];
     node.vips = [];
-    node.store = new SimStore(node.id);
+    node.clearDisk();
     this.wireStore(node);
   }
 
@@ -173,6 +186,11 @@ export class SimCluster {
     return null;
   }
 
+  #reach(from: NodeId, to: NodeId): boolean {
+    const [a, b] = [this.#nodeOf(from), this.#nodeOf(to)];
+    return a !== undefined && b !== undefined && this.lan.connected(a, b);
+  }
+
   #inReach(node: SimNode): SimNode[] {
     return this.nodes.filter((other) => other !== node && this.lan.connected(node, other));
   }
@@ -180,19 +198,54 @@ export class SimCluster {
   /** Lays the wires of a node's replica; to be called for one that takes the place of another, too. */
   wireStore(node: SimNode): void {
     const { store } = node;
+    store.onChange = () => node.agent?.receive({ kind: "document", document: store.current() });
+    if (!(store instanceof SimStore)) return;
     store.broadcast = (update) => {
       const audience = this.lan.audience(node, this.nodes);
-      for (const [other, hops] of audience) {
-        this.later(other, this.lan.streamMs(hops), () => other.store.merge(update));
+      for (const [{ store: theirs }, hops] of audience) {
+        if (!(theirs instanceof SimStore)) continue;
+        const other = this.#nodeOf(theirs.id) as SimNode;
+        this.later(other, this.lan.streamMs(hops), () => theirs.merge(update));
       }
       return audience.size;
     };
     store.fetch = (id) => {
-      const other = this.nodes.find((item) => item.id === id);
+      const other = this.#nodeOf(id);
       if (other === undefined || !other.awake || !this.lan.connected(node, other)) return;
-      this.later(node, this.lan.streamMs(2), () => node.store.merge(other.store.offer()));
+      const { store: theirs } = other;
+      if (!(theirs instanceof SimStore)) return;
+      this.later(node, this.lan.streamMs(2), () => store.merge(theirs.offer()));
     };
-    store.onChange = () => node.agent?.receive({ kind: "document", document: store.current() });
+  }
+
+  #nodeOf(id: NodeId): SimNode | undefined {
+    return this.nodes.find((item) => item.id === id);
+  }
+
+  /** Opens what the node has on its disk, for the run of the agent that is about to start. */
+  #openDisk(node: SimNode, disk: SimDisk): void {
+    const { run, store, clock } = node;
+    const alive = () => node.run === run && node.powered;
+    const wallMs = () => clock.wallMs();
+    const folder = disk.open(alive);
+    node.boot = takeBoot(folder, wallMs(), NO_NOTICES);
+    if (!(store instanceof DiskReplica)) return;
+    const network = this.#wire.join(node.id, alive);
+    store.open({ folder, network, wallMs, alive, timers: this.#timersOf(node) });
+  }
+
+  #timersOf(node: SimNode): Timers {
+    return {
+      after: (delayMs, work) => {
+        let wanted = true;
+        this.later(node, delayMs, () => {
+          if (wanted) work();
+        });
+        return () => void (wanted = false);
+      },
+      turn: () => new Promise((resolve) => this.later(node, 0, resolve)),
+      writer: () => Math.floor(this.world.random() * 2 ** 32),
+    };
   }
 
   /** Puts a replica in the place of a node's; before its agent starts. */
@@ -202,8 +255,10 @@ export class SimCluster {
   }
 
   #startAgent(node: SimNode): void {
-    node.boot = Math.max(node.boot + 1, Math.round(this.world.nowMs) + 1);
     node.run++;
+    if (node.disk === null) {
+      node.boot = Math.max(node.boot + 1, Math.round(this.world.nowMs) + 1);
+    } else this.#openDisk(node, node.disk);
     node.paused = false;
     // Probes end with the agent that began them.
     node.targets = [];
@@ -223,7 +278,7 @@ export class SimCluster {
   }
 
   #self(node: SimNode): Self {
-    const { networks: _, gateway: _gateway, ...options } = node.options;
+    const { networks: _, gateway: _gateway, disk: _disk, ...options } = node.options;
     const paths = [...node.interfaces].map(([name, address]) => ({
       interface: name,
       address,

@@ -74,10 +74,10 @@ export class DocumentRun {
       cut: false,
       acknowledged: new Set<number>(),
     }));
-    this.#wire = new DocumentWire(
-      this.#world,
-      (from, to) => !this.#is(from).cut && !this.#is(to).cut,
-    );
+    this.#wire = new DocumentWire(this.#world, {
+      reach: (from, to) => !this.#is(from).cut && !this.#is(to).cut,
+      take: (_, work) => work(),
+    });
   }
 
   /** Lets everything happen. */

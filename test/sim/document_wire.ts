@@ -14,8 +14,13 @@ import type { World } from "./world.ts";
 /** One-way delay, virtual ms. */
 const LATENCY_MS = 1;
 
-/** Whether what one node sends now arrives at another. */
-export type Reach = (from: NodeId, to: NodeId) => boolean;
+/** What is between the nodes. */
+export interface Between {
+  /** Whether what one node sends now arrives at another. */
+  readonly reach: (from: NodeId, to: NodeId) => boolean;
+  /** Does the work of a node on which something has arrived, now or when it gets processor time. */
+  readonly take: (id: NodeId, work: () => void) => void;
+}
 
 interface Member {
   readonly handlers: DocumentHandlers;
@@ -25,12 +30,14 @@ interface Member {
 /** See the head of this file. */
 export class DocumentWire {
   readonly #world: World;
-  readonly #reach: Reach;
+  readonly #reach: Between["reach"];
+  readonly #take: Between["take"];
   readonly #members = new Map<NodeId, Member>();
 
-  constructor(world: World, reach: Reach) {
+  constructor(world: World, { reach, take }: Between) {
     this.#world = world;
     this.#reach = reach;
+    this.#take = take;
   }
 
   /** The way of one run of a node into the network; it takes the place of an earlier run's. */
@@ -69,7 +76,10 @@ export class DocumentWire {
     work: () => void,
   ): void {
     this.#world.after(LATENCY_MS, () => {
-      if (alive() && this.#reach(from, to)) work();
+      if (!alive() || !this.#reach(from, to)) return;
+      this.#take(to, () => {
+        if (alive()) work();
+      });
     });
   }
 

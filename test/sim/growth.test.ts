@@ -4,6 +4,7 @@
  */
 import { describe, expect, test } from "bun:test";
 import { service } from "../support/cluster_views.ts";
+import { SimStore } from "./sim_store.ts";
 import { SimCluster } from "./cluster.ts";
 import { World } from "./world.ts";
 
@@ -28,6 +29,7 @@ async function count(nodes: number): Promise<Counted> {
   const cluster = new SimCluster(world, Array.from({ length: nodes }, () => ({})));
   let exchanges = 0;
   for (const { store } of cluster.nodes) {
+    if (!(store instanceof SimStore)) continue;
     const fetch = store.fetch;
     store.fetch = (peer) => {
       exchanges++;

@@ -2,6 +2,7 @@
  * The book of edits that operators were told are done. One that another edit came after, made by somebody who knew it, need
  * not be found any more; of edits that did not know of each other one must be. What only a lost disk had may be gone.
  */
+import { canonicalJson } from "../../src/core/canonical.ts";
 import type { ClusterDocument, Edit } from "../../src/core/document/document.ts";
 import { drainKey } from "../../src/core/document/drain.ts";
 import { keyedService, serverKey } from "../../src/core/service/server.ts";
@@ -15,6 +16,8 @@ interface Entry {
   readonly value: string | null;
   /** Entries this one came after. */
   readonly after: readonly Entry[];
+  /** The operator was told that it is done. One of which nothing was told may be there all the same. */
+  acknowledged: boolean;
   /** The only disk that had it was lost. */
   lost: boolean;
 }
@@ -32,15 +35,17 @@ export class Ledger {
   readonly #entries: Entry[] = [];
   readonly #readers = new Map<string, Subject["read"]>();
 
-  /** Notes edits that were just acknowledged; `before`: what their node knew until then. */
-  note(at: SimNode, edits: readonly Edit[], before: ClusterDocument): void {
-    for (const edit of edits) {
+  /** Notes edits that a node is given; `before`: what it knows until then. Returns what notes that they are acknowledged. */
+  note(at: SimNode, edits: readonly Edit[], before: ClusterDocument): () => void {
+    const made = edits.map((edit): Entry => {
       const { key, read, value } = subjectOf(edit);
       this.#readers.set(key, read);
       const known = textOf(read(before));
       const after = this.#entries.filter((entry) => entry.key === key && entry.value === known);
-      this.#entries.push({ at, key, value: textOf(value), after, lost: false });
-    }
+      return { at, key, value: textOf(value), after, acknowledged: false, lost: false };
+    });
+    this.#entries.push(...made);
+    return () => made.forEach((entry) => entry.acknowledged = true);
   }
 
   /** A node's disk is lost; `others`: who is left. */
@@ -58,10 +63,10 @@ export class Ledger {
     for (const [key, read] of this.#readers) {
       const entries = this.#entries.filter((entry) => entry.key === key);
       const overtaken = new Set(
-        entries.filter(({ lost }) => !lost).flatMap(({ after }) => after),
+        entries.filter(counts).flatMap(({ after }) => after),
       );
       const standing = entries.filter((entry) => !overtaken.has(entry));
-      if (standing.length === 0 || standing.every(({ lost }) => lost)) continue;
+      if (!standing.some(counts)) continue;
       const value = textOf(read(document));
       if (standing.some((entry) => entry.value === value)) continue;
       const wanted = standing.map((entry) => `${entry.at.name}: ${entry.value ?? "removed"}`);
@@ -71,8 +76,12 @@ export class Ledger {
   }
 }
 
+function counts({ acknowledged, lost }: Entry): boolean {
+  return acknowledged && !lost;
+}
+
 function textOf(value: unknown): string | null {
-  return value === undefined ? null : JSON.stringify(value);
+  return value === undefined ? null : canonicalJson(value);
 }
 
 function subjectOf(edit: Edit): Subject {

@@ -23,7 +23,7 @@ export function portsOf(cluster: SimCluster, node: SimNode): AgentPorts {
   const { run, kernel, store } = node;
   const caller: Caller = { alive: () => node.run === run, hooks: () => node.hooks };
   const hook = <Port extends object>(name: string, port: Port) => hooked(name, port, caller);
-  const { savedSwitches, savedTimeouts, owned, ...memory } = memoryOf(node);
+  const { savedSwitches, savedTimeouts, owned, ...memory } = memoryOf(node, caller.alive);
   guards.set(node, createReplayGuard());
   return {
     clock: { now: () => node.clock.now(), wallMs: () => node.clock.wallMs() },

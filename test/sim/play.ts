@@ -297,9 +297,9 @@ export class Play {
     if (!at.awake) return this.note(name, "no agent takes the edit");
     this.#know(edits);
     for (const edit of edits) this.orders.push({ atMs: this.world.nowMs, edit });
-    const before = at.store.current();
+    const acknowledge = this.ledger.note(at, edits, at.store.current());
     at.store.edit(edits).then(
-      () => this.ledger.note(at, edits, before),
+      acknowledge,
       (error) => this.note(name, `edit refused: ${error.message}`),
     );
   }

@@ -19,6 +19,8 @@ const MACHINE = { address: "10.0.0.21", port: 80 };
 export const FALLBACK = { address: "10.0.0.29", port: 80 };
 /** Sizes of clusters, the common ones more often. */
 const SIZES = [2, 2, 2, 3, 3, 3, 4, 5] as const;
+/** Share of clusters that keep their state on simulated disks by the product's own code: it takes ten times as long. */
+const DISK_SHARE = 0.1;
 /** How far apart agents start, ms, where they do not start together. */
 const START_SPREAD_MS = 1_500;
 
@@ -26,7 +28,8 @@ const START_SPREAD_MS = 1_500;
 export function drawShape(draw: Draw): Shape {
   const count = draw.pick(SIZES);
   const networks = draw.chance(0.4) ? 2 : 1;
-  const nodes = drawNodes(draw, count).map((node) => ({ ...node, networks } as const));
+  const disk = draw.chance(DISK_SHARE) ? { disk: true } : {};
+  const nodes = drawNodes(draw, count).map((node) => ({ ...node, ...disk, networks } as const));
   const vips = VIPS.slice(0, draw.pick([1, 1, 2, 3]));
   const services = vips.map((address) => drawService(draw, address));
   const first = services[0] as Service;

@@ -8,6 +8,10 @@ import type { NodeId } from "../../src/core/document/document.ts";
 import type { NodeRecord } from "../../src/core/cluster/record.ts";
 import type { Self } from "../../src/core/state.ts";
 import type { AgentMemory, ProbeTarget } from "../../src/ports.ts";
+import { SimDisk } from "./disk.ts";
+import { DiskReplica } from "./disk_replica.ts";
+import { openAgentMemory } from "../../src/shell/files/agent_memory.ts";
+import { NO_NOTICES } from "../../src/shell/log/notices.ts";
 import { type Interfaces, SimKernel } from "./kernel.ts";
 import { GATEWAY } from "./lan.ts";
 import { MachineClock } from "./machine_clock.ts";
@@ -30,6 +34,8 @@ export type NodeOptions =
     readonly networks?: 1 | 2;
     /** Whether it has a default gateway: its witness, see core/cluster/gateway_witness.ts. */
     readonly gateway?: boolean;
+    /** Whether it keeps its state by the product's own code on a disk that can fail; else in a perfect place. */
+    readonly disk?: boolean;
   };
 
 /** The networks, by the name of every machine's interface to it. */
@@ -49,6 +55,8 @@ export class SimNode {
   readonly #world: World;
   kernel: SimKernel;
   store: Replica;
+  /** Null: a perfect place instead. */
+  disk: SimDisk | null;
   /** What is asked before and after every call the agent makes; of this machine, whatever run of the agent. */
   hooks: PortHooks = NO_HOOKS;
   announcements: { vip: Ip; atMs: number }[] = [];
@@ -93,7 +101,15 @@ export class SimNode {
     this.#world = world;
     this.kernel = new SimKernel(world, this.clock, this.interfaces);
     if (options.gateway === true) this.kernel.gateway = GATEWAY.address;
+    this.disk = null;
     this.store = new SimStore(this.id);
+    this.clearDisk();
+  }
+
+  /** A new disk, with nothing on it. */
+  clearDisk(): void {
+    this.disk = this.options.disk === true ? new SimDisk(this.#world) : null;
+    this.store = this.disk === null ? new SimStore(this.id) : new DiskReplica();
   }
 
   get agent(): Agent | null {
@@ -171,8 +187,9 @@ export class SimNode {
   }
 }
 
-/** What the agent on a machine remembers over a restart. */
-export function memoryOf(node: SimNode): AgentMemory {
+/** What the agent on a machine remembers over a restart. `alive`: whether that run of it has not ended. */
+export function memoryOf(node: SimNode, alive: () => boolean): AgentMemory {
+  if (node.disk !== null) return openAgentMemory(node.disk.open(alive), NO_NOTICES);
   return {
     savedSwitches: memorySwitches(node.saved),
     savedTimeouts: node.savedTimeouts,

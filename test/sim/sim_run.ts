@@ -132,8 +132,10 @@ export async function serving(options: RunOptions = {}): Promise<Run> {
   await run.pass(1_000);
   const services = (options.services ?? [SERVICE])
     .map((item): Edit => ({ kind: "putService", service: item }));
-  await run.cluster.node("n1").store.edit([...options.edits ?? [], ...services]);
+  // A disk takes its virtual time.
+  const entered = run.cluster.node("n1").store.edit([...options.edits ?? [], ...services]);
   await run.pass(4_000);
+  await entered;
   run.silence();
   return run;
 }

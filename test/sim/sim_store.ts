@@ -37,7 +37,9 @@ export class SimStore implements Replica {
   readonly id: NodeId;
   lost: string | null = null;
   readonly entries = new Map<string, Entry>();
+  /** Sends an update to everybody gossip reaches; how many that are. Set by the cluster. */
   broadcast: (update: unknown) => number = () => 0;
+  /** Asks a peer for what it has: its {@link SimStore.offer} is merged later. Set by the cluster. */
   fetch: (peer: NodeId) => void = () => {};
   onChange: () => void = () => {};
   #current: ClusterDocument = EMPTY_DOCUMENT;
@@ -95,10 +97,12 @@ export class SimStore implements Replica {
     this.entries.set(key, { count, writer: this.id, value });
   }
 
+  /** What a peer that asks gets. */
   offer(): unknown {
     return new Map(this.entries);
   }
 
+  /** Takes what a peer sent. */
   merge(update: unknown): void {
     let changed = false;
     for (const [key, entry] of update as ReadonlyMap<string, Entry>) {

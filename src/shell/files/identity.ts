@@ -89,7 +89,8 @@ function createSeed(folder: StateFolder): Uint8Array {
   return seed;
 }
 
-function takeBoot(folder: StateFolder, wallMs: number, notices: Notices): number {
+/** Takes the next boot number, and puts it on disk; without, where the clock alone makes it the highest. */
+export function takeBoot(folder: StateFolder, wallMs: number, notices: Notices): number {
   const last = readBoot(folder);
   const boot = Math.max(last + 1, Math.floor(wallMs));
   try {

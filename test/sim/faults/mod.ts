@@ -3,6 +3,7 @@
  */
 import type { FaultKind } from "../fault_kind.ts";
 import { kill, killAtStep, otherVersion, pause, restart } from "./agent.ts";
+import { disk } from "./disk.ts";
 import { gatewayDead, gatewaySilent } from "./gateway.ts";
 import {
   addressAdded,
@@ -52,6 +53,7 @@ export const faultKinds: readonly FaultKind[] = [
   tableCleared,
   weightsChanged,
   daemonsEnded,
+  disk,
   otherVersion,
 ];
 

@@ -60,7 +60,7 @@ export const carrier = faultKind<{ node: string; paths: string[] }>({
 
 /** The cluster falls into two parts; one of them may lose the gateway with it. */
 export const partition = faultKind<
-  { part: string[]; rest: string[]; paths: string[]; noGateway: string[] }
+  { part: string[]; rest: string[]; paths: string[]; noGateway?: string[] }
 >({
   name: "partition",
   about: "network",
@@ -78,13 +78,13 @@ export const partition = faultKind<
       noGateway: paths.includes("eth0") ? draw.pick([[], part, rest]) : [],
     };
   },
-  apply: (play, { part, rest, paths, noGateway }) =>
+  apply: (play, { part, rest, paths, noGateway = [] }) =>
     all([
       ...cutOff(play, part, rest, paths),
       ...cutOff(play, rest, part, paths),
       ...cutOff(play, [GATEWAY.name], noGateway, ["eth0"]),
     ]),
-  words: ({ part, rest, paths, noGateway }) =>
+  words: ({ part, rest, paths, noGateway = [] }) =>
     `${part.join(", ")} and ${rest.join(", ")} are parted on ${paths.join(" and ")}` +
     (noGateway.length === 0 ? "" : `, ${noGateway.join(", ")} from the gateway, too`),
 });

@@ -1,0 +1,60 @@
+/**
+ * Mistakes in what is asked beside the peers: the gateway witness, a majority; and in what clients get when no server is left.
+ */
+import type { Mistake } from "./mistakes.ts";
+
+const WITNESS = "src/core/cluster/gateway_witness.ts";
+const QUORUM = "src/core/cluster/quorum.ts";
+const JUDGEMENT = "src/core/pool/pool_judgement.ts";
+
+/** See the head of this file. */
+export const adviceMistakes: readonly Mistake[] = [
+  {
+    name: "cut off from everybody, and not noticed",
+    breaks: "a node that hears neither its gateway nor any other goes on",
+    file: WITNESS,
+    right: 'return gateway.backMs === null && fellSilentTogether(state) ? "alone" : null;',
+    wrong: "return null;",
+    kinds: ["unplug", "deafOrMute"],
+  },
+  {
+    name: "public network lost, and not noticed",
+    breaks: "a VIP stays on a node that nobody outside reaches",
+    file: WITNESS,
+    right: 'return now - gateway.contrastMs >= GATEWAY_COMPARE_MS ? "cut" : before;',
+    wrong: "return before;",
+    kinds: ["gatewaySilent", "partition"],
+  },
+  {
+    name: "minority holds",
+    breaks: "a part without a majority holds a VIP",
+    file: QUORUM,
+    right: "2 * quorum.heard > quorum.members) return null;",
+    wrong: "quorum.heard > 0) return null;",
+    kinds: ["partition", "unplug"],
+  },
+  {
+    name: "majority does not wait",
+    breaks: "a majority claims before the lease of a holder that is not heard has ended",
+    file: QUORUM,
+    right: "  if (state.quorum === null) return 0;",
+    wrong: "  if (vip.length > 0) return 0;",
+    kinds: ["partition", "unplug", "pause"],
+  },
+  {
+    name: "fallback never serves",
+    breaks: "clients are refused though there is a fallback",
+    file: JUDGEMENT,
+    right: 'if (server !== null && service.whenAllFail !== "nothing") {',
+    wrong: 'if (server === null && service.whenAllFail !== "nothing") {',
+    kinds: ["everyServer"],
+  },
+  {
+    name: "fallback serves though nothing is to",
+    breaks: "clients get a fallback that is not to be used",
+    file: JUDGEMENT,
+    right: 'if (server !== null && service.whenAllFail !== "nothing") {',
+    wrong: "if (server !== null) {",
+    kinds: ["everyServer"],
+  },
+];
