@@ -35,6 +35,8 @@ export const ALONE_MS = LEASE_MS;
 export const ONE_HOLDER_MS = 6_000;
 /** Time without anything new after which a server that works is in the pool of every holder that reaches it, ms. */
 export const IN_POOL_MS = 6_000;
+/** Time without anything new after which a service whose servers all fail gives its clients what it says, ms. */
+export const LAST_RESORT_MS = 3_000;
 /** Time without anything new after which all replicas that reach each other are equal, ms. */
 export const CONVERGED_MS = 4_000;
 /** Most takeovers of one VIP for one thing that happens: it begins, and it ends. */

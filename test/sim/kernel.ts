@@ -75,7 +75,7 @@ export class SimKernel {
   /** What a change of the table fails with; null: none does. */
   refuse: ((operation: TableOperation) => KernelError | null) | null = null;
   readonly connections = new Set<SimConnection>();
-  /** Connections whose server was taken out of the table under them, in words. */
+  /** Connections whose server was taken out of the table under them: moment, service, server and scheduler. */
   readonly cut: string[] = [];
 
   constructor(world: World, clock: MachineClock, interfaces: Interfaces) {
@@ -303,7 +303,8 @@ export class SimKernel {
     for (const connection of this.connections) {
       if (connection.key !== key || connection.endpoint !== endpoint) continue;
       this.connections.delete(connection);
-      this.cut.push(`${Math.round(this.world.nowMs)} ${key} ${endpoint}`);
+      const { scheduler = "" } = this.rows.get(key) ?? {};
+      this.cut.push(`${Math.round(this.world.nowMs)} ${key} ${endpoint} ${scheduler}`);
     }
   }
 }

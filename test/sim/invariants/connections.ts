@@ -3,7 +3,6 @@
  */
 import { serviceKey } from "../../../src/core/service/service.ts";
 import type { InvariantKind } from "../invariant.ts";
-import type { SimKernel } from "../kernel.ts";
 import type { Play } from "../play.ts";
 import { hasFallback } from "./last_resort.ts";
 
@@ -17,7 +16,7 @@ export const noConnectionCut: InvariantKind = {
     dueMs: () => Infinity,
     look: () => {
       for (const { name, kernel } of play.cluster.nodes) {
-        const cut = kernel.cut.filter((text) => !isReplaced(play, text, kernel));
+        const cut = kernel.cut.filter((text) => !isReplaced(play, text));
         if (cut.length > 0) return `${name} cut ${cut.join(", ")}`;
       }
       return null;
@@ -25,9 +24,9 @@ export const noConnectionCut: InvariantKind = {
   }),
 };
 
-/** `text`: moment, service and server of a connection that was cut. */
-function isReplaced({ knownServices }: Play, text: string, { rows }: SimKernel): boolean {
-  const key = text.split(" ")[1] ?? "";
-  return HASHED.includes(rows.get(key)?.scheduler ?? "") &&
+/** `text`: see SimKernel.cut. */
+function isReplaced({ knownServices }: Play, text: string): boolean {
+  const [, key, , scheduler = ""] = text.split(" ");
+  return HASHED.includes(scheduler) &&
     knownServices.some((service) => serviceKey(service) === key && hasFallback(service));
 }

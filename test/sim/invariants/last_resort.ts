@@ -4,7 +4,7 @@
 import { formatEndpoint } from "../../../src/core/address.ts";
 import { type Service, serviceKey, vipOfService } from "../../../src/core/service/service.ts";
 import { isExternal } from "../../../src/core/service/server.ts";
-import { IN_POOL_MS } from "../bounds.ts";
+import { LAST_RESORT_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
@@ -34,9 +34,9 @@ export const lastResort: InvariantKind = {
           wrong.note(key, what !== null, nowMs);
           if (what === null) continue;
           const sinceMs = Math.max(wrong.sinceMs(key), disturbedMs);
-          dueMs = Math.min(dueMs, sinceMs + IN_POOL_MS + 1);
-          play.took(`until the last resort serves (bound ${IN_POOL_MS})`, nowMs - sinceMs);
-          if (nowMs - sinceMs > IN_POOL_MS) return `no server of ${key} works, and ${what}`;
+          dueMs = Math.min(dueMs, sinceMs + LAST_RESORT_MS + 1);
+          play.took(`until the last resort serves (bound ${LAST_RESORT_MS})`, nowMs - sinceMs);
+          if (nowMs - sinceMs > LAST_RESORT_MS) return `no server of ${key} works, and ${what}`;
         }
         return null;
       },
