@@ -116,7 +116,7 @@ export interface Hold {
   /** Since when new connections go to the successor only; null when no handover runs. */
   funnelMs: number | null;
   successor: NodeId | null;
-  /** Let go because another node holds it: nobody is invited to take it. */
+  /** Let go because another node holds it, or without a majority: nobody is invited to take it. */
   lost: boolean;
 }
 

@@ -13,7 +13,7 @@ import {
   presentMembers,
   rankCandidates,
 } from "./cluster/ownership.ts";
-import { judgeQuorum } from "./cluster/quorum.ts";
+import { judgeQuorum, quorumUnfit } from "./cluster/quorum.ts";
 import type { Hold, State } from "./state.ts";
 import {
   ANNOUNCE_MS,
@@ -210,9 +210,11 @@ function announceAgain(hold: Hold, now: number): void {
 
 function release(state: State, vip: Ip, now: number): void {
   const hold = state.holds.get(vip) as Hold;
-  hold.lost = presentMembers(state, vip).some(({ id, claim }) =>
-    id !== state.self.id && claim !== undefined && !claim.yielding
-  );
+  // Who hears no majority invites nobody: the nodes of its own part hear none either, and may not know it yet.
+  hold.lost = quorumUnfit(state) !== null ||
+    presentMembers(state, vip).some(({ id, claim }) =>
+      id !== state.self.id && claim !== undefined && !claim.yielding
+    );
   hold.phase = "settling";
   hold.sinceMs = now;
   hold.successor = null;
