@@ -9,7 +9,7 @@ import {
 import { EPOCH_MAX } from "../../../src/core/limits.ts";
 import type { Move } from "../../../src/core/document/document.ts";
 import type { State } from "../../../src/core/state.ts";
-import { LEAVE_WAIT_MS, LEAVE_WAIT_MS_MAX, MEET_MS_MAX, READY_MS_MAX } from "../../../src/core/timing.ts";
+import { LEAVE_WAIT_MS, MEET_MS_MAX, READY_MS_MAX } from "../../../src/core/timing.ts";
 import { arbitraryCluster, present } from "../../support/arbitrary_cluster.ts";
 import {
   hold,
@@ -164,7 +164,7 @@ describe("a holder", () => {
     });
   });
 
-  test("that leaves gives each successor its time, but does not wait for ever", () => {
+  test("that leaves does not wait for ever", () => {
     const model = [modelNode(1, { holds: holding(1), phase: "leaving" }), modelNode(2)];
     const state = viewOf(model, 1, SHARED);
     expect(decideOwnership(state, VIP, NOW + LEAVE_WAIT_MS - 1).act).toBe("hold");
@@ -172,11 +172,6 @@ describe("a holder", () => {
       act: "release",
       reason: "this node leaves, and n2 did not take over in time",
     });
-    const hold = state.holds.get(VIP)!;
-    hold.funnelMs = NOW + LEAVE_WAIT_MS - 1;
-    expect(decideOwnership(state, VIP, NOW + LEAVE_WAIT_MS).act).toBe("hold");
-    hold.funnelMs = NOW + LEAVE_WAIT_MS_MAX - 1;
-    expect(decideOwnership(state, VIP, NOW + LEAVE_WAIT_MS_MAX).act).toBe("release");
   });
 });
 
