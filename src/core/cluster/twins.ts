@@ -16,7 +16,7 @@ import type { NodeRecord } from "./record.ts";
 import type { Peer, State } from "../state.ts";
 import { caution, noteWarning } from "./notes.ts";
 
-/** A node that has run for longer does not stand aside for one it calls itself, ms: the other one is the newcomer. */
+/** A node that has run for longer does not give way to one that has not, ms: that one is the newcomer. */
 export const NEWCOMER_MS = 30_000;
 /** Time for which pulses of an earlier run may still be under way, ms. */
 const STRAGGLERS_MS = 2_000;

@@ -32,7 +32,7 @@ const PUBLIC_PREFIX = Buffer.from("302a300506032b656e032100", "hex");
 /** Shared keys kept: those of every member, and as many again of members that came with a new identity. */
 const SHARED_MAX = 2 * NODES_MAX;
 
-/** Makes the keys that belong to an identity. `secret`: its Ed25519 seed, which is used for nothing else here. */
+/** Makes the keys that belong to an identity. `secret`: its Ed25519 seed. */
 export function pulseKeys(secret: Uint8Array): PulseKeys {
   const scalar = derive(secret, "troop/1/pulse identity");
   const own = createPrivateKey({
