@@ -90,10 +90,9 @@ export class TroopNode {
     writeFileSync(file, stringify({ ...before, ...changes }), { mode: 0o600 });
   }
 
-  /** Starts the agent, by way of another program if one is given; resolves when it answers. */
-  async run(binary = BINARY, way: readonly string[] = []): Promise<void> {
-    const command = [...way, binary, "--home", this.home, "run"];
-    this.#agent = this.host.start(command, { label: "troop" });
+  /** Starts the agent; resolves when it answers. */
+  async run(binary = BINARY): Promise<void> {
+    this.#agent = this.host.start([binary, "--home", this.home, "run"], { label: "troop" });
     await waitFor(() => this.#answers(), {
       what: `the agent of ${this.name} answers`,
       limitMs: START_LIMIT_MS,
