@@ -17,7 +17,7 @@ const claims: readonly Mistake[] = [
     file: OWNERSHIP,
     right: "(b.claim?.epoch ?? -1) - (a.claim?.epoch ?? -1)",
     wrong: "(a.claim?.epoch ?? -1) - (b.claim?.epoch ?? -1)",
-    kinds: ["partition", "unplug"],
+    kinds: ["moveVip", "restart", "partition"],
   },
   {
     name: "equal claims not settled",
@@ -125,6 +125,37 @@ const claims: readonly Mistake[] = [
   },
 ];
 
+/** How a VIP is handed over. */
+const handovers: readonly Mistake[] = [
+  {
+    name: "successor does not wait for its table",
+    breaks:
+      "a successor that still spreads takes the VIP, and forwards to who lets it go, and back",
+    file: OWNERSHIP,
+    right:
+      "  return state.settledVersion === state.tableVersion || now - invitedMs >= READY_MS_MAX;",
+    wrong: "  return now >= invitedMs;",
+    kinds: ["moveVip", "restart", "drainNode"],
+  },
+  {
+    name: "let go is told too early",
+    breaks: "the successor spreads while the table of who lets go still does",
+    file: "src/core/cluster/pulse_schedule.ts",
+    right: '    if (hold.phase === "lingering") continue;',
+    wrong: '    if (hold.phase !== "holding") continue;',
+    kinds: ["moveVip", "restart", "partition"],
+  },
+  {
+    name: "loser invites a third",
+    breaks:
+      "who lets go because another claims hands the VIP to somebody who has not heard of that one",
+    file: "src/core/cluster/pulse_schedule.ts",
+    right: '(hold.phase === "settling" && !hold.lost)',
+    wrong: '(hold.phase === "settling")',
+    kinds: ["split", "oneWay", "partition"],
+  },
+];
+
 /** What time and news change. */
 const facts: readonly Mistake[] = [
   {
@@ -200,12 +231,13 @@ const facts: readonly Mistake[] = [
     kinds: ["partition", "crash", "unplug"],
   },
   {
-    name: "epochs in pulses not noted",
-    breaks: "a new claim is no higher than the one before it",
+    name: "epochs of others not noted",
+    breaks:
+      "a new claim is no higher than the one before it, and orders to move a VIP are read differently",
     file: PEERS,
-    right: "  for (const [vip, claim] of pulse.claims) noteEpoch(state, vip, claim.epoch);",
+    right: "  state.epochs.set(vip, epoch);",
     wrong: "",
-    kinds: ["partition", "crash", "kill"],
+    kinds: ["moveVip"],
   },
   {
     name: "earlier run of a peer believed",
@@ -256,6 +288,14 @@ const facts: readonly Mistake[] = [
     kinds: ["crash", "kill"],
   },
   {
+    name: "silence before a pause counts",
+    breaks: "a node that stood still takes its own deafness for everybody's death",
+    file: LIVENESS,
+    right: "now - Math.max(life.heardMs, life.metMs, state.trustedFromMs);",
+    wrong: "now - Math.max(life.heardMs, life.metMs);",
+    kinds: ["pause", "suspend"],
+  },
+  {
     name: "dead peer alive after a pause",
     breaks: "a node that was paused gives new connections to one that died before",
     file: LIVENESS,
@@ -266,4 +306,4 @@ const facts: readonly Mistake[] = [
 ];
 
 /** See the head of this file. */
-export const holderMistakes: readonly Mistake[] = [...claims, ...facts];
+export const holderMistakes: readonly Mistake[] = [...claims, ...handovers, ...facts];

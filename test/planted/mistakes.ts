@@ -4,6 +4,7 @@
  */
 
 import { adviceMistakes } from "./advice_mistakes.ts";
+import { documentMistakes } from "./document_mistakes.ts";
 import { holderMistakes } from "./holder_mistakes.ts";
 import { kernelMistakes } from "./kernel_mistakes.ts";
 
@@ -19,6 +20,8 @@ export interface Mistake {
   readonly wrong: string;
   /** Kinds of faults that bring it to light, so that the search is short; left out: all. */
   readonly kinds?: readonly string[];
+  /** Whether it is looked for among document stores on simulated disks; else in whole clusters. */
+  readonly documents?: boolean;
 }
 
 /** See the head of this file. */
@@ -26,4 +29,5 @@ export const mistakes: readonly Mistake[] = [
   ...holderMistakes,
   ...kernelMistakes,
   ...adviceMistakes,
+  ...documentMistakes,
 ];

@@ -4,9 +4,8 @@
  */
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
-import type { Plan } from "../sim/plan.ts";
-import { type Failure, play } from "../sim/play.ts";
 import { Copy } from "./copy.ts";
+import { type Catch, caughtIn, seedOf } from "./hunt.ts";
 import { keep, keptPlan } from "./kept.ts";
 import { type Mistake, mistakes } from "./mistakes.ts";
 
@@ -31,7 +30,7 @@ const HELP = `Mistakes of one line, planted one by one; each must be caught by t
 /** What became of one mistake. */
 interface Result {
   readonly mistake: Mistake;
-  readonly caught: { readonly plan: Plan; readonly failure: Failure } | null;
+  readonly caught: Catch | null;
   /** Whether it was by the plan that is kept for it. */
   readonly byKept: boolean;
   readonly seeds: number;
@@ -45,30 +44,30 @@ interface Options {
   readonly fresh: boolean;
 }
 
-/** Searches for a mistake. A plan that fails without it proves nothing, and is passed over. */
+/** Searches for a mistake. What fails without it proves nothing, and is passed over. */
 async function search(copy: Copy, mistake: Mistake, options: Options): Promise<Result> {
-  const { kinds } = mistake;
-  const kept = options.fresh ? null : keptPlan(mistake);
+  const { kinds, documents = false } = mistake;
   const beganMs = performance.now();
   const tookMs = () => performance.now() - beganMs;
-  let plan = kept;
+  let kept = options.fresh ? null : keptPlan(mistake);
   let seeds = 0;
   for (;;) {
     const { caught, seeds: played } = await copy.hunt({
-      plan,
+      kept,
       from: 1 + seeds,
       count: options.seeds - seeds,
       timeMs: Math.max(0, Math.round(options.seconds * 1_000 - tookMs())),
+      documents,
       ...(kinds === undefined ? {} : { kinds }),
     }, mistake);
     seeds += played;
-    const without = caught === null ? null : play(caught.plan).failure;
+    const without = caught === null ? null : await caughtIn(caught.game);
     if (without === null) {
       const byKept = caught !== null && played === 0;
       return { mistake, caught, byKept, seeds, tookMs: tookMs() };
     }
-    console.log(`seed ${caught?.plan.seed} fails without any mistake: ${without.what}`);
-    plan = null;
+    console.log(`seed ${seedOf(without.game)} fails without any mistake: ${without.what}`);
+    kept = null;
   }
 }
 
@@ -77,8 +76,8 @@ const HEAD = ["mistake", "caught by", "seed", "seeds", "s"];
 function row({ mistake, caught, byKept, seeds, tookMs }: Result): string[] {
   return [
     mistake.name,
-    caught?.failure.invariant ?? "NOT CAUGHT",
-    byKept ? "kept" : String(caught?.plan.seed ?? ""),
+    caught?.invariant ?? "NOT CAUGHT",
+    caught === null ? "" : byKept ? "kept" : String(seedOf(caught.game)),
     String(seeds),
     (tookMs / 1_000).toFixed(1),
   ];
@@ -155,7 +154,8 @@ async function main(): Promise<number> {
   const results = await searchAll(chosen, options, (result) => {
     console.log(line(row(result), nameWidth));
     const { caught, mistake, seeds } = result;
-    if (values.keep && caught !== null && seeds > KEEP_SEEDS) keep(mistake, caught.plan);
+    const game = seeds > KEEP_SEEDS ? caught?.game : undefined;
+    if (values.keep && game !== undefined && "plan" in game) keep(mistake, game.plan);
   });
   const missed = results.filter(({ caught }) => caught === null);
   console.log(`\n${results.length - missed.length} of ${results.length} caught`);

@@ -3,6 +3,7 @@
  */
 import type { InvariantKind } from "../invariant.ts";
 import { announced } from "./announcements.ts";
+import { bypassed } from "./bypass.ts";
 import { noConnectionCut } from "./connections.ts";
 import { aloneLetsGo, publicCutLetsGo } from "./cut_off.ts";
 import { documentsConverge, editsSurvive } from "./documents.ts";
@@ -38,4 +39,5 @@ export const invariantKinds: readonly InvariantKind[] = [
   together,
   announced,
   wakesEmpty,
+  bypassed,
 ];
