@@ -49,6 +49,14 @@ const tables: readonly Mistake[] = [
     kinds: ["crash"],
   },
   {
+    name: "holder's own look ignored",
+    breaks: "new connections go to a server that says it is up, and that the holder does not reach",
+    file: "src/core/pool/pool.ts",
+    right: "    : combineVerdicts(own, reached);",
+    wrong: "    : own;",
+    kinds: ["split", "oneWay", "unplug"],
+  },
+  {
     name: "bypass not switched on",
     breaks: "the table of a standby looks at packets",
     file: "src/core/desired/desired_switches.ts",

@@ -26,6 +26,11 @@ export const TWO_AGENTS_MS = 2 * 100 + TICK_MS + PRESSING_TICK_MS;
 export const LEARNT_MS = 100 + 2 * TICK_MS + (ANNOUNCE_MS[3] ?? 0);
 /** Time for which a table stays wrong that its kernel refused to change, ms: the agent tries again every second. */
 export const REPAIRED_MS = 1_000 + 2 * TICK_MS;
+/**
+ * Longest time nobody answers for a VIP whose holder loses power while all is well, ms: the dead time, of which a beat may
+ * be over, and the turns of the loop. The LAN is asked meanwhile.
+ */
+export const CRASH_MS = 400 + 5 * TICK_MS;
 /** Longest time a machine answers for a VIP whose agent does not run, ms: its kernel does until the lease ends. */
 export const ALONE_MS = LEASE_MS;
 /**
@@ -37,6 +42,13 @@ export const ONE_HOLDER_MS = 6_000;
 export const IN_POOL_MS = 6_000;
 /** Time without anything new after which a service whose servers all fail gives its clients what it says, ms. */
 export const LAST_RESORT_MS = 3_000;
+/**
+ * Longest time a server whose daemon has died gets connections, ms, while the agents on both sides run: a look at the
+ * sockets, a turn of each loop, the way of the news, and the change of a table.
+ */
+export const DIED_MS = 250;
+/** The same for a server that its holder has to find out about: checks that fail, or a node that falls silent, ms. */
+export const OUT_OF_POOL_MS = 6_000;
 /** Time without anything new after which all replicas that reach each other are equal, ms. */
 export const CONVERGED_MS = 4_000;
 /** Most takeovers of one VIP for one thing that happens: it begins, and it ends. */

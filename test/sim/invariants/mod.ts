@@ -5,8 +5,10 @@ import type { InvariantKind } from "../invariant.ts";
 import { announced } from "./announcements.ts";
 import { bypassed } from "./bypass.ts";
 import { noConnectionCut } from "./connections.ts";
+import { takenOver } from "./crashes.ts";
 import { aloneLetsGo, publicCutLetsGo } from "./cut_off.ts";
 import { documentsConverge, editsSurvive } from "./documents.ts";
+import { outOfPool } from "./failed_servers.ts";
 import { together } from "./groups.ts";
 import { forAReason, handedOver, inOrder } from "./handover.ts";
 import { lastResort } from "./last_resort.ts";
@@ -40,4 +42,6 @@ export const invariantKinds: readonly InvariantKind[] = [
   announced,
   wakesEmpty,
   bypassed,
+  outOfPool,
+  takenOver,
 ];

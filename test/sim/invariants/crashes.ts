@@ -1,0 +1,51 @@
+/**
+ * How long a VIP is silent when its holder loses power.
+ */
+import type { Ip } from "../../../src/core/address.ts";
+import { wantsMajority } from "../../../src/core/cluster/quorum.ts";
+import { CRASH_MS } from "../bounds.ts";
+import type { InvariantKind } from "../invariant.ts";
+import type { SimNode } from "../sim_node.ts";
+import { Settled } from "./settled.ts";
+
+/** Where all was well and nothing else happens, another answers soon when the holder loses power. */
+export const takenOver: InvariantKind = {
+  name: "a holder that loses power is replaced soon",
+  watch: (play) => {
+    const settled = new Settled(play);
+    /** Who answered at the last look. */
+    const holders = new Map<Ip, readonly SimNode[]>();
+    /** Since when nobody answers, where that is to be judged. */
+    const silent = new Map<Ip, number>();
+    let dueMs = Infinity;
+    return {
+      dueMs: () => dueMs,
+      look: () => {
+        const { cluster, disturbedMs, vips, world: { nowMs } } = play;
+        settled.look();
+        dueMs = Infinity;
+        const heir = cluster.nodes.find((node) => settled.has(node));
+        const judged = heir !== undefined && settled.calm() && !wantsMajority(heir.agent!.state);
+        for (const vip of vips) {
+          const before = holders.get(vip) ?? [];
+          const now = cluster.nodes.filter((node) => cluster.answers(node, vip));
+          holders.set(vip, now);
+          const [last] = before;
+          if (judged && now.length === 0 && before.length === 1 && last?.powered === false) {
+            silent.set(vip, nowMs);
+          }
+          const fromMs = silent.get(vip);
+          if (fromMs === undefined) continue;
+          if (now.length > 0 || !judged || disturbedMs > fromMs) {
+            silent.delete(vip);
+            continue;
+          }
+          play.took(`until a holder without power is replaced (bound ${CRASH_MS})`, nowMs - fromMs);
+          if (nowMs - fromMs > CRASH_MS) return `nobody answers for ${vip}, and ${heir.name} could`;
+          dueMs = Math.min(dueMs, fromMs + CRASH_MS + 1);
+        }
+        return null;
+      },
+    };
+  },
+};

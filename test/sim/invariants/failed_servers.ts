@@ -1,0 +1,91 @@
+/**
+ * Servers that do not work get no connections.
+ */
+import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
+import { DIED_MS, OUT_OF_POOL_MS } from "../bounds.ts";
+import type { InvariantKind } from "../invariant.ts";
+import type { Play } from "../play.ts";
+import type { SimNode } from "../sim_node.ts";
+
+/** A holder, and a server that is down. */
+interface Failed {
+  readonly holder: SimNode;
+  readonly server: SimNode;
+  readonly service: Service;
+  /** Whether the holder gives it connections. */
+  readonly given: boolean;
+}
+
+/**
+ * A server that is down, or that its holder does not reach, is out of the pool soon, at once where its own agent sees it;
+ * and stays out as long as it is.
+ */
+export const outOfPool: InvariantKind = {
+  name: "a server that is down gets no connections for long",
+  watch: (play) => {
+    /** Since when a server is down for a holder, by names and service. */
+    let since = new Map<string, number>();
+    let dueMs = Infinity;
+    return {
+      dueMs: () => dueMs,
+      look: () => {
+        const { nowMs } = play.world;
+        const next: typeof since = new Map();
+        dueMs = Infinity;
+        for (const failed of allFailed(play)) {
+          const { holder, server, service, given } = failed;
+          const seen = sees(play, failed);
+          const boundMs = seen ? DIED_MS : OUT_OF_POOL_MS;
+          const key = `${holder.name} ${holder.run} ${server.name} ${serviceKey(service)} ${seen}`;
+          const fromMs = since.get(key) ?? nowMs;
+          // Who stands still learns nothing new, and forgets nothing.
+          if (holder.awake || nowMs - fromMs > boundMs) next.set(key, fromMs);
+          if (!given || !holder.awake) continue;
+          dueMs = Math.min(dueMs, fromMs + boundMs + 1);
+          const what = seen ? "dead daemon is out of the pool" : "server that is down is out of it";
+          play.took(`until a ${what} (bound ${boundMs})`, nowMs - fromMs);
+          if (nowMs - fromMs <= boundMs) continue;
+          return `${server.name} does not serve ${
+            serviceKey(service)
+          }, and ${holder.name} gives it connections`;
+        }
+        since = next;
+        return null;
+      },
+    };
+  },
+};
+
+/** Servers that do not work, and holders that are well, in good weather. */
+function* allFailed({ cluster, knownServices }: Play): Generator<Failed> {
+  if (!cluster.lan.calm) return;
+  for (const service of knownServices) {
+    // Where nobody works, the last ones go on if operators want it.
+    if (service.whenAllFail === "keep") continue;
+    const [vip] = vipsOfService(service);
+    for (const holder of cluster.nodes) {
+      if (vip === undefined || !isAble(holder) || !cluster.answers(holder, vip)) continue;
+      const choices = holder.kernel.choices(service);
+      for (const server of cluster.nodes) {
+        const works = server.serving && cluster.lan.joined(holder, server, "eth0") &&
+          !server.clock.stopped;
+        const given = choices.some(({ address }) => address === server.address);
+        if (!works) yield { holder, server, service, given };
+      }
+    }
+  }
+}
+
+/** Whether the server's own agent sees that its daemon is gone, and the holder hears it. */
+function sees({ cluster }: Play, { holder, server }: Failed): boolean {
+  return isWell(server) && !server.serving &&
+    server.paths.every((path) => cluster.lan.joined(holder, server, path));
+}
+
+function isWell(node: SimNode): boolean {
+  return node.awake && isAble(node);
+}
+
+function isAble(node: SimNode): boolean {
+  return node.troubles === 0 && node.agent?.state.phase === "running";
+}
