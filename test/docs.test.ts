@@ -54,6 +54,11 @@ const promises = [
     written(bounds.ONE_HOLDER_MS)
   } |`,
   `a server that works is in the holder's pool | after ${written(bounds.IN_POOL_MS)} |`,
+  `find out about | ${written(bounds.DIED_MS)} while both agents run; ${
+    written(bounds.OUT_OF_POOL_MS)
+  } |`,
+  `holder loses power and all else is well | ${written(bounds.CRASH_MS)} |`,
+  `a new holder send elsewhere | ${written(bounds.LEARNT_MS)} |`,
   `acknowledged edit that some disk has | after ${written(bounds.CONVERGED_MS)} |`,
   `for each thing that begins or ends | ${bounds.TAKEOVERS_PER_FAULT} |`,
   `never, but for ${written(bounds.TWO_AGENTS_MS)} after two holders begin to hear each other`,
