@@ -3,31 +3,21 @@
  * the simulator holds every run to.
  */
 import { expect, test } from "bun:test";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import * as bounds from "./sim/bounds.ts";
-
-const top = resolve(import.meta.dir, "..");
-const pages = [
-  "README.md",
-  ...readdirSync(join(top, "docs")).filter((name) => name.endsWith(".md"))
-    .map((name) => `docs/${name}`),
-];
-
-function textOf(page: string): string {
-  return readFileSync(join(top, page), "utf8");
-}
+import { pages, pageText, top } from "./support/pages.ts";
 
 /** The names by which headings of a page are linked to: small letters, blanks as dashes, no punctuation. */
 function anchorsOf(page: string): string[] {
-  return [...textOf(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
+  return [...pageText(page).matchAll(/^#+ (.*)$/gm)].map(([, heading = ""]) =>
     heading.toLowerCase().replace(/[^a-z0-9 -]/g, "").replaceAll(" ", "-")
   );
 }
 
 /** Links of a page to places of this repository that are not there. */
 function deadLinks(page: string): string[] {
-  const links = [...textOf(page).matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => link);
+  const links = [...pageText(page).matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => link);
   return links.filter((link) => !/^https?:/.test(link)).filter((link) => {
     const [path = "", anchor] = link.split("#");
     const target = path === "" ? page : join(dirname(page), path);
@@ -69,6 +59,6 @@ const promises = [
 ];
 
 test.each(promises)("it is promised: %s", (promise) => {
-  const text = pages.map(textOf).join("\n").replace(/\s+/g, " ");
+  const text = pages.map(pageText).join("\n").replace(/\s+/g, " ");
   expect(text).toContain(promise);
 });

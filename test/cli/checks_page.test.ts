@@ -1,18 +1,17 @@
-/** The README's table of checks names every kind, and its commands can be typed. */
+/** The table of checks names every kind, and the commands of the documentation can be typed. */
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
 import { checkKinds, readCheckText } from "../../src/core/check.ts";
 import { splitWords } from "../../src/core/check/shell_words.ts";
-
-const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+import { pages, pageText } from "../support/pages.ts";
 
 test.each([...checkKinds])("the table of checks has %s", (kind) => {
-  const [, section = ""] = readme.split("\n## Health checks\n");
+  const [, section = ""] = pageText("docs/checks.md").split("\n## Health checks\n");
   expect(section.split("\n## ")[0]).toMatch(new RegExp(`^\\|[^|]*\`${kind}\``, "m"));
 });
 
-test("every check in an example of the README is read", () => {
-  const lines = readme.split("\n").filter((line) => /^(\w+# )?troop service .*--check/.test(line));
+test("every check in an example is read", () => {
+  const lines = pages.flatMap((page) => pageText(page).split("\n"))
+    .filter((line) => /^(\w+# )?troop service .*--check/.test(line));
   expect(lines.length).toBeGreaterThan(4);
   for (const line of lines) {
     const words = splitWords(line) ?? [];
