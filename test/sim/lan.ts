@@ -24,7 +24,7 @@ export interface Weather {
   readonly duplicates: number;
 }
 
-/** Share of datagrams that may get lost without a false death: README.md, "Lost datagrams". */
+/** Share of datagrams that may get lost without a false death: docs/trust.md, "Lost datagrams". */
 const FAIR_LOSS = 0.1 + Number.EPSILON;
 /** What a datagram may take longer, ms: well below the silence that means death. */
 const FAIR_JITTER_MS = 150;

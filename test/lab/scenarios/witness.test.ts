@@ -1,6 +1,6 @@
 /**
  * Who is cut off and who is not: the public network of the holder is down while the private one lives, the gateway dies
- * alone, a cable passes nothing one way. The bounds are those README.md promises.
+ * alone, a cable passes nothing one way. The bounds are those docs/trust.md promises.
  */
 import { expect } from "bun:test";
 import { CUT_OFF_MS, CUT_PUBLIC_MS } from "../../sim/bounds.ts";

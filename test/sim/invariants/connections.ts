@@ -6,7 +6,7 @@ import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import { hasFallback } from "./last_resort.ts";
 
-/** Schedulers that refuse clients whose server has weight 0: a fallback replaces the servers. README.md says so. */
+/** Schedulers that refuse clients whose server has weight 0: a fallback replaces the servers. docs/services.md says so. */
 const HASHED = ["sh", "dh"];
 
 /** No server is taken out of a table under a connection. */

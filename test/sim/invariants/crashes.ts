@@ -6,13 +6,11 @@ import { wantsMajority } from "../../../src/core/cluster/quorum.ts";
 import { CRASH_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { SimNode } from "../sim_node.ts";
-import { Settled } from "./settled.ts";
 
 /** Where all was well and nothing else happens, another answers soon when the holder loses power. */
 export const takenOver: InvariantKind = {
   name: "a holder that loses power is replaced soon",
   watch: (play) => {
-    const settled = new Settled(play);
     /** Who answered at the last look. */
     const holders = new Map<Ip, readonly SimNode[]>();
     /** Since when nobody answers, where that is to be judged. */
@@ -21,8 +19,7 @@ export const takenOver: InvariantKind = {
     return {
       dueMs: () => dueMs,
       look: () => {
-        const { cluster, disturbedMs, vips, world: { nowMs } } = play;
-        settled.look();
+        const { cluster, disturbedMs, settled, vips, world: { nowMs } } = play;
         dueMs = Infinity;
         const heir = cluster.nodes.find((node) => settled.has(node));
         const judged = heir !== undefined && settled.calm() && !wantsMajority(heir.agent!.state);

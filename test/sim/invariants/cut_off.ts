@@ -1,5 +1,5 @@
 /**
- * A node whose gateway witness says that it is cut off lets go of its VIPs: see the table in README.md, "Cut off, or the
+ * A node whose gateway witness says that it is cut off lets go of its VIPs: see the table in docs/trust.md, "Cut off, or the
  * only one left".
  */
 import { vipsOf } from "../../../src/core/document/document.ts";

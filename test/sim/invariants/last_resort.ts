@@ -1,5 +1,5 @@
 /**
- * What clients get when no server is left: README.md, "Nobody left".
+ * What clients get when no server is left: docs/services.md, "Nobody left".
  */
 import { formatEndpoint } from "../../../src/core/address.ts";
 import { type Service, serviceKey, vipOfService } from "../../../src/core/service/service.ts";
@@ -8,7 +8,7 @@ import { LAST_RESORT_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
-import { Spells } from "./spells.ts";
+import { tolerated, type Wrong } from "./tolerated.ts";
 
 /** Whether a service has a fallback that it may use. */
 export function hasFallback({ fallback, whenAllFail }: Service): boolean {
@@ -18,31 +18,23 @@ export function hasFallback({ fallback, whenAllFail }: Service): boolean {
 /** When no server works, clients get what the service says. */
 export const lastResort: InvariantKind = {
   name: "clients get what a service says when no server is left",
-  watch: (play) => {
-    const wrong = new Spells<string>();
-    let dueMs = Infinity;
-    return {
-      dueMs: () => dueMs,
-      look: () => {
-        const { world: { nowMs }, plan, servesMs, disturbedMs } = play;
-        dueMs = Infinity;
-        if (nowMs < servesMs) return null;
-        for (const service of plan.shape.services) {
-          const key = serviceKey(service);
-          const holder = holderOf(play, service);
-          const what = holder === null ? null : amiss(play, service, holder);
-          wrong.note(key, what !== null, nowMs);
-          if (what === null) continue;
-          const sinceMs = Math.max(wrong.sinceMs(key), disturbedMs);
-          dueMs = Math.min(dueMs, sinceMs + LAST_RESORT_MS + 1);
-          play.took(`until the last resort serves (bound ${LAST_RESORT_MS})`, nowMs - sinceMs);
-          if (nowMs - sinceMs > LAST_RESORT_MS) return `no server of ${key} works, and ${what}`;
-        }
-        return null;
-      },
-    };
-  },
+  watch: (play) =>
+    tolerated(play, {
+      promise: "until the last resort serves",
+      boundMs: LAST_RESORT_MS,
+      find: () => unserved(play),
+    }),
 };
+
+function* unserved(play: Play): Generator<Wrong> {
+  if (play.world.nowMs < play.servesMs) return;
+  for (const service of play.plan.shape.services) {
+    const holder = holderOf(play, service);
+    const what = holder === null ? null : amiss(play, service, holder);
+    const key = serviceKey(service);
+    if (what !== null) yield { key, what: `no server of ${key} works, and ${what}` };
+  }
+}
 
 /** The only machine that answers for the service, if its agent and its kernel are well. */
 function holderOf({ cluster }: Play, service: Service): SimNode | null {

@@ -1,5 +1,5 @@
 /**
- * `quorum majority`: no two parts of the cluster hold a VIP. See README.md, "Cut off, or the only one left".
+ * `quorum majority`: no two parts of the cluster hold a VIP. See docs/trust.md, "Cut off, or the only one left".
  */
 import type { Ip } from "../../../src/core/address.ts";
 import { READY_MS_MAX } from "../../../src/core/timing.ts";

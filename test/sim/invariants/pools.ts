@@ -1,51 +1,27 @@
 /**
  * Servers that work get connections.
  */
-import { type ServiceKey, serviceKey } from "../../../src/core/service/service.ts";
+import { serviceKey } from "../../../src/core/service/service.ts";
 import { IN_POOL_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 import { hasFallback } from "./last_resort.ts";
+import { tolerated, type Wrong } from "./tolerated.ts";
 
 /** A server that works, and that the holder reaches, is not out of its pool for long: a handover takes its time, too. */
 export const inPool: InvariantKind = {
   name: "a healthy server is not out of the pool for long",
-  watch: (play) => {
-    /** Since when a holder gives a server nothing, by names and service. */
-    let since = new Map<string, number>();
-    let dueMs = Infinity;
-    return {
-      dueMs: () => dueMs,
-      look: () => {
-        const { cluster, world: { nowMs } } = play;
-        const next: typeof since = new Map();
-        dueMs = Infinity;
-        for (const { holder, server, key } of missing(play)) {
-          const name = `${holder.name} ${server.name} ${key}`;
-          const fromMs = Math.max(since.get(name) ?? nowMs, play.disturbedMs);
-          next.set(name, fromMs);
-          dueMs = Math.min(dueMs, fromMs + IN_POOL_MS + 1);
-          if (!cluster.lan.fair) continue;
-          play.took(`until a healthy server is in the pool (bound ${IN_POOL_MS})`, nowMs - fromMs);
-          if (nowMs - fromMs <= IN_POOL_MS) continue;
-          return `${server.name} serves ${key} well, and ${holder.name} gives it nothing`;
-        }
-        since = next;
-        return null;
-      },
-    };
-  },
+  watch: (play) =>
+    tolerated(play, {
+      promise: "until a healthy server is in the pool",
+      boundMs: IN_POOL_MS,
+      find: () => missing(play),
+    }),
 };
 
-interface Missing {
-  readonly holder: SimNode;
-  readonly server: SimNode;
-  readonly key: ServiceKey;
-}
-
 /** Servers that work and get nothing from somebody who answers for their VIP. */
-function* missing(play: Play): Generator<Missing> {
+function* missing(play: Play): Generator<Wrong> {
   const { cluster } = play;
   if (play.world.nowMs < play.servesMs) return;
   for (const service of play.plan.shape.services) {
@@ -56,9 +32,14 @@ function* missing(play: Play): Generator<Missing> {
     const healthy = cluster.nodes.filter((server) => isHealthy(play, holder, server));
     // Where too few work the fallback takes their place.
     if (hasFallback(service) && healthy.length < service.quorum + service.hysteresis) continue;
+    const key = serviceKey(service);
     for (const server of healthy) {
       if (choices.some(({ address }) => address === server.address)) continue;
-      yield { holder, server, key: serviceKey(service) };
+      yield {
+        key: `${holder.name} ${server.name} ${key}`,
+        what: `${server.name} serves ${key} well, and ${holder.name} gives it nothing`,
+        judged: cluster.lan.fair,
+      };
     }
   }
 }

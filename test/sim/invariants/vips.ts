@@ -8,6 +8,7 @@ import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 import { isDirector, isMajority, partsOf, wantsMajority } from "./parts.ts";
+import { tolerated, type Wrong } from "./tolerated.ts";
 
 const PUBLIC = "eth0";
 
@@ -95,33 +96,16 @@ export const alone: InvariantKind = {
 /** Once nothing new has happened for long enough, each connected part that has a fit director has one holder. */
 export const oneHolder: InvariantKind = {
   name: "every connected part with a fit director has exactly one holder",
-  watch: (play) => {
-    /** Since when a part has none or several, by VIP and names. */
-    let since = new Map<string, number>();
-    let dueMs = Infinity;
-    return {
-      dueMs: () => dueMs,
-      look: () => {
-        const { world: { nowMs }, disturbedMs } = play;
-        const next: typeof since = new Map();
-        dueMs = Infinity;
-        for (const what of unsettled(play)) {
-          const key = what.slice(0, what.indexOf(":"));
-          const fromMs = Math.max(since.get(key) ?? nowMs, disturbedMs);
-          next.set(key, fromMs);
-          dueMs = Math.min(dueMs, fromMs + ONE_HOLDER_MS + 1);
-          play.took(`until a part has one holder (bound ${ONE_HOLDER_MS})`, nowMs - fromMs);
-          if (nowMs - fromMs > ONE_HOLDER_MS) return what;
-        }
-        since = next;
-        return null;
-      },
-    };
-  },
+  watch: (play) =>
+    tolerated(play, {
+      promise: "until a part has one holder",
+      boundMs: ONE_HOLDER_MS,
+      find: () => unsettled(play),
+    }),
 };
 
-/** What has not the holder that it should: VIP and part, a colon, and who answers. */
-function* unsettled(play: Play): Generator<string> {
+/** What has not the holder that it should, by VIP and part. */
+function* unsettled(play: Play): Generator<Wrong> {
   if (!play.cluster.lan.fair || play.world.nowMs < play.servesMs) return;
   for (const { all, hosts, agreed } of partsOf(play)) {
     if (all.some(({ troubles }) => troubles > 0)) continue;
@@ -135,7 +119,8 @@ function* unsettled(play: Play): Generator<string> {
       const where = hosts.map(({ name }) => name).join(", ");
       const names = holders.map(({ name }) => name);
       const who = names.length === 0 ? "nobody answers" : `${names.join(" and ")} answer`;
-      yield `${vip} in the part ${where}: ${who}`;
+      const key = `${vip} in the part ${where}`;
+      yield { key, what: `${key}: ${who}` };
     }
   }
 }

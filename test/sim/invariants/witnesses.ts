@@ -1,5 +1,5 @@
 /**
- * What the gateway witness of every node is worth, as far as the world goes: README.md, "Cut off, or the only one left".
+ * What the gateway witness of every node is worth, as far as the world goes: docs/trust.md, "Cut off, or the only one left".
  */
 import {
   GATEWAY_ASK_MS,
