@@ -22,15 +22,15 @@ const tables: readonly Mistake[] = [
     file: ROW,
     right: 'const spreads = hold?.phase === "holding" && !hold.rival;',
     wrong: 'const spreads = hold?.phase === "holding";',
-    kinds: ["partition", "unplug"],
+    kinds: ["moveVip", "drainNode"],
   },
   {
-    name: "weight 0 ignored",
-    breaks: "a drained server gets new connections",
-    file: ROW,
-    right: "      : isUp(server) && server.weight > 0;",
-    wrong: "      : isUp(server);",
-    kinds: ["drainNode", "moveVip"],
+    name: "drained servers keep their weight",
+    breaks: "a server in maintenance gets new connections",
+    file: "src/core/pool/effective_weight.ts",
+    right: "return { ...server, weight: 0, drain,",
+    wrong: "return { ...server, drain,",
+    kinds: ["drainNode"],
   },
   {
     name: "failed servers keep their weight",
@@ -101,14 +101,6 @@ const deeds: readonly Mistake[] = [
     kinds: ["kill"],
   },
   {
-    name: "starting node renews",
-    breaks: "an agent that starts again keeps a VIP that another may have taken",
-    file: NETWORK,
-    right: '    if (leased && state.phase === "starting") return;',
-    wrong: "",
-    kinds: ["kill", "killAtStep", "pause"],
-  },
-  {
     name: "unwanted address left",
     breaks: "who lets a VIP go goes on answering for it",
     file: NETWORK,
@@ -147,14 +139,6 @@ const deeds: readonly Mistake[] = [
     right: "      if (peer === undefined || peer.record.document === digest) continue;",
     wrong: "      if (peer === undefined || peer.record.document !== null) continue;",
     kinds: ["partition", "changeService", "addService"],
-  },
-  {
-    name: "earlier epoch forgotten",
-    breaks: "an agent that starts again adopts its VIP with an epoch of 0",
-    file: "src/agent/agent.ts",
-    right: 'step(this.state, { kind: "adopt", vip, epoch, remainingMs: bounded }, now);',
-    wrong: 'step(this.state, { kind: "adopt", vip, epoch: 0, remainingMs: bounded }, now);',
-    kinds: ["kill", "partition"],
   },
 ];
 

@@ -1,13 +1,14 @@
 /**
- * Servers that do not work get no connections.
+ * Servers that do not work, or are in maintenance, get no connections.
  */
 import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
 import { DIED_MS, OUT_OF_POOL_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
+import { isDrained } from "./pools.ts";
 
-/** A holder, and a server that is down. */
+/** A holder, and a server that should get nothing from it. */
 interface Failed {
   readonly holder: SimNode;
   readonly server: SimNode;
@@ -56,7 +57,7 @@ export const outOfPool: InvariantKind = {
   },
 };
 
-/** Servers that do not work, and holders that are well, in good weather. */
+/** Servers that do not work or are drained, and holders that are well, in good weather. */
 function* allFailed({ cluster, knownServices }: Play): Generator<Failed> {
   if (!cluster.lan.calm) return;
   for (const service of knownServices) {
@@ -67,8 +68,10 @@ function* allFailed({ cluster, knownServices }: Play): Generator<Failed> {
       if (vip === undefined || !isAble(holder) || !cluster.answers(holder, vip)) continue;
       const choices = holder.kernel.choices(service);
       for (const server of cluster.nodes) {
+        // What reaches a holder that must not forward has nobody else.
+        const drained = server !== holder && isDrained(holder, server);
         const works = server.serving && cluster.lan.joined(holder, server, "eth0") &&
-          !server.clock.stopped;
+          !server.clock.stopped && !drained;
         const given = choices.some(({ address }) => address === server.address);
         if (!works) yield { holder, server, service, given };
       }

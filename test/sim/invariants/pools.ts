@@ -51,6 +51,7 @@ function isHealthy({ cluster }: Play, holder: SimNode, server: SimNode): boolean
     !isDrained(holder, server) && !isDrained(server, server);
 }
 
-function isDrained(at: SimNode, server: SimNode): boolean {
+/** Whether a machine knows that a server is in maintenance. */
+export function isDrained(at: SimNode, server: SimNode): boolean {
   return at.store.current().drains.get(`*|${server.id}`)?.on === true;
 }
