@@ -19,6 +19,8 @@ export const SUSPECT_SHARE = 0.5;
  * ten questions or their answers, 0.1^3 * 0.19^10: once in fifty years of ten pulses a second.
  */
 export const SUSPECT_ASKS = 5;
+/** Time in which a suspect peer that lives has answered a holder, ms: some twenty questions. */
+export const UNANSWERED_MS = 400;
 /** Time a directly asked peer has to answer after its connection closed, ms: several round trips and a busy machine. */
 export const ASK_ANSWER_MS = 200;
 

@@ -228,8 +228,8 @@ const facts: readonly Mistake[] = [
     name: "death noticed late",
     breaks: "nobody answers for a VIP for seconds after its holder has died",
     file: LIVENESS,
-    right: "const deadMs = Math.max(state.self.deadMs, MISSED_PULSES_MAX * life.promisedMs);",
-    wrong: "const deadMs = Math.max(state.self.deadMs, 10 * MISSED_PULSES_MAX * life.promisedMs);",
+    right: "return Math.max(self.deadMs, MISSED_PULSES_MAX * life.promisedMs);",
+    wrong: "return Math.max(self.deadMs, 10 * MISSED_PULSES_MAX * life.promisedMs);",
     kinds: ["crash"],
   },
   {

@@ -14,7 +14,7 @@
  * answered in this run of the agent, and again only when it has answered for a while after a silence.
  */
 import type { Ip } from "../address.ts";
-import { isPresent } from "./liveness.ts";
+import { isPresent, leavesUnanswered } from "./liveness.ts";
 import type { Peer, State } from "../state.ts";
 import {
   type GatewayWitness,
@@ -144,7 +144,8 @@ function viewOf({ answeredMs, silentMs, unanswered }: GatewayWitness): WitnessVi
 function verdictOf(state: State, now: number): GatewayWitness["verdict"] {
   const { gateway } = state;
   if (gateway.silentMs === null) return null;
-  const present = [...state.peers.values()].filter(isPresent);
+  const present = [...state.peers.values()]
+    .filter((peer) => isPresent(peer) && !leavesUnanswered(state, peer, now));
   if (present.length === 0) {
     gateway.contrastMs = null;
     return gateway.backMs === null && fellSilentTogether(state) ? "alone" : null;

@@ -7,7 +7,7 @@
  * at once while a busy one does not.
  */
 import type { LifeState, Peer, State } from "../state.ts";
-import { ASK_ANSWER_MS, MISSED_PULSES_MAX, SUSPECT_SHARE } from "../timing.ts";
+import { ASK_ANSWER_MS, MISSED_PULSES_MAX, SUSPECT_SHARE, UNANSWERED_MS } from "../timing.ts";
 
 /** How a peer is, and the reason in words. */
 export interface LifeVerdict {
@@ -23,8 +23,8 @@ export function judgeLife(state: State, peer: Peer, now: number): LifeVerdict {
   if (state.document.nodes.get(record.id)?.left || stopped) {
     return { state: "left", reason: "left the cluster" };
   }
-  const deadMs = Math.max(state.self.deadMs, MISSED_PULSES_MAX * life.promisedMs);
-  const silentMs = now - Math.max(life.heardMs, life.metMs, state.trustedFromMs);
+  const deadMs = deadAfterMs(state, peer);
+  const silentMs = silenceMs(state, peer, now);
   const stillDead = life.diedMs > Math.max(life.heardMs, life.metMs);
   if (silentMs >= deadMs || stillDead) {
     return { state: "dead", reason: silenceReason(life.heardMs, now) };
@@ -38,6 +38,23 @@ export function judgeLife(state: State, peer: Peer, now: number): LifeVerdict {
     return { state: "suspect", reason: silenceReason(life.heardMs, now) };
   }
   return { state: "alive", reason: "pulses arrive" };
+}
+
+/** The silence that means death, ms. */
+function deadAfterMs({ self }: State, { life }: Peer): number {
+  return Math.max(self.deadMs, MISSED_PULSES_MAX * life.promisedMs);
+}
+
+function silenceMs({ trustedFromMs }: State, { life }: Peer, now: number): number {
+  return now - Math.max(life.heardMs, life.metMs, trustedFromMs);
+}
+
+/**
+ * Whether a peer that is not dead has not answered this node's questions. On the slow beat silence takes seconds to mean
+ * death; who asks whether anybody is there at all need not wait so long.
+ */
+export function leavesUnanswered(state: State, peer: Peer, now: number): boolean {
+  return silenceMs(state, peer, now) >= deadAfterMs(state, peer) * SUSPECT_SHARE + UNANSWERED_MS;
 }
 
 function silenceReason(heardMs: number, now: number): string {

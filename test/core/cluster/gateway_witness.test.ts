@@ -16,6 +16,9 @@ import {
   GATEWAY_FAST_MS,
   GATEWAY_RISE_MS,
   GATEWAY_TOGETHER_MS,
+  MISSED_PULSES_MAX,
+  SLOW_PULSE_MS,
+  UNANSWERED_MS,
 } from "../../../src/core/timing.ts";
 import { addressOf, holding, idOf, LAN, modelNode, NOW, VIP } from "../../support/cluster_views.ts";
 import { Run, TICK } from "../../support/virtual_run.ts";
@@ -92,6 +95,20 @@ describe("a witness that falls silent", () => {
     run.wait(CONCLUDED_MS, []);
     expect(run.state.gateway.verdict).toBe("alone");
     expect(run.hold?.phase).not.toBe("holding");
+  });
+
+  test("with all others, one of them on the slow beat: nobody waits for the death of who answers no question", () => {
+    const run = new Witnessed(new Map([[2, "none"]]));
+    run.answers = false;
+    run.state.peers.get(idOf(2))!.life.promisedMs = SLOW_PULSE_MS;
+    const cutMs = run.now;
+    for (let turns = 0; turns < 100 && run.state.gateway.verdict === null; turns++) {
+      run.wait(40, []);
+    }
+    expect(run.state.gateway.verdict).toBe("alone");
+    expect(run.lifeOf(2)).toBe("suspect");
+    const halfMs = MISSED_PULSES_MAX * SLOW_PULSE_MS / 2;
+    expect(run.now - cutMs).toBeGreaterThanOrEqual(halfMs + UNANSWERED_MS);
   });
 
   test("long after the last of the others: this node is all there is, and keeps what it has", () => {
