@@ -52,9 +52,9 @@ export class NetworkLane {
   #switches = "";
   #switchesMs = -Infinity;
   /** Of the table: whatever switches follow from is part of it. */
+  #switchesVersion = -1;
   /** Switches to be set as soon as what they were is on disk. */
   #unsaved: readonly string[] = [];
-  #switchesVersion = -1;
   /** ARP for addresses on `lo` could not be silenced. */
   #loud = false;
   #tunnels = "";

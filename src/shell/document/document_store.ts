@@ -261,7 +261,8 @@ function takeUpdate(state: StoreState, update: Uint8Array): boolean {
       state.unsaved.push(change);
       state.unsavedBytes += change.length;
     }
-    saveLater(state, SAVE_DELAY_MS);
+    // Who has lost it goes on with what peers send, so it has to be here again.
+    saveLater(state, state.file.lost === null ? SAVE_DELAY_MS : 0);
   } catch (error) {
     state.drops.drop("malformed", { problem: errorText(error) });
     if (!(error instanceof BadUpdate) || !error.damaging) return false;

@@ -36,8 +36,14 @@ scenario(
   async (lab) => {
     const { nodes } = await startService(lab);
     for (const node of nodes) {
+      await waitFor(
+        async () => (await table(node)).filter((row) => row.endsWith(" -w 1")).length === 2,
+        {
+          what: `both servers have their weight on ${node.name}`,
+          limitMs: REPAIR_LIMIT_MS,
+        },
+      );
       const before = await table(node);
-      expect(before.filter((row) => row.startsWith("-a"))).toHaveLength(2);
       await node.host.run("ipvsadm", "-C");
       await waitFor(async () => (await table(node)).join("\n") === before.join("\n"), {
         what: `the table of ${node.name} is as it was`,
