@@ -12,7 +12,6 @@ import {
   openDocumentStore,
 } from "../../../src/shell/document/document_store.ts";
 import { openStateFolder, type StateFolder } from "../../../src/shell/files/state_folder.ts";
-import { realTimers, type Timers } from "../../../src/shell/process/timers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { createMemoryNetwork, type MemoryNetwork } from "./memory_network.ts";
 import { type RecordedNotices, recordNotices } from "../../support/recorded_notices.ts";
@@ -294,36 +293,6 @@ describe("the journal", () => {
       lost: null,
       kept: false,
     });
-  });
-
-  test("a node whose document was lost has what peers send on disk at once, others by and by", async () => {
-    const network = createMemoryNetwork();
-    const peer = open(openStateFolder(tempFolder()), network, B);
-    await peer.edit([putPort(80)]);
-    const delaysOf = async (journal: string | null): Promise<number[]> => {
-      const path = tempFolder();
-      if (journal !== null) writeFileSync(join(path, JOURNAL), journal);
-      const delays: number[] = [];
-      const timers: Timers = {
-        ...realTimers,
-        after: (delayMs, work) => {
-          delays.push(delayMs);
-          return realTimers.after(delayMs, work);
-        },
-      };
-      const store = openDocumentStore({
-        folder: openStateFolder(path),
-        network: network.join(A),
-        onChange: () => {},
-        timers,
-      });
-      await store.synchronize(B);
-      await eventually("it has the edit", () => ports(store).includes(80));
-      await store.close();
-      return delays;
-    };
-    expect(await delaysOf("no journal")).toContain(0);
-    expect(await delaysOf(null)).not.toContain(0);
   });
 
   test("beside a document that was lost waits for it, and is whole again with a peer's help", async () => {
