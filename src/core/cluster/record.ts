@@ -73,7 +73,7 @@ export const recordSchema = z.object({
   name: nameSchema,
   /** libp2p peer id; `id` is derived from its public key. */
   peer: z.string().max(128),
-  /** Public key of its pulses (X25519, hexadecimal): with it nobody else can pulse in its name. Left out by versions before 0.2. */
+  /** Public key of its pulses (X25519, hexadecimal): with it nobody else can pulse in its name. Earlier versions leave it out. */
   pulseKey: z.string().regex(/^[0-9a-f]{64}$/).optional(),
   /** Version of the program. */
   version: z.string().max(64),
