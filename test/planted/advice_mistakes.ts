@@ -1,7 +1,7 @@
 /**
  * Mistakes in what is asked beside the peers: the gateway witness, a majority; and in what clients get when no server is left.
  */
-import type { Mistake } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
 
 const WITNESS = "src/core/cluster/gateway_witness.ts";
 const QUORUM = "src/core/cluster/quorum.ts";

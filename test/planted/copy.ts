@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { HuntOrder, HuntReport } from "./hunt.ts";
-import type { Mistake } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
 import { plant } from "./plant.ts";
 
 /** Time beyond that of a search after which it is ended, ms: a mistake may be a loop without an end. */

@@ -1,7 +1,7 @@
 /**
  * Mistakes in what becomes of an edit of the cluster document until it is acknowledged, and after.
  */
-import type { Mistake } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
 
 const STORE = "src/shell/document/document_store.ts";
 

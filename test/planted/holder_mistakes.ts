@@ -1,7 +1,7 @@
 /**
  * Mistakes in who holds a VIP, and in what time and news change.
  */
-import type { Mistake } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
 
 const OWNERSHIP = "src/core/cluster/ownership.ts";
 const TICK = "src/core/tick.ts";

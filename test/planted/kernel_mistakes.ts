@@ -1,7 +1,7 @@
 /**
  * Mistakes in what a node wants of its kernel, and in what its agent does about it.
  */
-import type { Mistake } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
 
 const ROW = "src/core/desired/desired_row.ts";
 const NETWORK = "src/agent/network_lane.ts";

@@ -1,7 +1,7 @@
 /**
  * Puts a mistake into a text.
  */
-import type { Mistake } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
 
 /** The text with the mistake in it. Throws when the place is not there exactly once: then the list has rotted. */
 export function plant(text: string, { name, file, right, wrong }: Mistake): string {

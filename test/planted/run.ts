@@ -7,7 +7,8 @@ import { parseArgs } from "node:util";
 import { Copy } from "./copy.ts";
 import { type Catch, caughtIn, seedOf } from "./hunt.ts";
 import { keep, keptPlan } from "./kept.ts";
-import { type Mistake, mistakes } from "./mistakes.ts";
+import type { Mistake } from "./mistake.ts";
+import { mistakes } from "./mistakes.ts";
 
 /** Seeds after which a mistake counts as not caught. */
 const SEEDS_MAX = 600;

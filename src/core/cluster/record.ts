@@ -93,7 +93,7 @@ export const recordSchema = z.object({
     (vips) => Object.keys(vips).length <= VIPS_MAX,
     "has too many VIPs",
   ),
-  /** Silence after which this node takes others for dead, ms; left out by versions before 0.2. */
+  /** Silence after which this node takes others for dead, ms; earlier versions leave it out. */
   deadMs: z.int().min(0).optional(),
   /** `leaving`: hands over and is going to stop, or does what only a later version knows; `left`: has stopped on purpose. */
   phase: z.union([
