@@ -1,15 +1,16 @@
 /**
  * Runs all lab tests on a few machines at a time, one for each processor of this computer; each takes the next
  * file that nobody has taken. Ends with one line of totals. Arguments choose files by part of their name;
- * `--totals FILE` writes `PASSED FAILED` into a file.
+ * `--totals FILE` writes them, and what failed, into a file.
  *
  * A file without a complete report counts as a failed test, whatever the reason; so does a skipped test.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { basename, join, relative } from "node:path";
 import { labFolder, repository, runInLab } from "./boot.ts";
+import { addTallies, type Tally, tellTally } from "../support/tally.ts";
 import { readReport } from "./junit.ts";
 import { takeTurn } from "./turn.ts";
 
@@ -31,25 +32,12 @@ const reports = join(labFolder, "reports");
 rmSync(reports, { recursive: true, force: true });
 mkdirSync(reports, { recursive: true });
 const problems = await runFiles(files);
-const totals = { passed: 0, failed: 0 };
-for (const file of files) {
-  const { passed, failed, complete } = outcomeOf(file);
-  if (!complete) {
-    process.stdout.write(`lab: ${relative(repository, file)} has not run to its end\n`);
-  }
-  totals.passed += passed;
-  totals.failed += failed;
-}
-for (const problem of problems) {
-  // Whatever its tests said: a machine that did not come to its end is a failure of its own.
-  totals.failed += 1;
-  process.stdout.write(`${problem}\n`);
-}
-if (values.totals !== undefined) {
-  writeFileSync(values.totals, `${totals.passed} ${totals.failed}\n`);
-}
-process.stdout.write(`lab: ${totals.passed} passed, ${totals.failed} failed\n`);
-process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
+for (const problem of problems) process.stdout.write(`${problem}\n`);
+// Whatever its tests said: a machine that did not come to its end is a failure of its own.
+const machines = { passed: 0, failed: problems.length, failures: problems };
+const tally = addTallies([...files.map(outcomeOf), machines]);
+tellTally("lab", tally, values.totals);
+process.exit(tally.failed > 0 || tally.passed === 0 ? 1 : 0);
 
 /** The lab tests, chosen by parts of their names: scenarios, and what the kernel ports do on a real kernel. */
 function scenarioFiles(parts: readonly string[]): string[] {
@@ -110,11 +98,9 @@ function linePrinter(prefix: string): (chunk: Uint8Array) => void {
 }
 
 /** What the last run of a file said. Without a whole report that is one failure. */
-function outcomeOf(file: string): { passed: number; failed: number; complete: boolean } {
+function outcomeOf(file: string): Tally {
   const name = join(reports, basename(file));
   const status = existsSync(`${name}.status`) ? Number(readFileSync(`${name}.status`, "utf8")) : 1;
-  const report = readReport(`${name}.xml`, status);
-  return report === null
-    ? { passed: 0, failed: 1, complete: false }
-    : { passed: report.passed, failed: report.failed, complete: true };
+  return readReport(`${name}.xml`, status) ??
+    { passed: 0, failed: 1, failures: [`${relative(repository, file)} has not run to its end`] };
 }

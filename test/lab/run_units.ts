@@ -2,11 +2,12 @@
  * Runs all tests that need no lab and no real server, in one `bun test`. Ends with one line of totals. Arguments choose
  * files by part of their path; `--totals FILE` writes `PASSED FAILED` into a file.
  */
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { labFolder, repository } from "./boot.ts";
 import { readReport } from "./junit.ts";
+import { tellTally } from "../support/tally.ts";
 
 /** A test that waits for something in vain has failed after this, ms. */
 const TEST_LIMIT_MS = 30_000;
@@ -31,9 +32,7 @@ const runner = Bun.spawnSync([
   ...["--reporter=junit", `--reporter-outfile=${report}`],
   ...files.map((file) => `./${file}`),
 ], { cwd: repository, stdio: ["ignore", "inherit", "inherit"] });
-const totals = readReport(report, runner.exitCode) ?? { passed: 0, failed: 1 };
-if (values.totals !== undefined) {
-  writeFileSync(values.totals, `${totals.passed} ${totals.failed}\n`);
-}
-process.stdout.write(`unit: ${totals.passed} passed, ${totals.failed} failed\n`);
-process.exit(totals.failed > 0 ? 1 : 0);
+const tally = readReport(report, runner.exitCode) ??
+  { passed: 0, failed: 1, failures: ["unit tests: the runner has left no report"] };
+tellTally("unit", tally, values.totals);
+process.exit(tally.failed > 0 ? 1 : 0);

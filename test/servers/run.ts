@@ -4,12 +4,13 @@
  * line of totals; `--totals FILE` writes `PASSED FAILED` into a file. Arguments choose files by part of their path,
  * `--rows PART` rows of the table by part of their name.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { repository } from "../lab/boot.ts";
 import { readReport } from "../lab/junit.ts";
+import { tellTally } from "../support/tally.ts";
 import { ROWS_VARIABLE } from "./chosen_rows.ts";
 
 /** A test that waits for something in vain has failed after this, ms. */
@@ -54,9 +55,7 @@ process.on("exit", () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 });
 const status = await runner.exited;
-const totals = readReport(report, status) ?? { passed: 0, failed: 1 };
-if (values.totals !== undefined) {
-  writeFileSync(values.totals, `${totals.passed} ${totals.failed}\n`);
-}
-process.stdout.write(`servers: ${totals.passed} passed, ${totals.failed} failed\n`);
-process.exit(totals.failed > 0 ? 1 : 0);
+const tally = readReport(report, status) ??
+  { passed: 0, failed: 1, failures: ["servers tests: the runner has left no report"] };
+tellTally("servers", tally, values.totals);
+process.exit(tally.failed > 0 ? 1 : 0);

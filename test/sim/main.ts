@@ -8,6 +8,7 @@ import { playWithCrew } from "./crew.ts";
 import { type Plan, planOf } from "./plan.ts";
 import { play } from "./play.ts";
 import { failureText, planText, playText } from "./report.ts";
+import { tellTally } from "../support/tally.ts";
 import { shrink } from "./shrink.ts";
 
 /** Seeds without a number given: about an hour on two processors. */
@@ -113,11 +114,10 @@ async function playMany(): Promise<number> {
     failuresMax: FAILURES_MAX,
   });
   print(totalsText(totals));
-  if (values.totals !== undefined) {
-    const failed = totals.failures.length;
-    writeFileSync(values.totals, `${totals.seeds - failed} ${failed}\n`);
-  }
-  for (const { seed, failure } of totals.failures) print(failureText(planOf(seed), failure));
+  const failures = totals.failures.map(({ seed, failure }) => failureText(planOf(seed), failure));
+  for (const failure of failures) print(failure);
+  const failed = failures.length;
+  tellTally("sim", { passed: totals.seeds - failed, failed, failures }, values.totals);
   const [first] = totals.failures;
   if (first === undefined) {
     print("every invariant held");
