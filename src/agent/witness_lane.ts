@@ -1,15 +1,20 @@
 /**
- * Asks the LAN what is not about VIPs: the gateway witness, after it has found out who that is, and now and then who else
- * has this node's own address (RFC 5227, section 2.1: a probe that names no sender). Answers come to the agent by the
- * listener of its Neighbours port, as for VIPs. What they mean is decided in core/cluster/gateway_witness.ts and twins.ts.
+ * Asks the LAN what does not decide who takes a VIP: the gateway witness, after it has found out who that is, and now and
+ * then who else has this node's own address and the VIPs it holds (RFC 5227, section 2.1: a probe that names no sender).
+ * Answers come to the agent by the listener of its Neighbours port. What they mean is decided in
+ * core/cluster/gateway_witness.ts and duplicates.ts.
  */
 import { type Ip, ipFamily } from "../core/address.ts";
+import { ownAddresses, type PlacedAddress } from "../core/cluster/duplicates.ts";
 import { witnessAddresses, witnessAskDue } from "../core/cluster/gateway_witness.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
 import { GATEWAY_LOOK_MS, OWN_ADDRESS_MS } from "../core/timing.ts";
 import type { Addresses, Neighbours } from "../ports.ts";
 import type { KernelTroubles } from "./kernel_troubles.ts";
+
+/** Addresses asked for in one turn at most, so that many VIPs do not hold up the loop. */
+const OWN_ASKS_MAX = 16;
 
 /** What the lane needs. */
 export interface WitnessLaneOptions {
@@ -25,6 +30,8 @@ export class WitnessLane {
   readonly #options: WitnessLaneOptions;
   #lookedMs = -Infinity;
   #askedOwnMs = -Infinity;
+  /** Own addresses of this round that are still to be asked for. */
+  #own: PlacedAddress[] = [];
 
   constructor(options: WitnessLaneOptions) {
     this.#options = options;
@@ -32,16 +39,21 @@ export class WitnessLane {
 
   /** Does what is due. */
   apply(state: State, now: number): void {
-    if (now - this.#askedOwnMs >= OWN_ADDRESS_MS) this.#askOwn(state, now);
+    this.#askOwn(state, now);
     if (!state.self.director) return;
     if (now - this.#lookedMs >= GATEWAY_LOOK_MS) this.#look(state, now);
     if (witnessAskDue(state, now)) this.#ask(state);
   }
 
-  #askOwn({ self: { paths: [{ address, interface: name }] } }: State, now: number): void {
+  #askOwn(state: State, now: number): void {
     const { neighbours, troubles } = this.#options;
-    this.#askedOwnMs = now;
-    troubles.attempt(`ask who else has ${address}`, () => neighbours.ask(address, name));
+    if (now - this.#askedOwnMs >= OWN_ADDRESS_MS) {
+      this.#askedOwnMs = now;
+      this.#own = ownAddresses(state);
+    }
+    for (const { address, interface: name } of this.#own.splice(0, OWN_ASKS_MAX)) {
+      troubles.attempt(`ask who else has ${address}`, () => neighbours.ask(address, name));
+    }
   }
 
   #look(state: State, now: number): void {

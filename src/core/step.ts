@@ -3,6 +3,7 @@
  */
 import type { Endpoint, Ip } from "./address.ts";
 import type { Caution } from "./cluster/caution.ts";
+import { noteDuplicate } from "./cluster/duplicates.ts";
 import { type ClusterDocument, type NodeId, vipsOf } from "./document/document.ts";
 import { isForgotten } from "./document/forgotten.ts";
 import { noteWitnessAnswer, onWitnessFact, type WitnessFact } from "./cluster/gateway_witness.ts";
@@ -22,7 +23,7 @@ import { LEASE_S, REFUSED_MS } from "./timing.ts";
 import { onToken } from "./cluster/token_rotation.ts";
 import type { RotationProgress } from "./state/rotation.ts";
 import type { TokenFacts } from "./cluster/token_facts.ts";
-import { noteOwnAddress, onTwin } from "./cluster/twins.ts";
+import { onTwin } from "./cluster/twins.ts";
 import { noteForged, onCaution } from "./cluster/warnings.ts";
 import { noteWarning } from "./cluster/notes.ts";
 import type { Check } from "./check.ts";
@@ -291,7 +292,7 @@ function onAsked(state: State, vip: Ip, now: number): void {
 }
 
 function onAnswer(state: State, fact: { vip: Ip; mac: string }, now: number): void {
-  noteOwnAddress(state, fact, now);
+  noteDuplicate(state, fact, now);
   noteWitnessAnswer(state, fact.vip, now);
   const witness = state.witnesses.get(fact.vip);
   if (witness === undefined) return;

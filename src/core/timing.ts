@@ -60,7 +60,7 @@ export const GATEWAY_BACK_MISSES = 3;
 export const GATEWAY_TOGETHER_MS = 5_000;
 /** How often the default gateway is looked up, ms. */
 export const GATEWAY_LOOK_MS = 5_000;
-/** How often the LAN is asked who else has this node's address, ms: less than the time for which people are warned. */
+/** How often the LAN is asked who else has this node's address and its VIPs, ms: less than the time for which people are warned. */
 export const OWN_ADDRESS_MS = 25_000;
 
 /** With a majority asked for: beside lease and dead times, the time before a claim, ms, for late turns and the kernel's clock. */

@@ -6,8 +6,8 @@
  * is alive; it goes on with that one, and tells both. Without a third node the two find out when one calls the
  * other, whose key is its own; then they tell each other of their runs, and one of them stands aside.
  *
- * Two that have one address, too, cannot call each other. Each asks the LAN now and then who else has its address, and a
- * third node sees two runs pulse at a time; people are told, and VIPs stay where they are: who wants one asks the LAN first.
+ * Two that have one address, too, cannot call each other. Each asks the LAN now and then who else has its address
+ * (duplicates.ts), and a third node sees two runs pulse at a time; people are told, and VIPs stay where they are: who wants one asks the LAN first.
  */
 import type { Endpoint, Ip } from "../address.ts";
 import type { Caution } from "./caution.ts";
@@ -129,18 +129,6 @@ export function noteTwinAtOneAddress(
   const text =
     `${record.name} runs on two machines, both at ${source.address}; give one of them another address, run \`troop leave\` there, and then \`troop join\``;
   noteWarning(state, { key: `twin ${record.id}`, text }, now);
-}
-
-/** Another machine answers for this node's own address. */
-export function noteOwnAddress(
-  state: State,
-  { vip, mac }: { readonly vip: Ip; readonly mac: string },
-  now: number,
-): void {
-  if (vip !== state.self.paths[0].address) return;
-  const text =
-    `another machine on the LAN, with the MAC address ${mac}, has this node's address ${vip}; give one of them another, and if it is a copy of this one run \`troop leave\` there, and then \`troop join\``;
-  noteWarning(state, { key: "own address", text }, now);
 }
 
 function standAside(state: State, address: Ip): void {

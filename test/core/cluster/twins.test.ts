@@ -5,7 +5,6 @@ import { takeCautions } from "../../../src/core/cluster/notes.ts";
 import { decideOwnership } from "../../../src/core/cluster/ownership.ts";
 import { pulseFor } from "../../../src/core/cluster/pulse_schedule.ts";
 import { currentWarnings } from "../../../src/core/cluster/warnings.ts";
-import { asideReason } from "../../../src/core/document/forgotten.ts";
 import type { Peer, State } from "../../../src/core/state.ts";
 import { step } from "../../../src/core/step.ts";
 import {
@@ -186,16 +185,5 @@ describe("two machines with one identity", () => {
       `n2 runs on two machines, both at ${addressOf(2)}`,
     );
     expect(takeCautions(state, NOW + 9_000)).toEqual([]);
-  });
-
-  test("and one address see it when they ask the LAN for their own", () => {
-    const state = view();
-    step(state, { kind: "answer", vip: addressOf(2), mac: "02:00:00:00:00:99" }, NOW);
-    expect(currentWarnings(state, NOW)).toEqual([]);
-    step(state, { kind: "answer", vip: addressOf(1), mac: "02:00:00:00:00:99" }, NOW);
-    expect(currentWarnings(state, NOW)[0]).toContain(
-      "02:00:00:00:00:99, has this node's address 10.0.0.1",
-    );
-    expect(asideReason(state)).toBeNull();
   });
 });

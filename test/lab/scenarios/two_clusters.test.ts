@@ -1,8 +1,11 @@
 /**
  * Three clusters share a LAN, two of them even a name: they know nothing of each other, and a VIP that two of them are told
- * to have stays with the first, while the operators of the second are told whose it is.
+ * to have stays with the first, while the operators of the second are told whose it is. When the LAN was in parts both have
+ * it, and the operators of both are told.
  */
 import { expect } from "bun:test";
+import { SETTLED_HOLD_MS } from "../../../src/core/cluster/duplicates.ts";
+import { OWN_ADDRESS_MS } from "../../../src/core/timing.ts";
 import { Capture } from "../capture.ts";
 import { Load, requireFewFailures } from "../load.ts";
 import { addService, scenario, SECOND_VIP, startService, VIP } from "../scenario.ts";
@@ -17,6 +20,8 @@ const PORT = 6940;
 /** Time in which a cluster that heard of another one would have talked to it, ms. */
 const TALK_MS = 4_000;
 const WAIT_MS = 5_000;
+/** Time until somebody who has the VIP knows that another one has it, ms: two rounds of questions. */
+const TOLD_MS = 2 * OWN_ADDRESS_MS;
 const EVERY_MS = 50;
 const LIMIT_MS = 20_000;
 
@@ -35,7 +40,7 @@ async function knownTo(node: TroopNode): Promise<{ nodes: string[]; vips: string
 }
 
 scenario(
-  "clusters that share a LAN and a name learn nothing of each other, and who is second to a VIP waits and says for whom",
+  "clusters that share a LAN and a name learn nothing of each other, and who is second to a VIP waits and says for whom; two that have it say so",
   { slug: "two-clusters", hosts },
   async (lab) => {
     const first = await startService(lab, { nodes: ["n1", "n2"], cluster: "lab" });
@@ -79,7 +84,25 @@ scenario(
     await load.stop();
     requireFewFailures(load.lines, 0);
 
-    // The first gives it up: who waited has it.
+    // Apart each has it; together again both keep it, and both say who else does.
+    await lab.split([waiting.host]);
+    await waitFor(() => waiting.host.has(VIP), {
+      what: "the second cluster has the VIP while it is alone",
+      limitMs: LIMIT_MS,
+    });
+    await Bun.sleep(SETTLED_HOLD_MS);
+    await lab.unite([waiting.host]);
+    for (const [node, other] of [[first.holder, waiting], [waiting, first.holder]] as const) {
+      await waitFor(async () => {
+        const warnings = ((await node.status()).warnings ?? []).join("\n");
+        if (warnings.includes(`${other.host.macOn("public")}, answers for the VIP ${VIP}`)) {
+          return true;
+        }
+        throw new Error(warnings);
+      }, { what: `${node.name} says who else has the VIP`, limitMs: TOLD_MS });
+    }
+
+    // The first gives it up: the second has it.
     await first.holder.troop("service", "remove", `${VIP}:80`);
     const all = clusters.flatMap(({ nodes }) => nodes);
     await waitFor(async () => (await awaitOneHolder(VIP, all)).holder === waiting, {
