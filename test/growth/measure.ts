@@ -15,9 +15,16 @@ const EDIT_PAUSE_MS = 3_000;
 const SPREAD_LIMIT_MS = 30_000;
 const TAKEOVER_LIMIT_MS = 30_000;
 
-/** Measures a cluster of `nodes` for so long at rest, then with edits, then with a death. */
+/** The machine is too slow for so many members: what it would measure is its own load. */
+export class NotCarried extends Error {}
+
+/**
+ * Measures a cluster of `nodes` for so long at rest, then with edits, then with a death. Throws {@link NotCarried} when
+ * members that ran were held for dead meanwhile.
+ */
 export async function measure(nodes: number, restMs: number): Promise<Growth> {
   await using cluster = await GrowthCluster.start(nodes);
+  const wholeMs = Date.now();
   // Who knows a VIP first claims it.
   await cluster.edit(vip(0), "first");
   await waitFor(async () => (await cluster.moment()).first.members[0]?.holds === 1 || undefined, {
@@ -30,8 +37,19 @@ export async function measure(nodes: number, restMs: number): Promise<Growth> {
   const after = await cluster.moment();
   const rest = atRest(nodes, before, after);
   const edits = await spread(cluster, rest);
+  requireCarried(cluster, wholeMs);
   const death = await takeover(cluster);
   return { nodes, kind: "real", ...rest, ...edits, ...death };
+}
+
+function requireCarried({ count, happenings }: GrowthCluster, fromMs: number): void {
+  const deaths = happenings.filter((item) =>
+    item.kind === "change" && item.atMs >= fromMs && /^node \w+ is dead$/.test(item.text)
+  );
+  if (deaths.length === 0) return;
+  throw new NotCarried(
+    `of ${count} nodes that ran, some were held for dead ${deaths.length} times: too many for this machine`,
+  );
 }
 
 /** VIPs with one holder all: they are a group only in that n1 has the highest priority. */
