@@ -11,7 +11,7 @@ import { failureText, planText, playText } from "./report.ts";
 import { tellTally } from "../support/tally.ts";
 import { shrink } from "./shrink.ts";
 
-/** Seeds without a number given: about an hour on two processors. */
+/** Seeds without a number given: about two hours on two processors. */
 const SEEDS = 100_000;
 /** Failures that are told one by one; more say nothing new. */
 const FAILURES_MAX = 20;
