@@ -122,13 +122,12 @@ function changedEntry(
 function groupEdits(agent: Agent, attempted: string, entry: VipEntry): Edit[] {
   const { document } = agent.state;
   const entries = new Map([...document.vips, [entry.address, entry]]);
-  const edits = groupOf(entry.address, entries).map((vip): Edit => {
-    const own = entries.get(vip) ?? plainVip(vip);
-    const { prefer, failbackS } = entry;
-    entries.set(vip, { ...own, prefer, failbackS });
-    return { kind: "putVip", vip: { ...own, prefer, failbackS } };
-  });
-  const after = { ...document, vips: entries };
+  const { prefer, failbackS } = entry;
+  const group = groupOf(entry.address, entries).map((vip): VipEntry => (
+    { ...entries.get(vip) ?? plainVip(vip), prefer, failbackS }
+  ));
+  const vips = new Map([...entries, ...group.map((vip) => [vip.address, vip] as const)]);
+  const after = { ...document, vips };
   for (const service of document.services.values()) {
     if (service.protocol !== "fwm" || service.vips.length < 2) continue;
     refuseFor(serviceConflict(after, service), {
@@ -136,7 +135,7 @@ function groupEdits(agent: Agent, attempted: string, entry: VipEntry): Edit[] {
       remedy: `service ${formatServiceName(service)} needs all its VIPs in one group`,
     });
   }
-  return edits;
+  return group.map((vip) => ({ kind: "putVip", vip }));
 }
 
 /** Refuses VIPs beyond what the cluster takes. */

@@ -74,9 +74,8 @@ export function witnessAddresses(state: State): Ip[] {
 
 /** Whether the witness is to be asked now. */
 export function witnessAskDue(state: State, now: number): boolean {
-  const { gateway } = state;
-  if (witnessAddresses(state).length === 0) return false;
-  return now - gateway.askedMs >= askIntervalMs(state, now);
+  const isDue = now - state.gateway.askedMs >= askIntervalMs(state, now);
+  return isDue && witnessAddresses(state).length > 0;
 }
 
 function askIntervalMs(state: State, now: number): number {

@@ -43,12 +43,30 @@ export function plainVip(address: Ip): VipEntry {
 /** VIPs and what is said of them, as far as grouping needs it. */
 type Entries = ReadonlyMap<Ip, VipEntry>;
 
+/** VIPs that are held together, the leading one first. */
+type Together = readonly [Ip, ...Ip[]];
+
+/** The groups of a document, by name. Kept with its entries, which never change: every decision about a VIP asks. */
+const groupsKept = new WeakMap<Entries, ReadonlyMap<string, Together>>();
+
+function groupsOf(entries: Entries): ReadonlyMap<string, Together> {
+  const known = groupsKept.get(entries);
+  if (known !== undefined) return known;
+  const grouped = [...entries.values()].filter(({ group }) => group !== null);
+  const groups = new Map(
+    [...Map.groupBy(grouped, ({ group }) => group as string)].map(([name, members]) => [
+      name,
+      members.map(({ address }) => address).sort() as [Ip, ...Ip[]],
+    ]),
+  );
+  groupsKept.set(entries, groups);
+  return groups;
+}
+
 /** The VIPs that are held together with this one, itself included, the leading one first. */
-export function groupOf(vip: Ip, entries: Entries): readonly [Ip, ...Ip[]] {
+export function groupOf(vip: Ip, entries: Entries): Together {
   const group = entries.get(vip)?.group ?? null;
-  if (group === null) return [vip];
-  return [...entries.values()].filter((entry) => entry.group === group)
-    .map((entry) => entry.address).sort() as [Ip, ...Ip[]];
+  return group === null ? [vip] : groupsOf(entries).get(group) ?? [vip];
 }
 
 /** The VIP whose holder holds this one too: its own, or the first of its group. */
