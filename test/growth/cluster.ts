@@ -43,6 +43,7 @@ export class GrowthCluster implements AsyncDisposable {
   readonly happenings: Happening[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), "troop-growth-"));
   readonly #processes: Process[] = [];
+  #vips = 0;
 
   private constructor(count: number) {
     this.count = count;
@@ -146,6 +147,11 @@ export class GrowthCluster implements AsyncDisposable {
       what: `the service for ${vip} is entered`,
       limitMs: ANSWER_LIMIT_MS,
     });
+  }
+
+  /** A VIP that the cluster does not have yet. */
+  newVip(): string {
+    return `10.77.200.${++this.#vips}`;
   }
 
   /** Silences the machine of n1 without a word to anybody: the moment, wall clock in ms. */

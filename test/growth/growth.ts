@@ -29,8 +29,8 @@ export interface Growth {
   /** Processor time of an edit and of all that follows from it, per node, ms. */
   readonly editProcessorMs?: number;
   /** Time from the silence of the holder's machine until the successor's log tells its death, and that it has the VIP, ms. */
-  readonly detectMs: number;
-  readonly takeoverMs: number;
+  readonly detectMs?: number;
+  readonly takeoverMs?: number;
 }
 
 /** A figure of {@link Growth}. */

@@ -7,6 +7,7 @@ import { Agent } from "../../src/agent/agent.ts";
 import type { Change } from "../../src/agent/changes.ts";
 import type { Endpoint, Ip } from "../../src/core/address.ts";
 import { encodePulse } from "../../src/core/cluster/pulse.ts";
+import { vipsOf } from "../../src/core/document/document.ts";
 import type { Self } from "../../src/core/state.ts";
 import type { Fact } from "../../src/core/step.ts";
 import { TICK_MS } from "../../src/core/timing.ts";
@@ -45,6 +46,8 @@ export interface MemberOptions {
   /** Highest wins the VIPs at the beginning. */
   readonly priority: number;
   readonly onChange: (change: Change) => void;
+  /** Told the VIPs of its document whenever that has changed. */
+  readonly onVips: (vips: readonly Ip[]) => void;
 }
 
 /** What a member has sent and heard since it started. */
@@ -130,7 +133,11 @@ export async function startMember(options: MemberOptions): Promise<Member> {
   const store = openDocumentStore({
     folder,
     network: gossip.documents,
-    onChange: () => tell({ kind: "document", document: store.current() }),
+    onChange: () => {
+      const document = store.current();
+      tell({ kind: "document", document });
+      options.onVips(vipsOf(document));
+    },
   });
   const kernel = new FakeKernel();
   kernel.nowMs = performance.now();

@@ -53,8 +53,7 @@ export interface Sample {
 }
 
 const plan = JSON.parse(process.argv[2] ?? "") as MembersPlan;
-const members: { readonly name: string; readonly member: Member; readonly known: Set<string> }[] =
-  [];
+const members: { readonly name: string; readonly member: Member }[] = [];
 
 function answer(value: Answer): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -68,10 +67,10 @@ for (let index = plan.first; index <= plan.last; index++) {
     seeds: index === 1 ? [] : [{ address: plan.seed, port: plan.port }],
     priority: index === 1 ? 200 : 100,
     onChange: ({ text }) => answer({ kind: "change", node: name, atMs: Date.now(), text }),
+    onVips: newVips((vip) => answer({ kind: "knows", node: name, vip, atMs: Date.now() })),
   });
-  members.push({ name, member, known: new Set() });
+  members.push({ name, member });
 }
-setInterval(tellKnown, 1);
 createInterface({ input: process.stdin }).on("line", (line) => {
   const order = JSON.parse(line) as Order;
   if (order.order === "sample") answer({ kind: "sample", sample: sample() });
@@ -79,17 +78,16 @@ createInterface({ input: process.stdin }).on("line", (line) => {
 }).on("close", () => process.exit(0));
 answer({ kind: "ready" });
 
-/** Tells of VIPs that have come into the document of a member. */
-function tellKnown(): void {
-  for (const { name, member, known } of members) {
-    const { vips } = member.agent.state;
-    if (vips.length === known.size) continue;
+/** Takes the VIPs of a document again and again, and tells each once. */
+function newVips(tell: (vip: string) => void): (vips: readonly string[]) => void {
+  const known = new Set<string>();
+  return (vips) => {
     for (const vip of vips) {
       if (known.has(vip)) continue;
       known.add(vip);
-      answer({ kind: "knows", node: name, vip, atMs: Date.now() });
+      tell(vip);
     }
-  }
+  };
 }
 
 async function edit(vip: string): Promise<void> {
