@@ -8,6 +8,7 @@ import { VIPS_MAX } from "../core/limits.ts";
 import type { VipChange } from "../core/document/order.ts";
 import {
   incumbentOf,
+  type Member,
   presentEpoch,
   presentMembers,
   rankCandidates,
@@ -242,8 +243,7 @@ export async function moveVip(
   if (holder?.id === known.id) return `${nodeName} holds ${vip} already`;
   refuseIf(rankCandidates(state, { members, vip: leader, first: known.id })[0]?.id !== known.id, {
     attempted,
-    problem: known.unfit ??
-      (known.director ? `${nodeName} is leaving or starting` : `${nodeName} is not a director`),
+    problem: obstacleOf(known),
     remedy: "`troop status` shows which nodes can hold it",
   });
   const fromEpoch = presentEpoch(state, leader, members);
@@ -253,6 +253,14 @@ export async function moveVip(
   return group.length > 1
     ? `${group.join(", ")} moved to ${nodeName}`
     : `${vip} moved to ${nodeName}`;
+}
+
+/** Why a node is no candidate. */
+function obstacleOf({ name, unfit, director, leaving, starting }: Member): string {
+  if (unfit !== null) return unfit;
+  if (!director) return `${name} is not a director`;
+  if (leaving || starting) return `${name} is leaving or starting`;
+  return `the gateway witness does not answer ${name}, but it does answer another node`;
 }
 
 async function moved(

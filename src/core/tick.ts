@@ -3,7 +3,7 @@
  */
 import type { Ip } from "./address.ts";
 import { drainsTurn } from "./document/draining.ts";
-import { awaitsWitness, forgetQuestions, judgeWitness } from "./cluster/gateway_witness.ts";
+import { awaitsWitness, forgiveSilence, judgeWitness } from "./cluster/gateway_witness.ts";
 import { isPresent, judgeLife } from "./cluster/liveness.ts";
 import {
   decideOwnership,
@@ -89,7 +89,7 @@ function noticeGap(state: State, now: number): void {
   if (gapMs < CLOCK_GAP_MS) return;
   state.trustedFromMs = now;
   state.witnesses.clear();
-  forgetQuestions(state);
+  forgiveSilence(state, now);
   for (const [vip, hold] of state.holds) {
     if (hold.phase !== "holding" || now - hold.renewedMs < LEASE_S * 1_000) continue;
     state.holds.delete(vip);

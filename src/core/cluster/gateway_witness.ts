@@ -104,9 +104,14 @@ export function awaitsWitness({ gateway }: State): boolean {
   return gateway.unanswered > 0 && gateway.view !== "none" && gateway.silentMs === null;
 }
 
-/** A node that was paused missed answers. */
-export function forgetQuestions({ gateway }: State): void {
-  if (gateway.silentMs === null) gateway.unanswered = 0;
+/**
+ * A node that was paused missed answers, and counts them as come: pulses that waited for it it hears now, too, and so the two
+ * have fallen silent at one time if nothing follows.
+ */
+export function forgiveSilence({ gateway }: State, now: number): void {
+  if (gateway.silentMs !== null || gateway.answeredMs === -Infinity) return;
+  gateway.unanswered = 0;
+  gateway.answeredMs = now;
 }
 
 /** What is known at `now`; true when others must be told. */
@@ -189,18 +194,21 @@ export function witnessUnfit(state: State, vip: Ip): string | null {
     : `cut off: the gateway witness ${who} answers ${better.record.name}, but not this node`;
 }
 
+/** What this node's witness says as to a VIP: "none" when that is elsewhere. */
+export function ownWitness({ gateway, placements, self }: State, vip: Ip): WitnessView {
+  return placements.get(vip)?.interface === self.paths[0].interface ? gateway.view : "none";
+}
+
 /**
- * Why a peer should not hold the VIP, by what its pulses say: its record may be stale, because gossip does not always
- * find another way around a network that is down.
+ * What a peer's witness says as to a VIP, by its pulses: its record may be stale, because gossip does not always find
+ * another way around a network that is down. Who leaves questions unanswered is perhaps dead, and shows nobody a better way.
  */
-export function peerCutOff(
-  { gateway, placements, self }: State,
-  peer: Peer,
-  vip: Ip,
-): string | null {
-  if (gateway.view !== "answers" || peer.life.witness !== "silent") return null;
-  if (placements.get(vip)?.interface !== self.paths[0].interface) return null;
-  return "its gateway witness does not answer, but this node's does";
+export function peerWitness(state: State, peer: Peer, vip: Ip): WitnessView {
+  const { placements, self } = state;
+  if (placements.get(vip)?.interface !== self.paths[0].interface) return "none";
+  const { witness } = peer.life;
+  const isDoubtful = witness === "answers" && leavesUnanswered(state, peer, state.lastTickMs);
+  return isDoubtful ? "none" : witness;
 }
 
 /** Whether a peer has its witness and could hold the VIP. */

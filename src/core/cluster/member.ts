@@ -4,11 +4,12 @@
 import type { Ip } from "../address.ts";
 import type { NodeId } from "../document/document.ts";
 import { asideReason } from "../document/forgotten.ts";
-import { peerCutOff, witnessUnfit } from "./gateway_witness.ts";
+import { ownWitness, peerWitness, witnessUnfit } from "./gateway_witness.ts";
 import { isPresent } from "./liveness.ts";
 import type { Claim } from "./pulse.ts";
 import { quorumUnfit } from "./quorum.ts";
 import type { Hold, State } from "../state.ts";
+import type { WitnessView } from "../state/gateway_witness.ts";
 import { isExpired } from "./warnings.ts";
 import { groupOf } from "../document/vip.ts";
 
@@ -18,7 +19,10 @@ export interface Member {
   readonly name: string;
   readonly priority: number;
   readonly director: boolean;
+  /** Why it cannot hold the VIP; null when it can. */
   readonly unfit: string | null;
+  /** What it says of its gateway witness; "none" where that means nothing for the VIP. */
+  readonly witness: WitnessView;
   readonly leaving: boolean;
   readonly starting: boolean;
   readonly claim: Claim | undefined;
@@ -35,7 +39,8 @@ export function presentMembers(state: State, vip: Ip): Member[] {
       name: record.name,
       priority: record.priority,
       director: record.director,
-      unfit: peerUnfit(state, record.vips, vip) ?? peerCutOff(state, peer, vip),
+      unfit: peerUnfit(state, record.vips, vip),
+      witness: peerWitness(state, peer, vip),
       leaving: life.leaving || record.phase !== "running",
       starting: life.starting,
       // A peer of which no pulse came in this run of ours is not a claimer yet.
@@ -54,6 +59,7 @@ function selfMember(state: State, vip: Ip): Member {
     priority: self.priority,
     director: self.director,
     unfit: unfitReason(state, vip),
+    witness: ownWitness(state, vip),
     leaving: state.phase === "leaving" || state.phase === "stopped",
     starting: state.phase === "starting",
     claim: ownClaim(hold),

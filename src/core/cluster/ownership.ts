@@ -63,13 +63,18 @@ export interface Candidacy {
   readonly first: NodeId | null;
 }
 
-/** Members that could take the VIP, best first: `first`, then the VIP's preferred nodes, then priority, then hash. */
+/**
+ * Members that could hold the VIP, best first: `first`, then the VIP's preferred nodes, then priority, then hash. Whose
+ * gateway witness is silent is none of them while it answers another one; every node, that one too, judges so by what all
+ * say, or two would take the VIP. It may keep what it has until it is sure to be cut off.
+ */
 export function rankCandidates(state: State, { members, vip, first }: Candidacy): Member[] {
   const leader = leaderOf(vip, state.document.vips);
-  return members
-    .filter((member) =>
-      member.director && member.unfit === null && !member.leaving && !member.starting
-    )
+  const able = members.filter((member) =>
+    member.director && member.unfit === null && !member.leaving && !member.starting
+  );
+  const isAnswered = able.some(({ witness }) => witness === "answers");
+  return able.filter(({ witness }) => !isAnswered || witness !== "silent")
     .sort((a, b) =>
       Number(b.id === first) - Number(a.id === first) ||
       Number(givesVipsAway(state, a.id)) - Number(givesVipsAway(state, b.id)) ||
@@ -205,12 +210,8 @@ function decideHeld(state: State, hold: Hold, context: Context): Decision {
   }
   const unfit = unfitReason(state, vip);
   if (unfit !== null) return { act: "release", reason: `this node is unfit: ${unfit}` };
-  const others = rankCandidates(state, {
-    members: members.filter((member) => member.id !== selfId),
-    vip,
-    first: target,
-  });
-  const successor = others[0];
+  const successor = rankCandidates(state, { members, vip, first: target })
+    .find(({ id }) => id !== selfId);
   if (state.phase === "leaving") {
     if (successor === undefined) {
       return { act: "release", reason: "this node leaves, and nobody can take over" };

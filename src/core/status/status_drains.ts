@@ -55,8 +55,7 @@ function vipsToMove(state: State, node: NodeId): string[] {
   return state.vips.filter((vip) => {
     const members = presentMembers(state, vip);
     if (incumbentOf(members)?.id !== node) return false;
-    const others = members.filter(({ id }) => id !== node);
-    const best = rankCandidates(state, { members: others, vip, first: null })[0];
+    const best = rankCandidates(state, { members, vip, first: null }).find(({ id }) => id !== node);
     return best !== undefined && !givesVipsAway(state, best.id);
   });
 }

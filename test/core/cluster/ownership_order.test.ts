@@ -14,6 +14,7 @@ function member(index: number, fields: Partial<Member> = {}): Member {
     priority: 100,
     director: true,
     unfit: null,
+    witness: "none",
     leaving: false,
     starting: false,
     claim: undefined,

@@ -3,8 +3,10 @@
  */
 import type { Ip } from "../../../src/core/address.ts";
 import { wantsMajority } from "../../../src/core/cluster/quorum.ts";
+import { GATEWAY_ASK_MS, GATEWAY_TOGETHER_MS } from "../../../src/core/timing.ts";
 import { CRASH_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
+import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 
 /** Where all was well and nothing else happens, another answers soon when the holder loses power. */
@@ -22,7 +24,8 @@ export const takenOver: InvariantKind = {
         const { cluster, disturbedMs, settled, vips, world: { nowMs } } = play;
         dueMs = Infinity;
         const heir = cluster.nodes.find((node) => settled.has(node));
-        const judged = heir !== undefined && settled.calm() && !wantsMajority(heir.agent!.state);
+        const judged = heir !== undefined && settled.calm() &&
+          !wantsMajority(heir.agent!.state) && !takesItselfForCutOff(play, heir);
         for (const vip of vips) {
           const before = holders.get(vip) ?? [];
           const now = cluster.nodes.filter((node) => cluster.answers(node, vip));
@@ -46,3 +49,13 @@ export const takenOver: InvariantKind = {
     };
   },
 };
+
+/** Whether the only machine that runs lost its gateway about when it lost the others: it cannot know that both are dead. */
+function takesItselfForCutOff(
+  { cluster, witnesses, world: { nowMs } }: Play,
+  node: SimNode,
+): boolean {
+  const alone = cluster.nodes.every((other) => other === node || !other.powered);
+  return alone && node.kernel.gateway !== null && !cluster.lan.reachesGateway(node) &&
+    nowMs - witnesses.answeredMs(node) <= GATEWAY_TOGETHER_MS + GATEWAY_ASK_MS;
+}

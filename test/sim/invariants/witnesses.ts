@@ -63,10 +63,10 @@ export class Witnesses {
     return answers ? "answers" : "silent";
   }
 
-  /** Whether the gateway lately answered others, but not this node: it may be unfit by that. */
-  contrasted(node: SimNode): boolean {
+  /** Whether the gateway lately answered others, but not this node: it may be unfit by that, or was so for `agoMs`. */
+  contrasted(node: SimNode, agoMs = 0): boolean {
     const { nowMs } = this.#play.world;
     return node.kernel.gateway !== null &&
-      nowMs - this.#contrast.lastMs(node, nowMs) < COUNTS_AGAIN_MS;
+      nowMs - this.#contrast.lastMs(node, nowMs) < COUNTS_AGAIN_MS + agoMs;
   }
 }
