@@ -20,7 +20,7 @@ import {
   soleServers,
 } from "../core/desired/desired_row.ts";
 import { type ClusterDocument, EMPTY_DOCUMENT } from "../core/document/document.ts";
-import { planRow } from "../core/table/plan.ts";
+import { idleServers, planRow } from "../core/table/plan.ts";
 import { type Service, type ServiceKey, serviceKey } from "../core/service/service.ts";
 import type { State } from "../core/state.ts";
 import type { Fact } from "../core/step.ts";
@@ -70,12 +70,14 @@ export interface TableLaneOptions {
   readonly log: Pick<Logger, "warn">;
 }
 
+type Rows = ReadonlyMap<ServiceKey, ObservedService>;
+
 /** One walk over the table. */
 interface Pass {
   readonly state: State;
   readonly observed: Map<ServiceKey, ObservedService>;
-  /** The kernel was asked in this very pass. */
-  readonly counted: boolean;
+  /** The table at the last two looks, when the kernel was asked in this very pass; else null. */
+  readonly looks: readonly [before: Rows, now: Rows] | null;
   /** Of the state when it began. */
   readonly version: number;
   readonly soles: SoleServers;
@@ -86,7 +88,7 @@ export class TableLane {
   readonly #options: TableLaneOptions;
   #observed: Map<ServiceKey, ObservedService> | null = null;
   /** The table as the kernel itself told it at the last look: nothing that was asked for since is in it. */
-  #looked: ReadonlyMap<ServiceKey, ObservedService> = new Map();
+  #looked: Rows = new Map();
   /** When the kernel is to be asked for the whole table. */
   #lookAtMs = -Infinity;
   #daemons = "";
@@ -162,6 +164,7 @@ export class TableLane {
   async #pass(state: State): Promise<void> {
     const { clock } = this.#options;
     const lookDue = this.#observed === null || clock.now() >= this.#lookAtMs;
+    const before = this.#looked;
     if (lookDue) this.#observed = await this.#look();
     const observed = this.#observed ?? new Map<ServiceKey, ObservedService>();
     const version = state.tableVersion;
@@ -169,7 +172,8 @@ export class TableLane {
     this.#mark(state, lookDue);
     if (lookDue) this.#failed = false;
     const soles = soleServers(state);
-    await this.#walk({ state, observed, counted: lookDue, version, soles });
+    const looks = lookDue ? [before, this.#looked] as const : null;
+    await this.#walk({ state, observed, looks, version, soles });
     // Newer wishes: the next poke goes on with them, from what is known to be in the kernel now.
     if (state.tableVersion !== version) return;
     this.#settledVersion = version;
@@ -355,11 +359,13 @@ function servicesHere(state: State): ReadonlyMap<ServiceKey, Service> {
 }
 
 /** Operations for one row, which may be one that nobody wants any more. */
-function plan(key: ServiceKey, { state, observed, counted, soles }: Pass): TableOperation[] {
+function plan(key: ServiceKey, { state, observed, looks, soles }: Pass): TableOperation[] {
   const service = servicesHere(state).get(key);
   const row = observed.get(key);
   if (service !== undefined) {
-    return planRow(desiredRow(state, service, soles), row ?? null, counted);
+    const [before, now] = looks ?? [];
+    const idle = idleServers(before?.get(key) ?? null, now?.get(key) ?? null);
+    return planRow(desiredRow(state, service, soles), row ?? null, idle);
   }
   return row === undefined ? [] : [{ kind: "removeService", service: row }];
 }

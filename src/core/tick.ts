@@ -14,7 +14,7 @@ import {
   rankCandidates,
 } from "./cluster/ownership.ts";
 import { judgeQuorum, quorumUnfit } from "./cluster/quorum.ts";
-import type { Hold, State } from "./state.ts";
+import type { Hold, Peer, State } from "./state.ts";
 import {
   ANNOUNCE_MS,
   ANNOUNCE_REFRESH_MS,
@@ -109,10 +109,14 @@ function judgePeers(state: State, now: number): void {
     if (before === after) continue;
     peer.life.state = after;
     if (after === "dead") peer.life.diedMs = now;
-    // What the holder saw of a dead node's servers is old news when the node is back.
-    if (after === "dead" || after === "left") peer.reached.clear();
+    if (after === "dead" || after === "left") forgetGoodNews(peer);
     state.tableVersion++;
   }
+}
+
+/** What the holder saw of a dead node's servers is old news when the node is back; what it did not reach it tries first. */
+function forgetGoodNews({ reached }: Peer): void {
+  for (const [key, { up }] of reached) if (up) reached.delete(key);
 }
 
 function dropUnwanted(state: State): void {

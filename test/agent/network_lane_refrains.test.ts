@@ -15,6 +15,17 @@ test("a holder that was stopped between its decision and its deed renews nothing
   expect(bench.turns(40, `put ${VIP}/32 on ${LAN}`)).toHaveLength(1);
 });
 
+test("a VIP that went while the holder stood still is put back only when it has heard the others", () => {
+  const bench = new NetworkBench({ holds: holding(3) });
+  bench.turns(1_000);
+  const { deadMs } = bench.state.self;
+  bench.state.trustedFromMs = bench.kernel.nowMs;
+  bench.kernel.addresses = bench.kernel.addresses.filter(({ address }) => address !== VIP);
+  bench.lane.observe(bench.state, bench.kernel.nowMs, true);
+  expect(bench.turns(deadMs - 100, `put ${VIP}/32 on ${LAN}`)).toEqual([]);
+  expect(bench.turns(200, `put ${VIP}/32 on ${LAN}`)).toHaveLength(1);
+});
+
 test("the LAN is not asked where no interface reaches the VIP", () => {
   const bench = new NetworkBench();
   bench.turn();

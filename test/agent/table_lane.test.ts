@@ -363,6 +363,8 @@ describe("a server that was removed", () => {
     expect(bench.kernel.asked()).toEqual([`editServer ${server}:80 0 of ${KEY}`]);
     expect(await bench.turns(10_000, "removeServer")).toEqual([]);
     count(bench, 0);
+    // Idle at one look may be news that is still under way.
+    expect(await bench.turns(1_100, "removeServer")).toEqual([]);
     expect(await bench.turns(1_100, "removeServer")).toEqual([
       `removeServer ${server}:80 of ${KEY}`,
     ]);

@@ -5,7 +5,7 @@
 import { expect, setDefaultTimeout, test } from "bun:test";
 import fc from "fast-check";
 import { listingText, saveText } from "../../src/core/table/ipvsadm_text.ts";
-import { planRow } from "../../src/core/table/plan.ts";
+import { idleServers, planRow } from "../../src/core/table/plan.ts";
 import { serviceKey } from "../../src/core/service/service_name.ts";
 import type { TableOperation, TableService } from "../../src/core/table/table.ts";
 import { arbitraryTable, comparableTable, labSchedulers } from "../support/arbitrary_table.ts";
@@ -31,7 +31,9 @@ async function plan(wanted: readonly TableService[]): Promise<TableOperation[]> 
   const operations: TableOperation[] = [];
   for (const service of wanted) {
     const observed = present.get(serviceKey(service)) ?? null;
-    operations.push(...planRow({ service, dropped: new Set() }, observed, true));
+    operations.push(
+      ...planRow({ service, dropped: new Set() }, observed, idleServers(observed, observed)),
+    );
     present.delete(serviceKey(service));
   }
   for (const service of present.values()) operations.push({ kind: "removeService", service });

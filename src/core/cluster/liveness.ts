@@ -61,6 +61,11 @@ function silenceReason(heardMs: number, now: number): string {
   return heardMs === -Infinity ? "no pulse heard" : `no pulse for ${Math.round(now - heardMs)} ms`;
 }
 
+/** Whether this node was paused, or has begun, so lately that it may not have heard yet what others did meanwhile. */
+export function hasJustWoken({ trustedFromMs, self }: State, now: number): boolean {
+  return now - trustedFromMs < self.deadMs;
+}
+
 /** Whether the peer takes part: alive or only suspect. */
 export function isPresent(peer: Peer): boolean {
   return peer.life.state === "alive" || peer.life.state === "suspect";

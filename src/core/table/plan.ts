@@ -27,13 +27,12 @@ export interface DesiredRow {
 /**
  * Operations that make `observed` (null: no such row) what is desired. Empty when it already is.
  *
- * `counted`: the kernel has just told this row with its counters. Only then does "no connections" mean that there
- * are none, and only of a server that got no new ones any more: one that came since would be cut.
+ * `idle`: servers (`address:port`) that can be removed without cutting a connection, see {@link idleServers}.
  */
 export function planRow(
   desired: DesiredRow,
   observed: ObservedService | null,
-  counted: boolean,
+  idle: ReadonlySet<string>,
 ): TableOperation[] {
   const { service, dropped } = desired;
   const operations: TableOperation[] = [];
@@ -55,7 +54,7 @@ export function planRow(
   }
   const remove: TableOperation[] = [];
   for (const [endpoint, server] of present) {
-    if (dropped.has(endpoint) || !hasOwnMethod(server) || (counted && isDrained(server))) {
+    if (dropped.has(endpoint) || !hasOwnMethod(server) || idle.has(endpoint)) {
       const { address, port } = server;
       remove.push({ kind: "removeServer", service, server: { address, port } });
     } else if (server.weight > 0) {
@@ -63,6 +62,22 @@ export function planRow(
     }
   }
   return [...operations, ...raise, ...lower, ...remove];
+}
+
+/**
+ * Servers (`address:port`) that got no new connections and had none at two looks at the kernel, the second of them just now
+ * (null: the row was not there, or was not looked at). At one look a standby may not have heard yet, by the sync daemon, of
+ * connections that its holder made just before.
+ */
+export function idleServers(
+  before: ObservedService | null,
+  now: ObservedService | null,
+): ReadonlySet<string> {
+  return drainedServers(before).intersection(drainedServers(now));
+}
+
+function drainedServers(row: ObservedService | null): ReadonlySet<string> {
+  return new Set((row?.servers ?? []).filter(isDrained).map(formatEndpoint));
 }
 
 function isDrained({ weight, counters }: ObservedServer): boolean {

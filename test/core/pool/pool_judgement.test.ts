@@ -4,7 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import { desiredRow } from "../../../src/core/desired/desired_row.ts";
 import { PENDING, startHistory } from "../../../src/core/pool/health.ts";
-import { planRow } from "../../../src/core/table/plan.ts";
+import { idleServers, planRow } from "../../../src/core/table/plan.ts";
 import { judgePool, notePools } from "../../../src/core/pool/pool_judgement.ts";
 import { serverKey } from "../../../src/core/service/server.ts";
 import { type EndpointService, serviceKey } from "../../../src/core/service/service.ts";
@@ -211,7 +211,9 @@ describe("the kernel's row", () => {
   function steps(scene: Scene, row: ObservedService | null): ObservedService[] {
     const rows: ObservedService[] = [];
     let now = row;
-    for (const operation of planRow(desiredRow(scene.state, scene.service), row, true)) {
+    for (
+      const operation of planRow(desiredRow(scene.state, scene.service), row, idleServers(row, row))
+    ) {
       now = rowAfter(now, operation);
       if (now !== null) rows.push(now);
     }

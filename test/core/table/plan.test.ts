@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { formatEndpoint } from "../../../src/core/address.ts";
-import { type DesiredRow, planRow } from "../../../src/core/table/plan.ts";
+import { type DesiredRow, idleServers, planRow } from "../../../src/core/table/plan.ts";
 import type {
   ObservedServer,
   ObservedService,
@@ -100,9 +100,14 @@ function remaining({ service }: DesiredRow, row: ObservedService | null): Observ
   return (row?.servers ?? []).filter((item) => !wanted.has(formatEndpoint(item)));
 }
 
+/** The plan for a row that has been as it is for long; unless `counted`, nobody has looked at its connections. */
+function planFor(wanted: DesiredRow, row: ObservedService | null, counted: boolean) {
+  return planRow(wanted, row, counted ? idleServers(row, row) : new Set());
+}
+
 /** The row after a plan, as it is told at the next look: with the counters of the time before. */
 function after(wanted: DesiredRow, row: ObservedService | null, counted: boolean) {
-  return planRow(wanted, row, counted).reduce(applied, row);
+  return planFor(wanted, row, counted).reduce(applied, row);
 }
 
 /** The row when every connection has ended. */
@@ -120,13 +125,13 @@ describe("planRow, applied one by one", () => {
       expect(result.altered).toBe(false);
       expect(content({ ...result, servers: own })).toEqual(content(wanted.service));
       for (const item of left) expect(item.weight).toBe(0);
-      expect(planRow(wanted, result, false)).toEqual([]);
+      expect(planFor(wanted, result, false)).toEqual([]);
     }));
   });
 
   test("never removes a server that has connections, or may have got some since, unless it is dropped", () => {
     fc.assert(fc.property(desired, observed, fc.boolean(), (wanted, present, counted) => {
-      for (const operation of planRow(wanted, present, counted)) {
+      for (const operation of planFor(wanted, present, counted)) {
         if (operation.kind !== "removeServer") continue;
         const endpoint = formatEndpoint(operation.server);
         const before = present?.servers.find((item) => formatEndpoint(item) === endpoint);
@@ -152,7 +157,7 @@ describe("planRow, applied one by one", () => {
     fc.assert(fc.property(desired, observed, fc.boolean(), (wanted, present, counted) => {
       fc.pre(weighted(wanted.service) && weighted(present));
       let row = present;
-      for (const operation of planRow(wanted, present, counted)) {
+      for (const operation of planFor(wanted, present, counted)) {
         row = applied(row, operation);
         expect(weighted(row)).toBe(true);
       }
@@ -161,7 +166,7 @@ describe("planRow, applied one by one", () => {
 
   test("touches every server at most once, and no server that is as wanted", () => {
     fc.assert(fc.property(desired, observed, (wanted, present) => {
-      const touched = planRow(wanted, present, true).flatMap((operation) =>
+      const touched = planFor(wanted, present, true).flatMap((operation) =>
         "server" in operation ? [formatEndpoint(operation.server)] : []
       );
       expect(new Set(touched).size).toBe(touched.length);
@@ -173,6 +178,28 @@ describe("planRow, applied one by one", () => {
         expect(touched.includes(formatEndpoint(item))).toBe(!same);
       }
     }));
+  });
+});
+
+describe("idleServers", () => {
+  const draining = (counters: ObservedServer["counters"], value = 0): ObservedService => (
+    { ...observedRow(ROW), servers: [{ ...server(1, value), counters }] }
+  );
+  const idle = draining(NO_COUNTERS);
+
+  test("are those that had no connections at two looks and got none between them", () => {
+    expect([...idleServers(idle, idle)]).toEqual([formatEndpoint(server(1, 0))]);
+  });
+
+  test.each<[what: string, before: ObservedService | null, now: ObservedService | null]>([
+    ["a standby has just heard of its connection", idle, draining(connected(1))],
+    ["its connection has just ended", draining(connected(0, 1)), idle],
+    ["it got connections until just now", draining(NO_COUNTERS, 1), idle],
+    ["it is raised again", idle, draining(NO_COUNTERS, 1)],
+    ["the row was not there before", null, idle],
+    ["nobody looked", idle, null],
+  ])("are not known when %s", (_what, before, now) => {
+    expect(idleServers(before, now).size).toBe(0);
   });
 });
 
@@ -190,7 +217,7 @@ describe("planRow", () => {
     servers: servers.map(([index, value]) => server(index, value)),
   });
   const plan = (service: TableService, present: ObservedService | null, dropped: string[] = []) =>
-    words(planRow({ service, dropped: new Set(dropped) }, present, true));
+    words(planFor({ service, dropped: new Set(dropped) }, present, true));
 
   test("adds and raises, then lowers, then removes", () => {
     const present = observedRow(row([1, 1], [2, 1], [3, 0], [4, 0], [6, 1]));
@@ -219,7 +246,7 @@ describe("planRow", () => {
   test("drains a server before it is removed, and leaves all else of it as it is", () => {
     const before = { ...server(2, 5), upper: 100, lower: 50, counters: connected(1) };
     const present = { ...observedRow(row([1, 1])), servers: [before] };
-    const [, lowered] = planRow({ service: row([1, 1]), dropped: new Set() }, present, true);
+    const [, lowered] = planFor({ service: row([1, 1]), dropped: new Set() }, present, true);
     const { counters: _counters, ...plain } = before;
     expect(lowered).toMatchObject({ kind: "editServer", server: { ...plain, weight: 0 } });
     const draining = { ...present, servers: [{ ...before, weight: 0 }] };
