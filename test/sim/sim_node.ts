@@ -137,6 +137,7 @@ export class SimNode {
 
   set paused(on: boolean) {
     this.#paused = on;
+    if (!on) this.resumedMs = this.#world.nowMs;
     this.#world.changes++;
     this.#wake();
   }
@@ -156,7 +157,7 @@ export class SimNode {
     return this.#agent !== null && this.#powered && !this.#paused && !this.clock.stopped;
   }
 
-  /** When the machine last went on after it had stood still, virtual ms. */
+  /** When the machine or the agent on it last went on after it had stood still, virtual ms. */
   resumedMs = -Infinity;
 
   /** The whole machine stands still: a virtual one that is suspended. */

@@ -2,7 +2,8 @@
  * Servers that do not work, or are in maintenance, get no connections.
  */
 import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
-import { DIED_MS, OUT_OF_POOL_MS } from "../bounds.ts";
+import { RECORD_MS } from "../../../src/core/timing.ts";
+import { DIED_MS, OUT_OF_POOL_MS, REPAIRED_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
@@ -58,14 +59,15 @@ export const outOfPool: InvariantKind = {
 };
 
 /** Servers that do not work or are drained, and holders that are well, in good weather. */
-function* allFailed({ cluster, knownServices }: Play): Generator<Failed> {
+function* allFailed(play: Play): Generator<Failed> {
+  const { cluster, knownServices } = play;
   if (!cluster.lan.calm) return;
   for (const service of knownServices) {
     // Where nobody works, the last ones go on if operators want it.
     if (service.whenAllFail === "keep") continue;
     const [vip] = vipsOfService(service);
     for (const holder of cluster.nodes) {
-      if (vip === undefined || !isAble(holder) || !cluster.answers(holder, vip)) continue;
+      if (vip === undefined || !isAble(play, holder) || !cluster.answers(holder, vip)) continue;
       const choices = holder.kernel.choices(service);
       for (const server of cluster.nodes) {
         // What reaches a holder that must not forward has nobody else.
@@ -79,16 +81,22 @@ function* allFailed({ cluster, knownServices }: Play): Generator<Failed> {
   }
 }
 
+/** Time after which news that a cut or a pause swallowed has come all the same, ms: with the next record. */
+const NEXT_RECORD_MS = 2 * RECORD_MS;
+
 /** Whether the server's own agent sees that its daemon is gone, and the holder hears it. */
-function sees({ cluster }: Play, { holder, server }: Failed): boolean {
-  return isWell(server) && !server.serving &&
-    server.paths.every((path) => cluster.lan.joined(holder, server, path));
+function sees(play: Play, { holder, server }: Failed): boolean {
+  const { cluster: { lan }, world: { nowMs } } = play;
+  const deafMs = Math.max(lan.changedMs, holder.resumedMs);
+  return isWell(play, server) && !server.serving && nowMs - deafMs >= NEXT_RECORD_MS &&
+    server.paths.every((path) => lan.joined(holder, server, path));
 }
 
-function isWell(node: SimNode): boolean {
-  return node.awake && isAble(node);
+function isWell(play: Play, node: SimNode): boolean {
+  return node.awake && isAble(play, node);
 }
 
-function isAble(node: SimNode): boolean {
-  return node.troubles === 0 && node.agent?.state.phase === "running";
+/** Whether the node decides for itself, and its kernel does what it is told. */
+function isAble({ settled, world: { nowMs } }: Play, node: SimNode): boolean {
+  return nowMs - settled.troubledMs(node) >= REPAIRED_MS && node.agent?.state.phase === "running";
 }

@@ -90,12 +90,18 @@ export const inOrder: InvariantKind = {
       const grouped = leaderOf(vip, document.vips) !== vip;
       if (moved || grouped || !play.settled.calm() || !play.settled.has(by)) return null;
       const better = play.cluster.nodes.find((node) =>
-        node !== by && play.settled.has(node) && node.store.digest() === by.store.digest() &&
+        node !== by && play.settled.has(node) && isWitnessed(play, node) &&
+        node.store.digest() === by.store.digest() &&
         !handovers.hadLately(vip, node) && compare(rank(by, vip, node), rank(by, vip, by)) < 0
       );
       return better === undefined ? null : `${by.name} takes ${vip}, and ${better.name} should`;
     }),
 };
+
+/** Whether nobody has a better gateway witness: one that was silent counts again only after a while. */
+function isWitnessed({ witnesses }: Play, node: SimNode): boolean {
+  return ["none", "answers"].includes(witnesses.sight(node));
+}
 
 /** Place of a node in the order, as one node's document has it: smaller is better. */
 function rank(at: SimNode, vip: Ip, { id, options }: SimNode): number[] {

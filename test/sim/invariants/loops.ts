@@ -7,6 +7,9 @@ import type { InvariantKind } from "../invariant.ts";
 import type { SimCluster } from "../cluster.ts";
 import type { Play } from "../play.ts";
 
+/** Time after which a holder has heard of another one although a third of all datagrams is lost, ms: some ten pulses. */
+const LOSSY_MS = 1_000;
+
 /** A new connection cannot run in a circle between the tables of any nodes. */
 export const noLoop: InvariantKind = {
   name: "no forwarding loop",
@@ -14,38 +17,49 @@ export const noLoop: InvariantKind = {
     let dueMs = Infinity;
     /** When each machine last answered for a VIP, by both. */
     const answeredMs = new Map<string, number>();
-    /** When each machine's kernel last refused something. */
-    const troubledMs = new Map<string, number>();
+    /** When each circle that is there now was first seen. */
+    let seenMs = new Map<string, number>();
     return {
       dueMs: () => dueMs,
       look: () => {
         dueMs = Infinity;
         const { nowMs } = play.world;
         noteAnswers(play, answeredMs);
-        for (const { name, troubles } of play.cluster.nodes) {
-          if (troubles > 0) troubledMs.set(name, nowMs);
-        }
+        const next: typeof seenMs = new Map();
         for (const service of play.knownServices) {
           const loop = play.cluster.forwardingLoop(service);
           if (loop === null) continue;
-          // A kernel that refuses every change of its table keeps a wrong one, whatever its agent wants.
-          const troubles = namesOf(loop).map((name) => troubledMs.get(name) ?? -Infinity);
-          const repairedMs = Math.max(...troubles) + REPAIRED_MS;
-          if (nowMs <= repairedMs) {
-            dueMs = Math.min(dueMs, repairedMs + 1);
+          const what = `a connection of ${serviceKey(service)} can run ${loop}`;
+          const fromMs = seenMs.get(what) ?? nowMs;
+          next.set(what, fromMs);
+          const untilMs = Math.max(repairedMs(play, loop), calmMs(play, fromMs));
+          if (nowMs <= untilMs) {
+            dueMs = Math.min(dueMs, untilMs + 1);
             continue;
           }
           const metMs = whenMet(play.cluster, loop);
           if (!isUnheard(play, { service, loop, metMs, answeredMs })) {
-            return `a connection of ${serviceKey(service)} can run ${loop}`;
+            return what;
           }
           dueMs = Math.min(dueMs, metMs + TWO_AGENTS_MS + 1);
         }
+        seenMs = next;
         return null;
       },
     };
   },
 };
+
+/** Until when a table may be wrong because a kernel refused to change it: it keeps what it has, whatever its agent wants. */
+function repairedMs({ cluster, settled }: Play, loop: string): number {
+  const troubledMs = namesOf(loop).map((name) => settled.troubledMs(cluster.node(name)));
+  return Math.max(...troubledMs) + REPAIRED_MS;
+}
+
+/** Until when two may not have heard of each other's claim, where datagrams get lost. */
+function calmMs({ cluster: { lan } }: Play, fromMs: number): number {
+  return lan.calm ? -Infinity : fromMs + LOSSY_MS;
+}
 
 function noteAnswers({ cluster, knownVips, world }: Play, answeredMs: Map<string, number>): void {
   for (const node of cluster.nodes) {

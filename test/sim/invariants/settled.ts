@@ -54,7 +54,12 @@ export class Settled {
   has(node: SimNode): boolean {
     const { nowMs } = this.#play.world;
     return this.wellFor(node, KNOWN_MS) && !this.#play.witnesses.contrasted(node) &&
-      nowMs - this.#troubled.lastMs(node, nowMs) >= TRUSTED_MS;
+      nowMs - this.troubledMs(node) >= TRUSTED_MS;
+  }
+
+  /** When the node's kernel last refused something, ms; -Infinity: never. */
+  troubledMs(node: SimNode): number {
+    return this.#troubled.lastMs(node, this.#play.world.nowMs);
   }
 
   /** Whether the node has been well for so long, ms. */
