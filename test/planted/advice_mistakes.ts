@@ -4,6 +4,7 @@
 import type { Mistake } from "./mistake.ts";
 
 const WITNESS = "src/core/cluster/gateway_witness.ts";
+const ORDER = "src/core/cluster/ownership.ts";
 const QUORUM = "src/core/cluster/quorum.ts";
 const JUDGEMENT = "src/core/pool/pool_judgement.ts";
 
@@ -24,6 +25,23 @@ export const adviceMistakes: readonly Mistake[] = [
     right: 'return now - gateway.contrastMs >= GATEWAY_COMPARE_MS ? "cut" : before;',
     wrong: "return before;",
     kinds: ["gatewaySilent", "partition"],
+  },
+  {
+    name: "silent witness an obstacle to others only",
+    breaks: "a node takes a VIP beside one that takes it for cut off",
+    file: ORDER,
+    right: 'able.filter(({ witness }) => !isAnswered || witness !== "silent")',
+    wrong:
+      'able.filter(({ witness, id }) => !isAnswered || witness !== "silent" || id === state.self.id)',
+    plan: "silent_witness_beside_an_answered_one",
+  },
+  {
+    name: "silent witness always an obstacle",
+    breaks: "the last node with a witness leaves without handing over",
+    file: ORDER,
+    right: '!isAnswered || witness !== "silent"',
+    wrong: 'witness !== "silent"',
+    plan: "last_with_a_witness_leaves",
   },
   {
     name: "minority holds",

@@ -128,14 +128,6 @@ const claims: readonly Mistake[] = [
 /** What time and news change. */
 const facts: readonly Mistake[] = [
   {
-    name: "expired lease kept",
-    breaks: "a holder that was paused puts the VIP back when it wakes",
-    file: TICK,
-    right: 'if (hold.phase !== "holding" || now - hold.renewedMs < LEASE_S * 1_000) continue;',
-    wrong: 'if (hold.phase !== "holding" || now - hold.renewedMs < LEASE_S * 1e9) continue;',
-    kinds: ["pause", "suspend"],
-  },
-  {
     name: "own pause not noticed",
     breaks: "a node that stood still takes its own deafness for everybody's death",
     file: TICK,

@@ -17,7 +17,10 @@ export function keptName({ name }: Pick<Mistake, "name">): string {
 
 /** The plan that is kept for a mistake; null when there is none. */
 export function keptPlan(mistake: Mistake): Plan | null {
-  const path = join(keptFolder, keptName(mistake));
+  const { plan } = mistake;
+  const path = plan === undefined
+    ? join(keptFolder, keptName(mistake))
+    : join(import.meta.dir, "../sim/plans", `${plan}.json`);
   return existsSync(path) ? JSON.parse(readFileSync(path, "utf8")) as Plan : null;
 }
 

@@ -9,6 +9,22 @@ const NETWORK = "src/agent/network_lane.ts";
 /** Which server gets connections. */
 const tables: readonly Mistake[] = [
   {
+    name: "idle at one look",
+    breaks: "a standby removes a server of whose connection it is just being told",
+    file: "src/core/table/plan.ts",
+    right: "return drainedServers(before).intersection(drainedServers(now));",
+    wrong: "return before === null ? new Set() : drainedServers(now);",
+    plan: "told_late_of_a_connection",
+  },
+  {
+    name: "bad news of a dead node forgotten",
+    breaks: "a node that returns gets connections although its holder could not reach it",
+    file: "src/core/tick.ts",
+    right: "for (const [key, { up }] of reached) if (up) reached.delete(key);",
+    wrong: "reached.clear();",
+    plan: "back_and_not_reached",
+  },
+  {
     name: "standby's pool spreads",
     breaks: "two tables forward to each other",
     file: ROW,
@@ -84,6 +100,14 @@ const tables: readonly Mistake[] = [
 
 /** What the agent does about it. */
 const deeds: readonly Mistake[] = [
+  {
+    name: "put back before hearing",
+    breaks: "who stood still takes a VIP back that another has",
+    file: NETWORK,
+    right: "if (present === undefined && isUnsure) return;",
+    wrong: "",
+    plan: "gone_while_it_stood_still",
+  },
   {
     name: "lease renewed too late",
     breaks: "the VIP lapses between two renewals",

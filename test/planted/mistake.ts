@@ -14,6 +14,8 @@ export interface Mistake {
   readonly wrong: string;
   /** Kinds of faults that bring it to light, so that the search is short; left out: all. */
   readonly kinds?: readonly string[];
+  /** A plan of test/sim/plans that catches it: what is planted was a mistake there once. */
+  readonly plan?: string;
   /** Whether it is looked for among document stores on simulated disks; else in whole clusters. */
   readonly documents?: boolean;
 }

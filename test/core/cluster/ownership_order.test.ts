@@ -4,6 +4,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { incumbentOf, type Member, rankCandidates } from "../../../src/core/cluster/ownership.ts";
+import type { WitnessView } from "../../../src/core/state/gateway_witness.ts";
 import { spreadHash } from "../../../src/core/spread_hash.ts";
 import { idOf, modelNode, service, viewOf, VIP } from "../../support/cluster_views.ts";
 
@@ -62,6 +63,32 @@ describe("rankCandidates", () => {
   ];
   test.each(unable)("leaves out a member %s, even as the target of a move", (_what, fields) => {
     expect(rank([member(1, { ...fields, priority: 255 })], VIP, idOf(1))).toEqual([]);
+  });
+
+  const witnesses: [what: string, views: readonly WitnessView[], ranked: readonly string[]][] = [
+    ["leaves out whom it does not answer while it answers another one", ["answers", "silent"], [
+      "n1",
+    ]],
+    ["does so also if that is the node itself, or one ordered to hold it", ["silent", "answers"], [
+      "n2",
+    ]],
+    ["keeps whom it does not answer while it answers nobody", ["none", "silent"], ["n1", "n2"]],
+    ["keeps who only has a doubt", ["answers", "doubt"], ["n1", "n2"]],
+    ["keeps who has none", ["none", "answers"], ["n1", "n2"]],
+  ];
+  test.each(witnesses)("the gateway witness %s", (_what, views, ranked) => {
+    const members = views.map((witness, index) => member(index + 1, { witness }));
+    expect(names(rank(members, VIP, idOf(1))).toSorted()).toEqual([...ranked]);
+  });
+
+  test("an answer to a node that cannot hold the VIP keeps nobody from it", () => {
+    for (const [, fields] of unable) {
+      const members = [
+        member(1, { ...fields, witness: "answers" }),
+        member(2, { witness: "silent" }),
+      ];
+      expect(names(rank(members, VIP, null))).toEqual(["n2"]);
+    }
   });
 
   const vips = Array.from({ length: 56 }, (_, index) => `192.0.2.${index + 100}`);
