@@ -1,6 +1,7 @@
 /**
  * Servers that work get connections.
  */
+import type { Ip } from "../../../src/core/address.ts";
 import { serviceKey } from "../../../src/core/service/service.ts";
 import { IN_POOL_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
@@ -28,6 +29,7 @@ function* missing(play: Play): Generator<Wrong> {
     if (service.protocol === "fwm") continue;
     const holder = cluster.nodes.find((node) => cluster.answers(node, service.address));
     if (holder === undefined || !holder.awake || holder.troubles > 0) continue;
+    if (hasRival(play, holder, service.address)) continue;
     const choices = holder.kernel.choices(service);
     const healthy = cluster.nodes.filter((server) => isHealthy(play, holder, server));
     // Where too few work the fallback takes their place.
@@ -42,6 +44,14 @@ function* missing(play: Play): Generator<Wrong> {
       };
     }
   }
+}
+
+/** Whether the holder hears of another one, which perhaps does not hear it: so that nothing runs in a circle, it serves alone. */
+function hasRival({ cluster }: Play, holder: SimNode, vip: Ip): boolean {
+  return cluster.nodes.some((other) =>
+    other !== holder && cluster.answers(other, vip) &&
+    other.paths.some((path) => cluster.lan.reaches(other, holder, path))
+  );
 }
 
 function isHealthy({ cluster }: Play, holder: SimNode, server: SimNode): boolean {
