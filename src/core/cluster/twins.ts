@@ -7,7 +7,8 @@
  * other, whose key is its own; then they tell each other of their runs, and one of them stands aside.
  *
  * Two that have one address, too, cannot call each other. Each asks the LAN now and then who else has its address
- * (duplicates.ts), and a third node sees two runs pulse at a time; people are told, and VIPs stay where they are: who wants one asks the LAN first.
+ * (duplicates.ts), and a third node sees two runs pulse at a time; people are told, and VIPs stay where they are: who wants
+ * one asks the LAN first.
  */
 import type { Endpoint, Ip } from "../address.ts";
 import type { Caution } from "./caution.ts";
