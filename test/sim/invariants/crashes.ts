@@ -3,16 +3,27 @@
  */
 import type { Ip } from "../../../src/core/address.ts";
 import { wantsMajority } from "../../../src/core/cluster/quorum.ts";
-import { GATEWAY_ASK_MS, GATEWAY_TOGETHER_MS } from "../../../src/core/timing.ts";
+import {
+  GATEWAY_ASK_MS,
+  GATEWAY_TOGETHER_MS,
+  MISSED_PULSES_MAX,
+  SLOW_PULSE_MS,
+  TICK_MS,
+} from "../../../src/core/timing.ts";
 import { CRASH_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
+import { Spells } from "./spells.ts";
+
+/** Time after which a peer on the slow beat is dead, ms, and some turns of the loop. */
+const SLOW_DEATH_MS = SLOW_PULSE_MS * MISSED_PULSES_MAX + 5 * TICK_MS;
 
 /** Where all was well and nothing else happens, another answers soon when the holder loses power. */
 export const takenOver: InvariantKind = {
   name: "a holder that loses power is replaced soon",
   watch: (play) => {
+    const off = new Spells<SimNode>();
     /** Who answered at the last look. */
     const holders = new Map<Ip, readonly SimNode[]>();
     /** Since when nobody answers, where that is to be judged. */
@@ -24,7 +35,8 @@ export const takenOver: InvariantKind = {
         const { cluster, disturbedMs, settled, vips, world: { nowMs } } = play;
         dueMs = Infinity;
         const heir = cluster.nodes.find((node) => settled.has(node));
-        const judged = heir !== undefined && settled.calm() &&
+        for (const node of cluster.nodes) off.note(node, !node.powered, nowMs);
+        const judged = heir !== undefined && settled.calm() && !isWaitedFor(play, off) &&
           !wantsMajority(heir.agent!.state) && !takesItselfForCutOff(play, heir);
         for (const vip of vips) {
           const before = holders.get(vip) ?? [];
@@ -49,6 +61,12 @@ export const takenOver: InvariantKind = {
     };
   },
 };
+
+/** Whether two machines lost power one after the other: nodes that do not hold anything notice that of each other slowly. */
+function isWaitedFor({ cluster, world: { nowMs } }: Play, off: Spells<SimNode>): boolean {
+  const fresh = (node: SimNode) => !node.powered && nowMs - off.sinceMs(node) < SLOW_DEATH_MS;
+  return cluster.nodes.filter(fresh).length > 1;
+}
 
 /** Whether the only machine that runs lost its gateway about when it lost the others: it cannot know that both are dead. */
 function takesItselfForCutOff(

@@ -75,10 +75,16 @@ function* allFailed(play: Play): Generator<Failed> {
         const works = server.serving && cluster.lan.joined(holder, server, "eth0") &&
           !server.clock.stopped && !drained;
         const given = choices.some(({ address }) => address === server.address);
-        if (!works) yield { holder, server, service, given };
+        if (!works && !isCutOff(play, holder, server)) yield { holder, server, service, given };
       }
     }
   }
+}
+
+/** Whether the holder hears nothing of a node that runs, and gave it up: it believes it on its return, until it has looked. */
+function isCutOff({ cluster: { lan } }: Play, holder: SimNode, server: SimNode): boolean {
+  return server.powered && !lan.connected(holder, server) &&
+    holder.agent?.state.peers.get(server.id)?.life.state === "dead";
 }
 
 /** Time after which news that a cut or a pause swallowed has come all the same, ms: with the next record. */

@@ -32,7 +32,7 @@ export const noLoop: InvariantKind = {
           const what = `a connection of ${serviceKey(service)} can run ${loop}`;
           const fromMs = seenMs.get(what) ?? nowMs;
           next.set(what, fromMs);
-          const untilMs = Math.max(repairedMs(play, loop), calmMs(play, fromMs));
+          const untilMs = Math.max(repairedMs(play, loop), knownMs(play, loop, fromMs));
           if (nowMs <= untilMs) {
             dueMs = Math.min(dueMs, untilMs + 1);
             continue;
@@ -56,9 +56,14 @@ function repairedMs({ cluster, settled }: Play, loop: string): number {
   return Math.max(...troubledMs) + REPAIRED_MS;
 }
 
-/** Until when two may not have heard of each other's claim, where datagrams get lost. */
-function calmMs({ cluster: { lan } }: Play, fromMs: number): number {
-  return lan.calm ? -Infinity : fromMs + LOSSY_MS;
+/**
+ * Until when two may not know of each other: where datagrams get lost, or where the agent of one stands still, whose kernel
+ * goes on with the table it has, until the table of the other knows that.
+ */
+function knownMs({ cluster }: Play, loop: string, fromMs: number): number {
+  if (!cluster.lan.calm) return fromMs + LOSSY_MS;
+  const asleep = namesOf(loop).some((name) => !cluster.node(name).awake);
+  return asleep ? fromMs + TWO_AGENTS_MS : -Infinity;
 }
 
 function noteAnswers({ cluster, knownVips, world }: Play, answeredMs: Map<string, number>): void {

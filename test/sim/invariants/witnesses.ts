@@ -54,19 +54,29 @@ export class Witnesses {
 
   /** What the node must know of its witness. */
   sight(node: SimNode): WitnessSight {
-    const { world: { nowMs }, cluster: { lan } } = this.#play;
     if (node.answeredRun !== node.run) return "none";
+    if (this.#isUnclear(node, 0)) return "unclear";
+    return this.#play.cluster.lan.reachesGateway(node) ? "answers" : "silent";
+  }
+
+  /** Whether a witness began or ceased to count for any node in the last `ms`: VIPs may move for it. */
+  changedIn(ms: number): boolean {
+    return this.exist && this.#play.cluster.nodes.some((node) => this.#isUnclear(node, ms));
+  }
+
+  /** Whether it changed so lately that the node need not know it yet, or did so `agoMs` ago. */
+  #isUnclear(node: SimNode, agoMs: number): boolean {
+    const { world: { nowMs }, cluster: { lan } } = this.#play;
     const answers = lan.reachesGateway(node);
     const other = answers ? this.#silence : this.#answers;
     const sureMs = answers ? COUNTS_AGAIN_MS : NOTICED_MS;
-    if (nowMs - other.lastMs(node, nowMs) < sureMs) return "unclear";
-    return answers ? "answers" : "silent";
+    return nowMs - other.lastMs(node, nowMs) < sureMs + agoMs;
   }
 
-  /** Whether the gateway lately answered others, but not this node: it may be unfit by that, or was so for `agoMs`. */
-  contrasted(node: SimNode, agoMs = 0): boolean {
+  /** Whether the gateway lately answered others, but not this node: it may be unfit by that. */
+  contrasted(node: SimNode): boolean {
     const { nowMs } = this.#play.world;
     return node.kernel.gateway !== null &&
-      nowMs - this.#contrast.lastMs(node, nowMs) < COUNTS_AGAIN_MS + agoMs;
+      nowMs - this.#contrast.lastMs(node, nowMs) < COUNTS_AGAIN_MS;
   }
 }
