@@ -44,7 +44,9 @@ const promises = [
     written(bounds.ONE_HOLDER_MS)
   } |`,
   `a server that works is in the holder's pool | after ${written(bounds.IN_POOL_MS)} |`,
-  `find out about | ${written(bounds.DIED_MS)} while both agents run; ${
+  `find out about | ${
+    written(bounds.DIED_MS)
+  } while both agents run and have heard each other for ${written(bounds.HEARD_MS)}; ${
     written(bounds.OUT_OF_POOL_MS)
   } |`,
   `holder loses power and all else is well | ${written(bounds.CRASH_MS)} |`,
@@ -52,6 +54,7 @@ const promises = [
   `acknowledged edit that some disk has | after ${written(bounds.CONVERGED_MS)} |`,
   `for each thing that begins or ends | ${bounds.TAKEOVERS_PER_FAULT} |`,
   `never, but for ${written(bounds.TWO_AGENTS_MS)} after two holders begin to hear each other`,
+  `from an agent that stands still, for ${written(bounds.LOSSY_CIRCLE_MS)} where datagrams get`,
   `goes there, within ${written(bounds.CUT_PUBLIC_MS)}:`,
   `is let go within ${written(bounds.CUT_OFF_MS)}: this node is cut off`,
   `itself included, lets go within ${written(bounds.NO_MAJORITY_MS)},`,

@@ -2,7 +2,13 @@
  * The promises to users that the simulator holds every run to: README.md says them in words ("What it promises"). Every
  * bound is made of the times on which the product rests.
  */
-import { ANNOUNCE_MS, LEASE_S, PRESSING_TICK_MS, TICK_MS } from "../../src/core/timing.ts";
+import {
+  ANNOUNCE_MS,
+  LEASE_S,
+  PRESSING_TICK_MS,
+  RECORD_MS,
+  TICK_MS,
+} from "../../src/core/timing.ts";
 
 /** Lifetime of a VIP on an interface that nobody renews, ms. */
 export const LEASE_MS = LEASE_S * 1_000;
@@ -31,6 +37,11 @@ export const REPAIRED_MS = 1_000 + 2 * TICK_MS;
  * be over, and the turns of the loop. The LAN is asked meanwhile.
  */
 export const CRASH_MS = 400 + 5 * TICK_MS;
+/**
+ * Longest time two tables forward to each other where datagrams get lost, ms: some ten pulses, so that a holder hears of another
+ * one even where a third of them is lost.
+ */
+export const LOSSY_CIRCLE_MS = 1_000;
 /** Longest time a machine answers for a VIP whose agent does not run, ms: its kernel does until the lease ends. */
 export const ALONE_MS = LEASE_MS;
 /**
@@ -47,6 +58,8 @@ export const LAST_RESORT_MS = 3_000;
  * sockets, a turn of each loop, the way of the news, and the change of a table.
  */
 export const DIED_MS = 250;
+/** Time after a cut or a pause from which on that holds, ms: news that was swallowed comes again with the next record. */
+export const HEARD_MS = 2 * RECORD_MS;
 /** The same for a server that its holder has to find out about: checks that fail, or a node that falls silent, ms. */
 export const OUT_OF_POOL_MS = 6_000;
 /** Time without anything new after which all replicas that reach each other are equal, ms. */

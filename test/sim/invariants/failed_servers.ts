@@ -2,8 +2,7 @@
  * Servers that do not work, or are in maintenance, get no connections.
  */
 import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
-import { RECORD_MS } from "../../../src/core/timing.ts";
-import { DIED_MS, OUT_OF_POOL_MS, REPAIRED_MS } from "../bounds.ts";
+import { DIED_MS, HEARD_MS, OUT_OF_POOL_MS, REPAIRED_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
@@ -87,14 +86,11 @@ function isCutOff({ cluster: { lan } }: Play, holder: SimNode, server: SimNode):
     holder.agent?.state.peers.get(server.id)?.life.state === "dead";
 }
 
-/** Time after which news that a cut or a pause swallowed has come all the same, ms: with the next record. */
-const NEXT_RECORD_MS = 2 * RECORD_MS;
-
 /** Whether the server's own agent sees that its daemon is gone, and the holder hears it. */
 function sees(play: Play, { holder, server }: Failed): boolean {
   const { cluster: { lan }, world: { nowMs } } = play;
   const deafMs = Math.max(lan.changedMs, holder.resumedMs);
-  return isWell(play, server) && !server.serving && nowMs - deafMs >= NEXT_RECORD_MS &&
+  return isWell(play, server) && !server.serving && nowMs - deafMs >= HEARD_MS &&
     server.paths.every((path) => lan.joined(holder, server, path));
 }
 

@@ -2,13 +2,10 @@
  * No packet runs in a circle.
  */
 import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
-import { REPAIRED_MS, TWO_AGENTS_MS } from "../bounds.ts";
+import { LOSSY_CIRCLE_MS, REPAIRED_MS, TWO_AGENTS_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { SimCluster } from "../cluster.ts";
 import type { Play } from "../play.ts";
-
-/** Time after which a holder has heard of another one although a third of all datagrams is lost, ms: some ten pulses. */
-const LOSSY_MS = 1_000;
 
 /** A new connection cannot run in a circle between the tables of any nodes. */
 export const noLoop: InvariantKind = {
@@ -61,7 +58,7 @@ function repairedMs({ cluster, settled }: Play, loop: string): number {
  * goes on with the table it has, until the table of the other knows that.
  */
 function knownMs({ cluster }: Play, loop: string, fromMs: number): number {
-  if (!cluster.lan.calm) return fromMs + LOSSY_MS;
+  if (!cluster.lan.calm) return fromMs + LOSSY_CIRCLE_MS;
   const asleep = namesOf(loop).some((name) => !cluster.node(name).awake);
   return asleep ? fromMs + TWO_AGENTS_MS : -Infinity;
 }
