@@ -218,6 +218,13 @@ const UNHEARD: [seed: number, list: Fault[]][] = [
   ]],
 ];
 
+/** A process that goes on and stands still again in the same moment has done nothing in between. */
+const PAUSED_TWICE: Fault[] = [
+  { kind: "pause", node: 2, lastsMs: 240 },
+  { kind: "pause", node: 2, lastsMs: 1_741 },
+  { kind: "kill", node: 1, lastsMs: 50 },
+];
+
 describe("any small cluster", () => {
   test.each(UNHEARD)(
     "settles two claims that were never heard together, seed %d",
@@ -244,7 +251,7 @@ describe("any small cluster", () => {
           if (holders.length !== 1) throw broken(run, `${holders} hold the VIP`);
           expect(run.cluster.answering(VIP)).toEqual(holders);
         }),
-        { numRuns: RUNS },
+        { numRuns: RUNS, examples: [[PAUSED_TWICE, 1]] },
       );
     },
     120_000,

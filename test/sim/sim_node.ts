@@ -184,7 +184,8 @@ export class SimNode {
     if (this.#paused || this.clock.stopped) return;
     const waiting = this.#backlog;
     this.#backlog = [];
-    for (const work of waiting) this.#world.after(0, work);
+    // It may stand still again before it comes to that.
+    for (const work of waiting) this.#world.after(0, () => this.whenAwake(work));
   }
 }
 
