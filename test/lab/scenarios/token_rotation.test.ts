@@ -8,6 +8,7 @@ import { scenario, startService, VIP } from "../scenario.ts";
 import {
   awaitAllAlive,
   awaitOneHolder,
+  awaitServersUp,
   awaitWarning,
   holdersOf,
   type TroopNode,
@@ -105,6 +106,8 @@ scenario(
     await n3.run();
     await awaitAllAlive(nodes);
     const { holder } = await awaitOneHolder(VIP, nodes);
+    // The others know that it can have the VIP.
+    for (const node of nodes) await awaitServersUp(node, VIP, { count: nodes.length });
     await n1.troop("vip", "move", VIP, "n3");
     await waitFor(async () => {
       if ((await holdersOf(VIP, nodes)).includes(n3)) return true;
