@@ -6,7 +6,7 @@ import type { Ip } from "../core/address.ts";
 import { hostPrefixLength } from "../core/address.ts";
 import { type DesiredAddress, desiredAddresses } from "../core/desired/desired.ts";
 import { desiredSwitches } from "../core/desired/desired_switches.ts";
-import { hasJustWoken } from "../core/cluster/liveness.ts";
+import { mayHaveLost } from "../core/cluster/liveness.ts";
 import { placeVip } from "../core/cluster/placement.ts";
 import type { Placement, State } from "../core/state.ts";
 import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/desired/receiving.ts";
@@ -217,7 +217,7 @@ export class NetworkLane {
     // A starting node has heard nobody yet: another may hold what was left to it, so the lease runs on.
     if (leased && state.phase === "starting") return;
     // What went in a pause may be another's by now: who took it is heard first.
-    const isUnsure = leased && hold.renewedMs < state.trustedFromMs && hasJustWoken(state, now);
+    const isUnsure = leased && mayHaveLost(state, hold, now);
     if (present === undefined && isUnsure) return;
     // The kernel never changes the label of an address that is there: it has to go and come back.
     const relabelled = present !== undefined && (present.label ?? null) !== want.label;

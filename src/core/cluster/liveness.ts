@@ -6,7 +6,7 @@
  * is asked directly and has a shorter time to answer, because a killed process closes its connections
  * at once while a busy one does not.
  */
-import type { LifeState, Peer, State } from "../state.ts";
+import type { Hold, LifeState, Peer, State } from "../state.ts";
 import { ASK_ANSWER_MS, MISSED_PULSES_MAX, SUSPECT_SHARE, UNANSWERED_MS } from "../timing.ts";
 
 /** How a peer is, and the reason in words. */
@@ -61,9 +61,9 @@ function silenceReason(heardMs: number, now: number): string {
   return heardMs === -Infinity ? "no pulse heard" : `no pulse for ${Math.round(now - heardMs)} ms`;
 }
 
-/** Whether this node was paused, or has begun, so lately that it may not have heard yet what others did meanwhile. */
-export function hasJustWoken({ trustedFromMs, self }: State, now: number): boolean {
-  return now - trustedFromMs < self.deadMs;
+/** Whether a VIP may be another's since this node was paused: it has not renewed it since, nor had the time to hear everybody. */
+export function mayHaveLost({ trustedFromMs, self }: State, hold: Hold, now: number): boolean {
+  return hold.renewedMs < trustedFromMs && now - trustedFromMs < self.deadMs;
 }
 
 /** Whether the peer takes part: alive or only suspect. */
