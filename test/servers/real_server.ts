@@ -73,11 +73,15 @@ class Server implements RealServer {
 
   async stop(): Promise<void> {
     if (this.#child === undefined) return;
-    // Again and again: what has not stopped yet may have begun another process.
+    const told = new Set<number>();
+    // Again and again: what has not stopped yet may have begun another process. One that waits for its child of
+    // vfork(2), which has stopped (D in proc(5)), cannot obey, but does nothing more either.
     for (;;) {
-      const running = family(this.#child.pid).filter((pid) => !isEvery(pid, "TtZX"));
+      const running = family(this.#child.pid)
+        .filter((pid) => !isEvery(pid, told.has(pid) ? "DTtZX" : "TtZX"));
       if (running.length === 0) return;
       signalAll(running, "SIGSTOP");
+      for (const pid of running) told.add(pid);
       await Bun.sleep(STOP_LOOK_MS);
     }
   }
@@ -198,6 +202,8 @@ function spawn(run: Run, { user }: Launcher, folder: string) {
     cwd: folder,
     env: { ...process.env, ...run.environment },
     stdio: ["ignore", "pipe", "pipe"],
+    // A session of its own, by which whoever has lost its parent is found.
+    detached: true,
   });
 }
 
@@ -236,13 +242,19 @@ function readLog(folder: string, { log }: Run): string {
   return existsSync(path) ? readFileSync(path, "utf8").slice(-OUTPUT_LENGTH_MAX) : "";
 }
 
-/** State and parent of a process or thread, see proc(5); undefined when there is none. */
-function statOf(pid: number | string): { state: string; parent: number } | undefined {
+interface Stat {
+  readonly state: string;
+  readonly parent: number;
+  readonly session: number;
+}
+
+/** State, parent and session of a process or thread, see proc(5); undefined when there is none. */
+function statOf(pid: number | string): Stat | undefined {
   try {
     // The name in parentheses may hold anything.
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    return { state: state!, parent: Number(parent) };
+    const [state, parent, _group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state: state!, parent: Number(parent), session: Number(session) };
   } catch {
     return undefined;
   }
@@ -270,18 +282,23 @@ function signalAll(pids: readonly number[], name: "SIGSTOP" | "SIGCONT" | "SIGKI
   }
 }
 
-/** A process and all below it. */
+/**
+ * A process, all of its session, and all below any of them: who begins a session of its own has its parent still,
+ * and whose parent has ended is in the session still, perhaps stopped, and with the server's sockets open.
+ */
 function family(top: number): number[] {
-  const parents = new Map<number, number>();
+  const stats = new Map<number, Stat>();
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name)).map(Number)) {
-    const parent = statOf(pid)?.parent;
-    if (parent !== undefined) parents.set(pid, parent);
+    const stat = statOf(pid);
+    if (stat !== undefined) stats.set(pid, stat);
   }
-  const found = [top];
-  for (const parent of found) {
-    for (const [pid, of] of parents) if (of === parent) found.push(pid);
+  const found = new Set([top]);
+  for (const [pid, { session }] of stats) if (session === top) found.add(pid);
+  // A set can grow while it is walked.
+  for (const one of found) {
+    for (const [pid, { parent }] of stats) if (parent === one) found.add(pid);
   }
-  return found;
+  return [...found];
 }
 
 async function allAccept({ ports }: Launcher, place: Place): Promise<boolean> {
