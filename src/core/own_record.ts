@@ -1,9 +1,11 @@
 /**
  * This node's record, made from its state.
  */
+import type { Ip } from "./address.ts";
 import type { DrainKey } from "./document/drain.ts";
 import type { OpenCount } from "./pool/drained_connections.ts";
 import { claimsOf } from "./cluster/pulse_schedule.ts";
+import { isPresent } from "./cluster/liveness.ts";
 import { ownUnfit } from "./cluster/ownership.ts";
 import { ownVerdict } from "./pool/pool.ts";
 import { type NodeRecord, RECORD_VERSION, type Verdict } from "./cluster/record.ts";
@@ -49,6 +51,7 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
     claims: Object.fromEntries(
       [...claimsOf(state, context.now)].map(([vip, claim]) => [vip, claim.epoch]),
     ),
+    ...epochsOfFree(state),
     verdicts: self.realServer ? verdictsOf(state, context) : {},
     ...(state.free === null ? {} : { free: state.free }),
     ...(context.open === undefined ? {} : { open: context.open }),
@@ -56,6 +59,18 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
     wallMs: Math.floor(context.wallMs),
     document: context.documentDigest,
   };
+}
+
+/** See {@link NodeRecord.epochs}: of a VIP that is held, its holder's claim says which epoch counts. */
+function epochsOfFree(state: State): Pick<NodeRecord, "epochs"> {
+  const claimers = [...state.peers.values()].filter(isPresent).map(({ life }) => life.claims);
+  const epochs: Record<Ip, number> = {};
+  for (const vip of state.vips) {
+    const epoch = state.epochs.get(vip);
+    const isFree = !state.holds.has(vip) && !claimers.some((claims) => claims.has(vip));
+    if (isFree && epoch !== undefined) epochs[vip] = epoch;
+  }
+  return Object.keys(epochs).length === 0 ? {} : { epochs };
 }
 
 /** Only of services this node is a server of: others could be thousands, and the record goes out every second. */

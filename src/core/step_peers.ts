@@ -99,7 +99,8 @@ export function onRecord(state: State, record: NodeRecord, now: number): void {
   }
   noteClock(state, record);
   noteLoad(state, record.id, told(record, now));
-  for (const [vip, epoch] of Object.entries(record.claims)) noteEpoch(state, vip, epoch);
+  const epochs = { ...record.epochs, ...record.claims };
+  for (const [vip, epoch] of Object.entries(epochs)) noteEpoch(state, vip, epoch);
 }
 
 /** Differences of two measurements of a clock that say nothing, ms: most records arrive within a period of it. */

@@ -71,6 +71,19 @@ describe("ownRecord", () => {
     expect(recordSchema.safeParse({ ...record, pulseKey: "ab" }).success).toBe(false);
   });
 
+  test("tells the epochs it has seen of VIPs nobody holds: all must agree which orders are spent", () => {
+    const seen = (state: State) => state.epochs.set(VIP, 7);
+    const record = recordOf({}, seen);
+    expect(record.epochs).toEqual({ [VIP]: 7 });
+    expect(recordSchema.parse(record)).toEqual(record);
+    expect(recordOf({ holds: holding(7) }, seen)).not.toContainKey("epochs");
+    const claimed = recordOf({}, (state) => {
+      seen(state);
+      state.peers.get(idOf(2))!.life.claims = new Map([[VIP, { epoch: 7, yielding: false }]]);
+    });
+    expect(claimed).not.toContainKey("epochs");
+  });
+
   test("says nothing of services whose servers are not members: there may be thousands", () => {
     const others = service({ port: 81, members: false });
     const state = viewOf([modelNode(1)], 1, { services: [service(), others] });

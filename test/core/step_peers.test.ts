@@ -261,6 +261,14 @@ describe("a record", () => {
     expect(state.peers.get(idOf(7))?.life.claims.size).toBe(0);
   });
 
+  test("tells the epochs that its node has seen of VIPs nobody holds", () => {
+    const { state, peer } = start();
+    step(state, from(peer, { epochs: { [VIP]: 8 } }), NOW);
+    expect(state.epochs.get(VIP)).toBe(8);
+    step(state, from(peer, { sequence: peer.record.sequence + 1, epochs: { [VIP]: 7 } }), NOW);
+    expect(state.epochs.get(VIP)).toBe(8);
+  });
+
   test("of this node itself is ignored", () => {
     const { state } = start();
     expect(touched(state, { kind: "record", record: sampleRecord({ id: state.self.id }) })).toBe(

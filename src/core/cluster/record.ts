@@ -63,6 +63,9 @@ export const verdictSchema = z.object({
 export type Verdict = z.infer<typeof verdictSchema>;
 
 const count = z.int().min(0);
+const epochsSchema = z.record(vipSchema, z.int().min(0).max(EPOCH_MAX)).refine((epochs) =>
+  Object.keys(epochs).length <= VIPS_MAX
+);
 const openSchema = z.object({ active: count, inactive: count });
 
 /** See the head of this file. Unknown fields are dropped, so that newer nodes can add some. */
@@ -101,9 +104,12 @@ export const recordSchema = z.object({
     z.string().max(PHASE_LENGTH_MAX).transform(() => "leaving" as const),
   ]),
   /** VIPs held, with the epoch of the claim. */
-  claims: z.record(vipSchema, z.int().min(0).max(EPOCH_MAX)).refine((claims) =>
-    Object.keys(claims).length <= VIPS_MAX
-  ),
+  claims: epochsSchema,
+  /**
+   * The highest epochs seen of VIPs that nobody is known to hold: whoever takes one must know which orders are spent. Left
+   * out where there are none, and by earlier versions.
+   */
+  epochs: epochsSchema.optional(),
   /** Own verdicts by service key. */
   verdicts: z.record(z.string(), verdictSchema).refine((all) =>
     Object.keys(all).length <= SERVICES_MAX
