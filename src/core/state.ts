@@ -70,6 +70,8 @@ export interface Life {
   readonly answers: Budget;
   /** The peer says that it does not hear this node. */
   deaf: boolean;
+  /** One of the two took the other for dead at the last look. */
+  apart: boolean;
   /** What the peer says of its gateway witness. */
   witness: WitnessView;
   claims: ReadonlyMap<Ip, Claim>;
@@ -175,6 +177,8 @@ export interface State {
   readonly invitedMs: Map<Ip, number>;
   /** Last decision about every VIP, in words. */
   readonly reasons: Map<Ip, string>;
+  /** Why this node could not hold each VIP as of the last look, as its record tells it; null when it could. */
+  readonly unfit: Map<Ip, string | null>;
   /** Peers that wait for a pulse: they asked, or do not know this run yet. */
   readonly unanswered: Set<NodeId>;
   /** This node's verdicts about its own servers. */
@@ -261,6 +265,7 @@ export function initialState(self: Self, now: number): State {
     witnesses: new Map(),
     invitedMs: new Map(),
     reasons: new Map(),
+    unfit: new Map(),
     unanswered: new Set(),
     own: new Map(),
     external: new Map(),
@@ -312,6 +317,7 @@ export function newLife(now: number): Life {
     starting: false,
     answers: fullBudget(ANSWERS, now),
     deaf: false,
+    apart: false,
     witness: "none",
     claims: new Map(),
     gapMaxMs: 0,

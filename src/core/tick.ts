@@ -10,11 +10,12 @@ import {
   type Decision,
   failbackTarget,
   incumbentOf,
+  ownUnfit,
   presentMembers,
   rankCandidates,
 } from "./cluster/ownership.ts";
 import { judgeQuorum, quorumUnfit } from "./cluster/quorum.ts";
-import type { Hold, Peer, State } from "./state.ts";
+import type { Hold, LifeState, Peer, State } from "./state.ts";
 import {
   ANNOUNCE_MS,
   ANNOUNCE_REFRESH_MS,
@@ -64,6 +65,7 @@ export function tick(state: State, now: number, wallMs = state.wallMs): void {
     // Who is fit may be next, and who is next keeps its table warm.
     touch(state);
   }
+  noteFitness(state);
   // In order: the leading VIP of a group comes before those that follow it.
   for (const vip of state.vips) {
     noteFailback(state, vip, now);
@@ -106,6 +108,7 @@ function judgePeers(state: State, now: number): void {
   for (const peer of state.peers.values()) {
     const before = peer.life.state;
     const { state: after } = judgeLife(state, peer, now);
+    noteMeeting(state, peer, { after, now });
     if (before === after) continue;
     peer.life.state = after;
     if (after === "dead") peer.life.diedMs = now;
@@ -114,9 +117,40 @@ function judgePeers(state: State, now: number): void {
   }
 }
 
+/**
+ * A director that was cut off may have told the neighbours of its part that it has the VIPs, and have let them go before
+ * anybody here heard its claim: they are told anew.
+ */
+function noteMeeting(
+  { holds }: State,
+  { life, record }: Peer,
+  { after, now }: { readonly after: LifeState; readonly now: number },
+): void {
+  const wereApart = life.apart;
+  life.apart = after === "dead" || life.deaf;
+  if (!wereApart || life.apart || !record.director) return;
+  for (const hold of holds.values()) {
+    if (hold.phase === "holding") announceAgain(hold, now);
+  }
+}
+
 /** What the holder saw of a dead node's servers is old news when the node is back; what it did not reach it tries first. */
 function forgetGoodNews({ reached }: Peer): void {
   for (const [key, { up }] of reached) if (up) reached.delete(key);
+}
+
+/**
+ * Tells at once when this node can hold a VIP again, or no more: that may depend on the others, and two that take each other
+ * for unfit would both take it.
+ */
+function noteFitness(state: State): void {
+  for (const vip of state.vips) {
+    const before = state.unfit.get(vip);
+    const unfit = ownUnfit(state, vip);
+    state.unfit.set(vip, unfit);
+    // A VIP that is new is told of with the document.
+    if (before !== undefined && before !== unfit) touch(state);
+  }
 }
 
 function dropUnwanted(state: State): void {
@@ -127,7 +161,7 @@ function dropUnwanted(state: State): void {
     state.failbacks.delete(vip);
     touch(state);
   }
-  for (const asked of [state.witnesses, state.invitedMs]) {
+  for (const asked of [state.witnesses, state.invitedMs, state.unfit]) {
     for (const vip of asked.keys()) if (!state.vips.includes(vip)) asked.delete(vip);
   }
 }

@@ -48,6 +48,20 @@ describe("a starting node", () => {
   });
 });
 
+describe("whether this node can hold the VIP", () => {
+  test("is told at once when it changes, whatever changed it", () => {
+    const run = new Run([modelNode(1), modelNode(2)]);
+    run.tell(TICK);
+    expect(touched(run.state, TICK)).toBe("");
+    run.state.refused.set(VIP, { reason: "no room", untilMs: Infinity });
+    expect(touched(run.state, TICK)).toBe("table record pulse");
+    expect(run.state.unfit.get(VIP)).toBe("no room");
+    expect(touched(run.state, TICK)).toBe("");
+    run.state.refused.clear();
+    expect(touched(run.state, TICK)).toBe("table record pulse");
+  });
+});
+
 describe("a silent peer", () => {
   test("is suspect after half the dead time and dead after all of it; each time the table may change", () => {
     const run = new Run([modelNode(1), modelNode(2)]);

@@ -48,6 +48,32 @@ describe("a holder", () => {
     expect(announcementsDue(run.state, run.now)).toEqual([VIP]);
   });
 
+  test.each([
+    ["was taken for dead", (run: Run) => run.pass(500)],
+    ["took this node for dead", (run: Run) => {
+      run.state.peers.get(idOf(2))!.life.deaf = true;
+      run.tell(TICK);
+    }],
+  ])(
+    "announces itself anew when a director is back that %s: it may have told its part otherwise",
+    (_, part) => {
+      const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2)]);
+      part(run);
+      expect(announcementsDue(run.state, run.now)).toEqual([]);
+      run.hear(2);
+      run.tell(TICK);
+      expect(announcementsDue(run.state, run.now)).toEqual([VIP]);
+    },
+  );
+
+  test("does not for a node that can hold nothing", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2, { director: false })]);
+    run.pass(500);
+    run.hear(2);
+    run.tell(TICK);
+    expect(announcementsDue(run.state, run.now)).toEqual([]);
+  });
+
   test("drops what the document does not have any more", () => {
     const run = new Run([modelNode(1, { holds: holding(3) })]);
     run.state.witnesses.set("10.0.0.101", {

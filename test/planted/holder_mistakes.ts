@@ -100,6 +100,31 @@ const claims: readonly Mistake[] = [
     kinds: ["moveVip", "crash"],
   },
   {
+    name: "epochs kept to oneself",
+    breaks:
+      "who has not heard of a claim takes an order for open that others know to be spent: each waits for the other",
+    file: "src/core/own_record.ts",
+    right: "    ...epochsOfFree(state),\n",
+    wrong: "",
+    plan: "order_spent_for_one_only",
+  },
+  {
+    name: "own fitness told late",
+    breaks: "two that take each other for unfit, as both were, take one VIP",
+    file: TICK,
+    right: "    if (before !== undefined && before !== unfit) touch(state);\n",
+    wrong: "",
+    plan: "fit_again_untold",
+  },
+  {
+    name: "returned director's neighbours not told",
+    breaks: "clients beside a node that was cut off go on sending to it",
+    file: TICK,
+    right: "    noteMeeting(state, peer, { after, now });\n",
+    wrong: "",
+    plan: "let_go_before_anybody_heard",
+  },
+  {
     name: "drain ignored at takeover",
     breaks: "a drained node takes VIPs though another could",
     file: OWNERSHIP,
