@@ -12,6 +12,8 @@ const PUBLIC = "eth0";
 /** Somebody who has a VIP for himself now. */
 interface Owner {
   readonly fromMs: number;
+  /** The run that tells them. */
+  readonly agent: SimNode["agent"];
   /** Nodes whose neighbours must learn it: they have been on one LAN with the owner since then. */
   readonly audience: readonly SimNode[];
 }
@@ -39,7 +41,7 @@ export const announced: InvariantKind = {
           nextRivals.set(key, others);
           if (others.length > 0) continue;
           const audience = mustTell(play, node, rivals.get(key) ?? []) ? cluster.nodes : [];
-          const known = owners.get(key) ?? { fromMs: nowMs, audience };
+          const known = owners.get(key) ?? { fromMs: nowMs, agent: node.agent, audience };
           const owner = stillHeard(play, { vip, node }, known);
           nextOwners.set(key, owner);
           const unaware = owner.audience.find(({ name }) => !knows(play, vip, { node, name }));
@@ -68,19 +70,20 @@ function mustTell({ cluster }: Play, node: SimNode, rivals: readonly SimNode[]):
 }
 
 /**
- * Without an agent nobody can tell; one that comes back has what it had. Who was away meanwhile may have missed it, and
+ * Without an agent nobody can tell; one that comes back has what it had, and one that takes its place begins anew. Who was away meanwhile may have missed it, and
  * who hears somebody else, too, whom the owner does not hear may believe either.
  */
 function stillHeard(
   { cluster, world }: Play,
   { vip, node }: { readonly vip: Ip; readonly node: SimNode },
-  { fromMs, audience }: Owner,
+  { fromMs, agent, audience }: Owner,
 ): Owner {
-  if (!node.awake || node.troubles > 0) return { fromMs: world.nowMs, audience: [] };
+  const anew = { fromMs: world.nowMs, agent: node.agent };
+  if (!node.awake || node.troubles > 0) return { ...anew, audience: [] };
   const { lan } = cluster;
   const others = cluster.nodes.filter((other) => other !== node && cluster.answers(other, vip));
   return {
-    fromMs,
+    ...(agent === node.agent ? { fromMs, agent } : anew),
     audience: audience.filter((one) =>
       lan.joined(node, one, PUBLIC) && !others.some((other) => lan.reaches(other, one, PUBLIC))
     ),

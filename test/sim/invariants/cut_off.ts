@@ -22,7 +22,8 @@ export const aloneLetsGo: InvariantKind = {
   watch: (play) => {
     const { cluster, world, witnesses } = play;
     const alone = new Spells<SimNode>();
-    const company = new Spells<SimNode>();
+    // By run: one that has just started does not know whom an earlier one heard.
+    const company = new Spells<SimNode["agent"]>();
     let dueMs = Infinity;
     return {
       dueMs: () => dueMs,
@@ -31,8 +32,9 @@ export const aloneLetsGo: InvariantKind = {
         dueMs = Infinity;
         if (!witnesses.exist) return null;
         for (const node of cluster.nodes) {
-          company.note(node, hearsSomebody(play, node), nowMs);
-          const apartMs = Math.abs(witnesses.answeredMs(node) - company.lastMs(node, nowMs));
+          const { agent } = node;
+          company.note(agent, hearsSomebody(play, node), nowMs);
+          const apartMs = Math.abs(witnesses.answeredMs(node) - company.lastMs(agent, nowMs));
           alone.note(node, isWitnessed(play, node) && isAlone(play, node), nowMs);
           const forMs = nowMs - alone.sinceMs(node);
           if (forMs < 0 || !(apartMs <= TOGETHER_MS)) continue;

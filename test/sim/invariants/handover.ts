@@ -159,6 +159,8 @@ export const handedOver: InvariantKind = {
           const leaves = node.awake && node.troubles === 0 && !taken &&
             ["leaving", "stopped"].includes(node.agent?.state.phase ?? "");
           if (!leaves || !play.settled.calm()) return null;
+          // One that is cut off meanwhile lets go at once, as does one that stood still and must hear a majority.
+          if (play.witnesses.contrasted(node) || !play.settled.wellFor(node, AWAKE_MS)) return null;
           const heir = play.cluster.nodes.find((other) =>
             other !== node && play.settled.has(other)
           );

@@ -36,8 +36,9 @@ function isAdvised(play: Play): boolean {
   return play.witnesses.exist || wantsMajority(play);
 }
 
-/** One machine whose witness is silent: whether it may hold anything depends on what fell silent first. */
-function isAlone({ cluster, witnesses }: Play, [one, ...others]: readonly SimNode[]) {
+/** Only one machine whose agent does not stand still, and its witness is silent: what it may hold depends on what fell silent first. */
+function isAlone({ cluster, witnesses }: Play, all: readonly SimNode[]) {
+  const [one, ...others] = all.filter(({ awake }) => awake);
   return one !== undefined && others.length === 0 && witnesses.sight(one) !== "none" &&
     !cluster.lan.reachesGateway(one);
 }
