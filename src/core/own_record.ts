@@ -5,7 +5,7 @@ import type { Ip } from "./address.ts";
 import type { DrainKey } from "./document/drain.ts";
 import type { OpenCount } from "./pool/drained_connections.ts";
 import { claimsOf } from "./cluster/pulse_schedule.ts";
-import { isPresent } from "./cluster/liveness.ts";
+import { freeVips } from "./cluster/liveness.ts";
 import { ownUnfit } from "./cluster/ownership.ts";
 import { ownVerdict } from "./pool/pool.ts";
 import { type NodeRecord, RECORD_VERSION, type Verdict } from "./cluster/record.ts";
@@ -63,14 +63,11 @@ export function ownRecord(state: State, context: RecordContext): NodeRecord {
 
 /** See {@link NodeRecord.epochs}: of a VIP that is held, its holder's claim says which epoch counts. */
 function epochsOfFree(state: State): Pick<NodeRecord, "epochs"> {
-  const claimers = [...state.peers.values()].filter(isPresent).map(({ life }) => life.claims);
-  const epochs: Record<Ip, number> = {};
-  for (const vip of state.vips) {
+  const seen = freeVips(state).flatMap((vip): [Ip, number][] => {
     const epoch = state.epochs.get(vip);
-    const isFree = !state.holds.has(vip) && !claimers.some((claims) => claims.has(vip));
-    if (isFree && epoch !== undefined) epochs[vip] = epoch;
-  }
-  return Object.keys(epochs).length === 0 ? {} : { epochs };
+    return epoch === undefined ? [] : [[vip, epoch]];
+  });
+  return seen.length === 0 ? {} : { epochs: Object.fromEntries(seen) };
 }
 
 /** Only of services this node is a server of: others could be thousands, and the record goes out every second. */

@@ -6,6 +6,7 @@
  * is asked directly and has a shorter time to answer, because a killed process closes its connections
  * at once while a busy one does not.
  */
+import type { Ip } from "../address.ts";
 import type { Hold, LifeState, Peer, State } from "../state.ts";
 import { ASK_ANSWER_MS, MISSED_PULSES_MAX, SUSPECT_SHARE, UNANSWERED_MS } from "../timing.ts";
 
@@ -69,4 +70,10 @@ export function mayHaveLost({ trustedFromMs, self }: State, hold: Hold, now: num
 /** Whether the peer takes part: alive or only suspect. */
 export function isPresent(peer: Peer): boolean {
   return peer.life.state === "alive" || peer.life.state === "suspect";
+}
+
+/** VIPs of the document that nobody is known to hold. */
+export function freeVips({ vips, holds, peers }: State): Ip[] {
+  const claimed = [...peers.values()].filter(isPresent).map(({ life }) => life.claims);
+  return vips.filter((vip) => !holds.has(vip) && !claimed.some((claims) => claims.has(vip)));
 }

@@ -18,7 +18,7 @@
  */
 import type { Ip } from "../address.ts";
 import type { NodeId } from "../document/document.ts";
-import { isPresent } from "./liveness.ts";
+import { freeVips, isPresent } from "./liveness.ts";
 import { recordPeriodMs } from "./record_pace.ts";
 import { settingText } from "../document/settings.ts";
 import type { Pulse } from "./pulse.ts";
@@ -51,10 +51,7 @@ export function judgeQuorum(state: State, now: number): boolean {
 function countMembers(state: State, now: number): Quorum {
   const others = otherMembers(state);
   const heard = others.filter((id) => isHeard(state, state.peers.get(id), now)).length;
-  const claimed = [...state.peers.values()].filter(isPresent).map(({ life }) => life.claims);
-  const wanting = state.vips.some((vip) =>
-    !state.holds.has(vip) && !claimed.some((claims) => claims.has(vip))
-  );
+  const wanting = freeVips(state).length > 0;
   return { members: others.length + 1, heard: heard + 1, wanting };
 }
 
