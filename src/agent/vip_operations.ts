@@ -6,13 +6,8 @@ import { serviceConflict } from "../core/document/conflicts.ts";
 import type { Edit } from "../core/document/document.ts";
 import { VIPS_MAX } from "../core/limits.ts";
 import type { VipChange } from "../core/document/order.ts";
-import {
-  incumbentOf,
-  type Member,
-  presentEpoch,
-  presentMembers,
-  rankCandidates,
-} from "../core/cluster/ownership.ts";
+import { incumbentOf, presentEpoch, rankCandidates } from "../core/cluster/candidates.ts";
+import { type Member, presentMembers } from "../core/cluster/member.ts";
 import { interfaceFor } from "../core/cluster/placement.ts";
 import { Refusal } from "../core/refusal.ts";
 import { isExternal } from "../core/service/server.ts";

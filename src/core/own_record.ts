@@ -6,7 +6,7 @@ import type { DrainKey } from "./document/drain.ts";
 import type { OpenCount } from "./pool/drained_connections.ts";
 import { claimsOf } from "./cluster/pulse_schedule.ts";
 import { freeVips } from "./cluster/liveness.ts";
-import { ownUnfit } from "./cluster/ownership.ts";
+import { ownUnfit } from "./cluster/member.ts";
 import { ownVerdict } from "./pool/pool.ts";
 import { type NodeRecord, RECORD_VERSION, type Verdict } from "./cluster/record.ts";
 import { REASON_LENGTH_MAX } from "./limits.ts";

@@ -62,7 +62,7 @@ export interface Life {
   readonly heardOn: Map<string, number>;
   /** When the next pulse was promised: ms after the last one. */
   promisedMs: number;
-  /** Since when an answer to a direct question is awaited (its connection closed); null when none is. */
+  /** Since when an answer to a direct question is awaited (its connection closed, or a majority is wanted); null when none is. */
   askedMs: number | null;
   leaving: boolean;
   starting: boolean;
@@ -175,6 +175,8 @@ export interface State {
   readonly witnesses: Map<Ip, Witness>;
   /** VIPs whose holder invites this node to take them, and since when: the table is made ready first. */
   readonly invitedMs: Map<Ip, number>;
+  /** Who is waited for to take a VIP that nobody holds, and since when. */
+  readonly awaited: Map<Ip, { readonly id: NodeId; readonly sinceMs: number }>;
   /** Last decision about every VIP, in words. */
   readonly reasons: Map<Ip, string>;
   /** Why this node could not hold each VIP as of the last look, as its record tells it; null when it could. */
@@ -264,6 +266,7 @@ export function initialState(self: Self, now: number): State {
     epochFloor: 0,
     witnesses: new Map(),
     invitedMs: new Map(),
+    awaited: new Map(),
     reasons: new Map(),
     unfit: new Map(),
     unanswered: new Set(),

@@ -5,15 +5,10 @@ import type { Ip } from "./address.ts";
 import { drainsTurn } from "./document/draining.ts";
 import { awaitsWitness, forgiveSilence, judgeWitness } from "./cluster/gateway_witness.ts";
 import { isPresent, judgeLife } from "./cluster/liveness.ts";
-import {
-  decideOwnership,
-  type Decision,
-  failbackTarget,
-  incumbentOf,
-  ownUnfit,
-  presentMembers,
-  rankCandidates,
-} from "./cluster/ownership.ts";
+import { failbackTarget, incumbentOf, rankCandidates } from "./cluster/candidates.ts";
+import { type Decision } from "./cluster/decision.ts";
+import { ownUnfit, presentMembers } from "./cluster/member.ts";
+import { decideOwnership } from "./cluster/ownership.ts";
 import { judgeQuorum, quorumUnfit } from "./cluster/quorum.ts";
 import type { Hold, LifeState, Peer, State } from "./state.ts";
 import {
@@ -91,6 +86,7 @@ function noticeGap(state: State, now: number): void {
   if (gapMs < CLOCK_GAP_MS) return;
   state.trustedFromMs = now;
   state.witnesses.clear();
+  state.awaited.clear();
   forgiveSilence(state, now);
   for (const [vip, hold] of state.holds) {
     if (hold.phase !== "holding" || now - hold.renewedMs < LEASE_S * 1_000) continue;
@@ -161,7 +157,7 @@ function dropUnwanted(state: State): void {
     state.failbacks.delete(vip);
     touch(state);
   }
-  for (const asked of [state.witnesses, state.invitedMs, state.unfit]) {
+  for (const asked of [state.witnesses, state.invitedMs, state.awaited, state.unfit]) {
     for (const vip of asked.keys()) if (!state.vips.includes(vip)) asked.delete(vip);
   }
 }
@@ -192,6 +188,7 @@ function noteFailback(state: State, vip: Ip, now: number): void {
 function decide(state: State, vip: Ip, now: number): void {
   const decision = decideOwnership(state, vip, now);
   state.reasons.set(vip, decision.reason);
+  noteAwaited(state, vip, { decision, now });
   if (decision.act !== "prepare") state.invitedMs.delete(vip);
   switch (decision.act) {
     case "hold":
@@ -214,6 +211,19 @@ function decide(state: State, vip: Ip, now: number): void {
       if (expectsSuccession(state, vip)) beginWitness(state, vip, now);
       else state.witnesses.delete(vip);
   }
+}
+
+/** Remembers since when one and the same node is waited for; while the LAN is asked, that goes on unless somebody answers. */
+function noteAwaited(
+  { awaited, witnesses }: State,
+  vip: Ip,
+  { decision, now }: { readonly decision: Decision; readonly now: number },
+): void {
+  const isAnswered = (witnesses.get(vip)?.answeredMs ?? -Infinity) > -Infinity;
+  if (decision.act === "ask" && !isAnswered) return;
+  const id = decision.act === "wait" ? decision.awaits : undefined;
+  if (id === undefined) awaited.delete(vip);
+  else if (awaited.get(vip)?.id !== id) awaited.set(vip, { id, sinceMs: now });
 }
 
 function keep(

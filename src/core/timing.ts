@@ -79,6 +79,13 @@ export const LINGER_MS = 2_500;
 /** How long a node that has just started waits for the word of a peer that it hears, ms: gossip meets within two seconds. */
 export const MEET_MS_MAX = 3_000;
 /**
+ * How long whoever is preferred for a VIP that nobody holds is waited for, ms, before the next one takes it: longer than
+ * anything that makes it wait itself.
+ */
+export const AWAITED_MS_MAX = MEET_MS_MAX + 1_000;
+/** What the second of two that wait for each other waits longer, ms: it hears of the other's claim in a beat. */
+export const AWAITED_APART_MS = 500;
+/**
  * Longest time for which a node that is invited to take a VIP makes its table ready first, ms, so that it and the node
  * that let go do not forward to each other. A table that takes longer is not worth the silence.
  */

@@ -1,6 +1,9 @@
 import { describe, expect, test } from "bun:test";
+import { decideOwnership } from "../../src/core/cluster/ownership.ts";
 import { asksDue, paceMs, presentPeers } from "../../src/core/tick.ts";
 import {
+  AWAITED_APART_MS,
+  AWAITED_MS_MAX,
   CLOCK_GAP_MS,
   LEASE_S,
   PRESSING_TICK_MS,
@@ -9,7 +12,16 @@ import {
   WITNESS_ASKS_MIN,
   WITNESS_SILENT_MS,
 } from "../../src/core/timing.ts";
-import { holding, idOf, type ModelNode, modelNode, NOW, VIP } from "../support/cluster_views.ts";
+import {
+  holding,
+  idOf,
+  type ModelNode,
+  modelNode,
+  NOW,
+  service,
+  viewOf,
+  VIP,
+} from "../support/cluster_views.ts";
 import { touched } from "../support/touched.ts";
 import { Run, TICK } from "../support/virtual_run.ts";
 
@@ -211,6 +223,52 @@ describe("a free VIP", () => {
     expect(run.state.witnesses.size).toBe(0);
     run.pass(600);
     expect(run.hold?.phase).toBe("holding");
+  });
+});
+
+describe("who is preferred and does not take a free VIP", () => {
+  const two = [modelNode(1), modelNode(2, { priority: 110 })];
+
+  test("is waited for, and then passed over: it may know better that it cannot", () => {
+    const run = new Run(two);
+    run.pass(AWAITED_MS_MAX, [[2]]);
+    expect(run.state.reasons.get(VIP)).toBe("n2 is preferred");
+    run.pass(110, [[2]]);
+    expect(run.hold?.phase).toBe("holding");
+  });
+
+  test("is waited for longer by the third, and by the one with the higher id", () => {
+    const three = new Run([...two, modelNode(3, { priority: 105 })]);
+    three.pass(2 * AWAITED_MS_MAX, [[2], [3]]);
+    expect(three.hold).toBeUndefined();
+    three.pass(110, [[2], [3]]);
+    expect(three.hold?.phase).toBe("holding");
+    const second = viewOf([modelNode(1, { priority: 110 }), modelNode(2)], 2, {
+      services: [service()],
+    });
+    second.witnesses.clear();
+    second.awaited.set(VIP, { id: idOf(1), sinceMs: NOW - AWAITED_MS_MAX - AWAITED_APART_MS });
+    expect(decideOwnership(second, VIP, NOW - 1).act).toBe("wait");
+    expect(decideOwnership(second, VIP, NOW).act).toBe("ask");
+  });
+
+  test("is waited for anew when somebody answers for the VIP, or this node stood still", () => {
+    const run = new Run(two);
+    run.pass(AWAITED_MS_MAX + 20, [[2]]);
+    expect(run.state.witnesses.has(VIP)).toBe(true);
+    run.tell({ kind: "answer", vip: VIP, mac: "02:00:00:00:00:09" });
+    run.pass(AWAITED_MS_MAX, [[2]]);
+    expect(run.hold).toBeUndefined();
+    expect(run.state.reasons.get(VIP)).toBe("n2 is preferred");
+    run.now += CLOCK_GAP_MS;
+    run.pass(AWAITED_MS_MAX, [[2]]);
+    expect(run.hold).toBeUndefined();
+  });
+
+  test("is waited for as long as it takes where it hands the VIP over", () => {
+    const run = new Run([modelNode(1), modelNode(2, { priority: 110 }), modelNode(3)]);
+    run.pass(2 * AWAITED_MS_MAX, [[2], [3, [3, true]]]);
+    expect(run.hold).toBeUndefined();
   });
 });
 

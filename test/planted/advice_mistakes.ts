@@ -4,7 +4,7 @@
 import type { Mistake } from "./mistake.ts";
 
 const WITNESS = "src/core/cluster/gateway_witness.ts";
-const ORDER = "src/core/cluster/ownership.ts";
+const CANDIDATES = "src/core/cluster/candidates.ts";
 const QUORUM = "src/core/cluster/quorum.ts";
 const JUDGEMENT = "src/core/pool/pool_judgement.ts";
 
@@ -29,7 +29,7 @@ export const adviceMistakes: readonly Mistake[] = [
   {
     name: "silent witness an obstacle to others only",
     breaks: "a node takes a VIP beside one that takes it for cut off",
-    file: ORDER,
+    file: CANDIDATES,
     right: 'able.filter(({ witness }) => !isAnswered || witness !== "silent")',
     wrong:
       'able.filter(({ witness, id }) => !isAnswered || witness !== "silent" || id === state.self.id)',
@@ -38,7 +38,7 @@ export const adviceMistakes: readonly Mistake[] = [
   {
     name: "silent witness always an obstacle",
     breaks: "the last node with a witness leaves without handing over",
-    file: ORDER,
+    file: CANDIDATES,
     right: '!isAnswered || witness !== "silent"',
     wrong: 'witness !== "silent"',
     plan: "last_with_a_witness_leaves",
@@ -50,6 +50,15 @@ export const adviceMistakes: readonly Mistake[] = [
     right: "2 * quorum.heard > quorum.members) return null;",
     wrong: "quorum.heard > 0) return null;",
     kinds: ["partition", "unplug"],
+  },
+  {
+    name: "silent ones not asked",
+    breaks:
+      "the majority waits for a node that was cut off with the holder until the slow beat lets it die",
+    file: QUORUM,
+    right: "state.quorum?.wanting === true && askSilent(state, now)",
+    wrong: "false",
+    plan: "minority_with_company",
   },
   {
     name: "majority does not wait",

@@ -4,6 +4,8 @@
 import type { Mistake } from "./mistake.ts";
 
 const OWNERSHIP = "src/core/cluster/ownership.ts";
+const CANDIDATES = "src/core/cluster/candidates.ts";
+const FREE_VIP = "src/core/cluster/free_vip.ts";
 const TICK = "src/core/tick.ts";
 const STEP = "src/core/step.ts";
 const PEERS = "src/core/step_peers.ts";
@@ -14,7 +16,7 @@ const claims: readonly Mistake[] = [
   {
     name: "epochs compared the wrong way",
     breaks: "of two claims the older one wins",
-    file: OWNERSHIP,
+    file: CANDIDATES,
     right: "(b.claim?.epoch ?? -1) - (a.claim?.epoch ?? -1)",
     wrong: "(a.claim?.epoch ?? -1) - (b.claim?.epoch ?? -1)",
     kinds: ["moveVip", "restart", "partition"],
@@ -22,7 +24,7 @@ const claims: readonly Mistake[] = [
   {
     name: "equal claims not settled",
     breaks: "of two claims with one epoch and one priority each claimer prefers its own",
-    file: OWNERSHIP,
+    file: CANDIDATES,
     right: "b.priority - a.priority || compareText(a.id, b.id);",
     wrong: "b.priority - a.priority;",
     kinds: ["partition", "unplug"],
@@ -38,7 +40,7 @@ const claims: readonly Mistake[] = [
   {
     name: "LAN not asked",
     breaks: "a VIP is claimed while a machine whose agent is dead still answers for it",
-    file: OWNERSHIP,
+    file: FREE_VIP,
     right: "return decideByWitness(state, { vip, now, epoch });",
     wrong: 'return { act: "claim", reason: "nobody pulses", epoch };',
     kinds: ["kill", "deafOrMute", "pause"],
@@ -46,7 +48,7 @@ const claims: readonly Mistake[] = [
   {
     name: "answers of the LAN not heeded",
     breaks: "the LAN is asked, and what it says does not matter",
-    file: OWNERSHIP,
+    file: FREE_VIP,
     right: "witness.firstAskedMs) < WITNESS_SILENT_MS) {",
     wrong: "witness.firstAskedMs) < 0) {",
     kinds: ["kill", "deafOrMute", "pause"],
@@ -54,7 +56,7 @@ const claims: readonly Mistake[] = [
   {
     name: "live holder counts as one that hands over",
     breaks: "the next candidate takes the VIP from a holder that keeps it",
-    file: OWNERSHIP,
+    file: FREE_VIP,
     right: "const yields = incumbent?.claim?.yielding === true;",
     wrong: "const yields = incumbent?.claim !== undefined;",
     kinds: ["webServer", "weather"],
@@ -62,7 +64,7 @@ const claims: readonly Mistake[] = [
   {
     name: "unfit nodes are candidates",
     breaks: "everybody waits for a node that cannot hold the VIP",
-    file: OWNERSHIP,
+    file: CANDIDATES,
     right: "member.director && member.unfit === null && !member.leaving && !member.starting",
     wrong: "member.director && !member.leaving && !member.starting",
     kinds: ["carrier", "crash", "kill"],
@@ -70,7 +72,7 @@ const claims: readonly Mistake[] = [
   {
     name: "nodes that only serve are candidates",
     breaks: "everybody waits for a node that is no director",
-    file: OWNERSHIP,
+    file: CANDIDATES,
     right: "member.director && member.unfit === null && !member.leaving && !member.starting",
     wrong: "member.unfit === null && !member.leaving && !member.starting",
     kinds: ["crash", "kill"],
@@ -78,7 +80,7 @@ const claims: readonly Mistake[] = [
   {
     name: "each node prefers itself",
     breaks: "the order of candidates is not the same everywhere, so several claim at once",
-    file: OWNERSHIP,
+    file: CANDIDATES,
     right: "spreadHash(b.id + leader) - spreadHash(a.id + leader) ||",
     wrong: "Number(b.id === state.self.id) - Number(a.id === state.self.id) ||",
     kinds: ["crash", "partition"],
@@ -86,7 +88,7 @@ const claims: readonly Mistake[] = [
   {
     name: "priority the wrong way",
     breaks: "the node that should hold a VIP least is chosen",
-    file: OWNERSHIP,
+    file: CANDIDATES,
     right: "return place(a) - place(b) || b.priority - a.priority;",
     wrong: "return place(a) - place(b) || a.priority - b.priority;",
     kinds: ["crash", "kill"],
@@ -94,19 +96,19 @@ const claims: readonly Mistake[] = [
   {
     name: "move order never spent",
     breaks: "an order to move a VIP holds for ever",
-    file: OWNERSHIP,
+    file: CANDIDATES,
     right: "move.fromEpoch === presentEpoch(state, vip, members)",
     wrong: "move.fromEpoch <= presentEpoch(state, vip, members)",
     kinds: ["moveVip", "crash"],
   },
   {
-    name: "epochs kept to oneself",
+    name: "preferred one waited for for ever",
     breaks:
-      "who has not heard of a claim takes an order for open that others know to be spent: each waits for the other",
-    file: "src/core/own_record.ts",
-    right: "    ...epochsOfFree(state),\n",
-    wrong: "",
-    plan: "order_spent_for_one_only",
+      "of two that know different epochs, as those of earlier versions do, each waits for the other",
+    file: FREE_VIP,
+    right: "  return now - waits.sinceMs >= place * AWAITED_MS_MAX + apartMs;",
+    wrong: "  return false;",
+    plan: "each_waits_for_the_other",
   },
   {
     name: "own fitness told late",
@@ -127,7 +129,7 @@ const claims: readonly Mistake[] = [
   {
     name: "drain ignored at takeover",
     breaks: "a drained node takes VIPs though another could",
-    file: OWNERSHIP,
+    file: CANDIDATES,
     right: "      Number(givesVipsAway(state, a.id)) - Number(givesVipsAway(state, b.id)) ||\n",
     wrong: "",
     kinds: ["drainNode", "crash"],

@@ -249,7 +249,8 @@ export class SimKernel {
       return Promise.resolve(row === undefined ? null : this.#told(row));
     },
     apply: (operations) => {
-      const work = () => operations.map((operation) => this.#apply(operation));
+      const known = new Set(this.connections);
+      const work = () => operations.map((operation) => this.#apply(operation, known));
       if (this.tableMs === 0) return Promise.resolve(work());
       return new Promise((resolve) => this.world.after(this.tableMs, () => resolve(work())));
     },
@@ -284,14 +285,17 @@ export class SimKernel {
   /** The Modules port: all that can be loaded is. */
   readonly modules: Modules = { load: () => Promise.resolve() };
 
-  #apply(operation: TableOperation): KernelError | null {
+  /** `known`: connections there were when it was asked for. */
+  #apply(operation: TableOperation, known: ReadonlySet<SimConnection>): KernelError | null {
     const key = serviceKey(operation.service);
     const refusal = this.refuse?.(operation) ?? null;
     if (refusal !== null) return refusal;
     this.world.changes++;
     const before = this.rows.get(key) ?? null;
     if (before === null && "server" in operation) return noSuchRow(key);
-    if (operation.kind === "removeServer") this.#cut(key, formatEndpoint(operation.server));
+    if (operation.kind === "removeServer") {
+      this.#cut(key, formatEndpoint(operation.server), known);
+    }
     const row = rowAfter(before, operation);
     if (row === null) this.rows.delete(key);
     else this.rows.set(key, row);
@@ -299,10 +303,12 @@ export class SimKernel {
   }
 
   /** Connections end with their server, as `expire_nodest_conn` says. */
-  #cut(key: ServiceKey, endpoint: string): void {
+  #cut(key: ServiceKey, endpoint: string, known: ReadonlySet<SimConnection>): void {
     for (const connection of this.connections) {
       if (connection.key !== key || connection.endpoint !== endpoint) continue;
       this.connections.delete(connection);
+      // One that came while the change was under way nobody could know of.
+      if (!known.has(connection)) continue;
       const { scheduler = "" } = this.rows.get(key) ?? {};
       this.cut.push(`${Math.round(this.world.nowMs)} ${key} ${endpoint} ${scheduler}`);
     }

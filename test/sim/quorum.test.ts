@@ -80,6 +80,21 @@ describe("a cluster of three with quorum majority", () => {
     expect(has(run, "n1")).toBe(false);
   });
 
+  test("of five: a holder that is cut off with another node is replaced as fast", async () => {
+    const run = await cluster([...THREE, { witness: "off" }, { witness: "off" }]);
+    const [first] = run.cluster.holders(VIP);
+    const cut = [first as string, first === "n5" ? "n4" : "n5"];
+    const { lan, nodes } = run.cluster;
+    for (const a of nodes.filter(({ name }) => cut.includes(name))) {
+      for (const b of nodes.filter(({ name }) => !cut.includes(name))) {
+        lan.cut(a, b, "eth0");
+        lan.cut(b, a, "eth0");
+      }
+    }
+    await run.strictly(MAJORITY_MS);
+    expect(run.cluster.holders(VIP).filter((name) => !cut.includes(name))).toHaveLength(1);
+  });
+
   test("three parts hold nothing, and say why", async () => {
     const run = await cluster();
     for (const name of ["n1", "n2", "n3"]) run.cluster.isolate(name);

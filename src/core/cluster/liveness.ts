@@ -31,9 +31,9 @@ export function judgeLife(state: State, peer: Peer, now: number): LifeVerdict {
     return { state: "dead", reason: silenceReason(life.heardMs, now) };
   }
   if (life.askedMs !== null && now - Math.max(life.askedMs, state.trustedFromMs) >= ASK_ANSWER_MS) {
-    return { state: "dead", reason: "closed its connection and does not answer" };
+    return { state: "dead", reason: "was asked whether it lives, and does not answer" };
   }
-  if (life.askedMs !== null) return { state: "suspect", reason: "closed its connection" };
+  if (life.askedMs !== null) return { state: "suspect", reason: "is asked whether it lives" };
   if (life.heardMs === -Infinity) return { state: "suspect", reason: "no pulse heard yet" };
   if (silentMs >= deadMs * SUSPECT_SHARE) {
     return { state: "suspect", reason: silenceReason(life.heardMs, now) };

@@ -44,8 +44,23 @@ export function otherMembers(state: State): NodeId[] {
 /** Counts anew; true when others must be told. */
 export function judgeQuorum(state: State, now: number): boolean {
   const before = quorumUnfit(state);
+  const wanted = state.quorum?.wanting ?? false;
   state.quorum = wantsMajority(state) ? countMembers(state, now) : null;
-  return before !== quorumUnfit(state);
+  const asks = !wanted && state.quorum?.wanting === true && askSilent(state, now);
+  return asks || before !== quorumUnfit(state);
+}
+
+/**
+ * Asks those that were not heard lately whether they live, when a VIP has lost its holder: they may be in its part, on the
+ * slow beat silence takes seconds to mean death, and who is dead is waited for from that moment. True when there are some.
+ */
+function askSilent(state: State, now: number): boolean {
+  const silent = [...state.peers.values()].filter((peer) =>
+    isPresent(peer) && peer.life.askedMs === null && peer.life.heardMs > -Infinity &&
+    now - peer.life.heardMs >= state.self.deadMs
+  );
+  for (const { life } of silent) life.askedMs = now;
+  return silent.length > 0;
 }
 
 function countMembers(state: State, now: number): Quorum {

@@ -10,7 +10,8 @@
 import { formatEndpoint, type Ip } from "../address.ts";
 import { type ClusterDocument, type NodeId, serverEntries } from "../document/document.ts";
 import { givesVipsAway, isMentioned } from "../document/draining.ts";
-import { incumbentOf, moveTarget, presentMembers, rankCandidates } from "../cluster/ownership.ts";
+import { incumbentOf, moveTarget, rankCandidates } from "../cluster/candidates.ts";
+import { presentMembers } from "../cluster/member.ts";
 import { perDocument } from "../document/per_document.ts";
 import type { DesiredRow } from "../table/plan.ts";
 import { ownVerdict, poolOf } from "../pool/pool.ts";

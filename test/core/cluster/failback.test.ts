@@ -2,12 +2,9 @@
  * Nodes that should have a VIP: which of them gets it, and how it comes back to them.
  */
 import { describe, expect, test } from "bun:test";
-import {
-  decideOwnership,
-  failbackTarget,
-  presentMembers,
-  rankCandidates,
-} from "../../../src/core/cluster/ownership.ts";
+import { failbackTarget, rankCandidates } from "../../../src/core/cluster/candidates.ts";
+import { presentMembers } from "../../../src/core/cluster/member.ts";
+import { decideOwnership } from "../../../src/core/cluster/ownership.ts";
 import type { State } from "../../../src/core/state.ts";
 import { FUNNEL_MS, READY_MS_MAX } from "../../../src/core/timing.ts";
 import type { VipEntry } from "../../../src/core/document/vip.ts";

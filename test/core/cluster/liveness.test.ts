@@ -80,7 +80,7 @@ describe("judgeLife", () => {
     ["never heard, met a moment ago", { met: 399 }, "suspect", "no pulse heard yet"],
     ["never heard since it was met", { met: 400 }, "dead", "no pulse heard"],
 
-    ["that closed its connection", { heard: 10, asked: 0 }, "suspect", "closed its connection"],
+    ["that closed its connection", { heard: 10, asked: 0 }, "suspect", "is asked whether it lives"],
     [
       "that has time to answer",
       {
@@ -88,7 +88,7 @@ describe("judgeLife", () => {
         asked: ASK_ANSWER_MS - 1,
       },
       "suspect",
-      "closed its connection",
+      "is asked whether it lives",
     ],
     [
       "that does not answer",
@@ -97,7 +97,7 @@ describe("judgeLife", () => {
         asked: ASK_ANSWER_MS,
       },
       "dead",
-      "closed its connection and does not answer",
+      "was asked whether it lives, and does not answer",
     ],
     [
       "that does not answer, on the slow beat",
@@ -107,7 +107,7 @@ describe("judgeLife", () => {
         promised: 1_000,
       },
       "dead",
-      "closed its connection and does not answer",
+      "was asked whether it lives, and does not answer",
     ],
 
     [
@@ -145,7 +145,7 @@ describe("judgeLife", () => {
         trusted: 199,
       },
       "suspect",
-      "closed its connection",
+      "is asked whether it lives",
     ],
     [
       "that has not answered since this node listens again",
@@ -155,7 +155,7 @@ describe("judgeLife", () => {
         trusted: 200,
       },
       "dead",
-      "closed its connection and does not answer",
+      "was asked whether it lives, and does not answer",
     ],
   ];
   test.each(cases)("of a peer %s", (_what, ago, life, reason) => {

@@ -1,11 +1,9 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import {
-  decideOwnership,
-  type Decision,
-  incumbentOf,
-  presentMembers,
-} from "../../../src/core/cluster/ownership.ts";
+import { incumbentOf } from "../../../src/core/cluster/candidates.ts";
+import { type Decision } from "../../../src/core/cluster/decision.ts";
+import { presentMembers } from "../../../src/core/cluster/member.ts";
+import { decideOwnership } from "../../../src/core/cluster/ownership.ts";
 import { EPOCH_MAX } from "../../../src/core/limits.ts";
 import type { Move } from "../../../src/core/document/document.ts";
 import type { State } from "../../../src/core/state.ts";
@@ -249,6 +247,7 @@ describe("a move order", () => {
     expect(decide(free, 2, { ...fields, moves: move({ fromEpoch: 3 }) })).toEqual({
       act: "wait",
       reason: "n3 is preferred",
+      awaits: idOf(3),
     });
   });
 });

@@ -4,7 +4,8 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { EPOCH_MAX } from "../../../src/core/limits.ts";
-import { decideOwnership, unfitReason } from "../../../src/core/cluster/ownership.ts";
+import { unfitReason } from "../../../src/core/cluster/member.ts";
+import { decideOwnership } from "../../../src/core/cluster/ownership.ts";
 import type { Claim } from "../../../src/core/cluster/pulse.ts";
 import type { Hold, State } from "../../../src/core/state.ts";
 import { LEAVE_WAIT_MS } from "../../../src/core/timing.ts";

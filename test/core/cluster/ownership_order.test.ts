@@ -3,7 +3,8 @@
  */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { incumbentOf, type Member, rankCandidates } from "../../../src/core/cluster/ownership.ts";
+import { incumbentOf, rankCandidates } from "../../../src/core/cluster/candidates.ts";
+import { type Member } from "../../../src/core/cluster/member.ts";
 import type { WitnessView } from "../../../src/core/state/gateway_witness.ts";
 import { spreadHash } from "../../../src/core/spread_hash.ts";
 import { idOf, modelNode, service, viewOf, VIP } from "../../support/cluster_views.ts";

@@ -148,6 +148,7 @@ describe("a drained node that holds a VIP", () => {
     expect(decide(1, { drains: [whole] }, free)).toEqual({
       act: "wait",
       reason: "n2 is preferred",
+      awaits: idOf(2),
     });
     expect(decide(1, { drains: [whole] }, [modelNode(1)]).act).toBe("claim");
   });
