@@ -11,7 +11,8 @@ import { placeVip } from "../core/cluster/placement.ts";
 import type { Placement, State } from "../core/state.ts";
 import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/desired/receiving.ts";
 import type { Fact } from "../core/step.ts";
-import { announcementsDue, asksDue } from "../core/tick.ts";
+import { asksDue } from "../core/tick.ts";
+import { announcementsDue } from "../core/cluster/announcements.ts";
 import { CLOCK_GAP_MS, NETWORK_MS, RENEW_MS } from "../core/timing.ts";
 import type {
   Addresses,
@@ -254,7 +255,9 @@ export class NetworkLane {
     this.#addresses = [...this.#addresses.filter((item) => item !== present), made];
     if (!leased) return;
     tell({ kind: "renewed", vip: want.address });
-    if (present === undefined && hold.announced > 0) tell({ kind: "restored", vip: want.address });
+    if (present === undefined && hold.announcedMs > -Infinity) {
+      tell({ kind: "restored", vip: want.address });
+    }
   }
 
   #announce(state: State, now: number): void {

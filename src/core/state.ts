@@ -107,11 +107,9 @@ export interface Hold {
   sinceMs: number;
   /** When the address last got its lifetime. */
   renewedMs: number;
-  /** When the present schedule of announcements began. */
-  announceFromMs: number;
-  /** How many announcements of the schedule were made. */
-  announced: number;
-  /** When the last announcement was made. */
+  /** When schedules of announcements began; see announcements.ts. */
+  announceFrom: readonly number[];
+  /** When the last announcement was made; -Infinity before the first. */
   announcedMs: number;
   /** Whether another live node claimed the VIP too at the last look. */
   rival: boolean;

@@ -16,7 +16,8 @@ import { keyedService, type ServerKey } from "./service/server.ts";
 import { forgetVips } from "./document/forget_vips.ts";
 import { flapKey, forgetFlaps, noteFlap } from "./pool/server_verdict.ts";
 import type { ServiceKey } from "./service/service.ts";
-import type { Hold, Placement, State } from "./state.ts";
+import type { Placement, State } from "./state.ts";
+import { announceAnew } from "./cluster/announcements.ts";
 import { noteEpoch, onConnectionClosed, onPulse, onRecord, told } from "./step_peers.ts";
 import { tick } from "./tick.ts";
 import { LEASE_S, REFUSED_MS } from "./timing.ts";
@@ -149,10 +150,7 @@ export function step(state: State, fact: Fact, now: number): void {
     case "renewed":
       return onHold(state, fact.vip, (hold) => hold.renewedMs = now);
     case "announced":
-      return onHold(state, fact.vip, (hold) => {
-        hold.announced++;
-        hold.announcedMs = now;
-      });
+      return onHold(state, fact.vip, (hold) => hold.announcedMs = now);
     case "restored":
       return onHold(state, fact.vip, (hold) => announceAnew(hold, now));
     case "refused":
@@ -307,8 +305,7 @@ function onAdopt(state: State, fact: Extract<Fact, { kind: "adopt" }>, now: numb
     phase: fact.remainingMs > 0 ? "holding" : "lingering",
     sinceMs: now,
     renewedMs: now - (LEASE_S * 1_000 - fact.remainingMs),
-    announceFromMs: now,
-    announced: 0,
+    announceFrom: [now],
     announcedMs: -Infinity,
     rival: false,
     funnelMs: null,
@@ -327,11 +324,6 @@ function onHold(
 ): void {
   const hold = state.holds.get(vip);
   if (hold !== undefined) change(hold);
-}
-
-function announceAnew(hold: Hold, now: number): void {
-  hold.announceFromMs = now;
-  hold.announced = 0;
 }
 
 function onTableSettled(state: State, version: number, now: number): void {

@@ -12,8 +12,6 @@ import { decideOwnership } from "./cluster/ownership.ts";
 import { judgeQuorum, quorumUnfit } from "./cluster/quorum.ts";
 import type { Hold, LifeState, Peer, State } from "./state.ts";
 import {
-  ANNOUNCE_MS,
-  ANNOUNCE_REFRESH_MS,
   CLOCK_GAP_MS,
   FAILBACK_READY_MS,
   LEASE_S,
@@ -23,6 +21,7 @@ import {
   WITNESS_ASK_MS,
   WITNESS_STALE_MS,
 } from "./timing.ts";
+import { announceAnew } from "./cluster/announcements.ts";
 import { endDoubt } from "./cluster/recall.ts";
 import { holdsEnd } from "./pool/server_verdict.ts";
 import { growShares, noteRises } from "./pool/rises.ts";
@@ -126,7 +125,7 @@ function noteMeeting(
   life.apart = after === "dead" || life.deaf;
   if (!wereApart || life.apart || !record.director) return;
   for (const hold of holds.values()) {
-    if (hold.phase === "holding") announceAgain(hold, now);
+    if (hold.phase === "holding") announceAnew(hold, now);
   }
 }
 
@@ -235,7 +234,7 @@ function keep(
   const { decision, now } = held;
   if (hold.successor !== decision.successor) {
     // Who was to take over may have announced itself and died before anybody heard of its claim.
-    if (hold.successor !== null) announceAgain(hold, now);
+    if (hold.successor !== null) announceAnew(hold, now);
     hold.successor = decision.successor;
     hold.funnelMs = decision.successor === null ? null : now;
     touch(state);
@@ -247,13 +246,8 @@ function keep(
     hold.rival = rival;
     state.tableVersion++;
     // Whoever heard the rival's announcement must hear this node's again.
-    if (!rival) announceAgain(hold, now);
+    if (!rival) announceAnew(hold, now);
   }
-}
-
-function announceAgain(hold: Hold, now: number): void {
-  hold.announceFromMs = now;
-  hold.announced = 0;
 }
 
 function release(state: State, vip: Ip, now: number): void {
@@ -277,8 +271,7 @@ function claim(state: State, vip: Ip, made: { epoch: number; now: number }): voi
     phase: "holding",
     sinceMs: made.now,
     renewedMs: made.now,
-    announceFromMs: made.now,
-    announced: 0,
+    announceFrom: [made.now],
     announcedMs: -Infinity,
     rival: presentMembers(state, vip).some((member) =>
       member.id !== state.self.id && member.claim !== undefined
@@ -343,18 +336,6 @@ function touch(state: State): void {
 export function asksDue(state: State, now: number): Ip[] {
   return [...state.witnesses].filter(([, witness]) => now - witness.lastAskedMs >= WITNESS_ASK_MS)
     .map(([vip]) => vip);
-}
-
-/** VIPs this node should announce now. */
-export function announcementsDue(state: State, now: number): Ip[] {
-  return [...state.holds].filter(([, hold]) => hold.phase === "holding" && announceDue(hold, now))
-    .map(([vip]) => vip);
-}
-
-function announceDue(hold: Hold, now: number): boolean {
-  const offsetMs = ANNOUNCE_MS[hold.announced];
-  if (offsetMs !== undefined) return now - hold.announceFromMs >= offsetMs;
-  return now - hold.announcedMs >= ANNOUNCE_REFRESH_MS;
 }
 
 /** Time until the next tick, ms: short while something hangs in the balance, longer otherwise. */

@@ -40,7 +40,7 @@ describe("a standby", () => {
     ]);
     expect(bench.kernel.where(VIP)).toEqual(["lo", LAN]);
     expect(bench.state.holds.get(VIP)).toMatchObject({
-      announced: 1,
+      announcedMs: bench.kernel.nowMs,
       renewedMs: bench.kernel.nowMs,
     });
   });

@@ -172,8 +172,7 @@ describe("a hold", () => {
       epoch: 7,
       phase: "holding",
       renewedMs: NOW + 600 - LEASE_S * 1_000,
-      announceFromMs: NOW,
-      announced: 0,
+      announceFrom: [NOW],
     });
     expect(state.epochs.get(VIP)).toBe(7);
     expect(state.reasons.get(VIP)).toBe("adopted from an earlier run of this agent");
@@ -181,16 +180,15 @@ describe("a hold", () => {
 
   test("notes renewals and announcements, and begins the schedule anew when the address was gone", () => {
     const { state } = start();
-    state.holds.set(VIP, hold({ announced: 2 }));
+    state.holds.set(VIP, hold());
     step(state, { kind: "renewed", vip: VIP }, NOW + 1);
     step(state, { kind: "announced", vip: VIP }, NOW + 2);
     expect(state.holds.get(VIP)).toMatchObject({
       renewedMs: NOW + 1,
       announcedMs: NOW + 2,
-      announced: 3,
     });
     step(state, { kind: "restored", vip: VIP }, NOW + 3);
-    expect(state.holds.get(VIP)).toMatchObject({ announceFromMs: NOW + 3, announced: 0 });
+    expect(state.holds.get(VIP)).toMatchObject({ announceFrom: [NOW + 3] });
   });
 
   test("that is gone takes no notes", () => {

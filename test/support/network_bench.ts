@@ -64,7 +64,11 @@ export class NetworkBench {
   take(): void {
     this.state.holds.set(
       VIP,
-      hold({ announced: 0, announceFromMs: this.kernel.nowMs, renewedMs: this.kernel.nowMs }),
+      hold({
+        announcedMs: -Infinity,
+        announceFrom: [this.kernel.nowMs],
+        renewedMs: this.kernel.nowMs,
+      }),
     );
     this.state.tableVersion++;
   }

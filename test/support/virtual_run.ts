@@ -3,7 +3,8 @@
  */
 import type { Hold, State } from "../../src/core/state.ts";
 import { type Fact, step } from "../../src/core/step.ts";
-import { announcementsDue, asksDue } from "../../src/core/tick.ts";
+import { asksDue } from "../../src/core/tick.ts";
+import { announcementsDue } from "../../src/core/cluster/announcements.ts";
 import { idOf, LAN, type ModelNode, NOW, service, viewOf, VIP } from "./cluster_views.ts";
 
 /** The fact that time has passed. */
