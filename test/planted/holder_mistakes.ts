@@ -5,6 +5,7 @@ import type { Mistake } from "./mistake.ts";
 
 const OWNERSHIP = "src/core/cluster/ownership.ts";
 const CANDIDATES = "src/core/cluster/candidates.ts";
+const ANNOUNCEMENTS = "src/core/cluster/announcements.ts";
 const FREE_VIP = "src/core/cluster/free_vip.ts";
 const TICK = "src/core/tick.ts";
 const STEP = "src/core/step.ts";
@@ -165,15 +166,15 @@ const facts: readonly Mistake[] = [
   {
     name: "new holder does not announce",
     breaks: "clients go on sending to the old holder",
-    file: TICK,
-    right: "    announceFrom: [made.now],\n    announcedMs: -Infinity,",
-    wrong: "    announceFrom: [],\n    announcedMs: made.now,",
+    file: ANNOUNCEMENTS,
+    right: 'hold.phase === "holding" && isDue(hold, now)',
+    wrong: 'hold.phase === "holding" && now - hold.sinceMs > 10_000 && isDue(hold, now)',
     kinds: ["crash", "moveVip"],
   },
   {
     name: "new holder announces once",
     breaks: "clients whose entry was new when they heard it go on sending to the old holder",
-    file: "src/core/cluster/announcements.ts",
+    file: ANNOUNCEMENTS,
     right: "ANNOUNCE_MS.some((offsetMs) => isNew(fromMs + offsetMs))",
     wrong: "isNew(fromMs)",
     kinds: ["crash", "moveVip", "kill", "restart"],
@@ -181,18 +182,10 @@ const facts: readonly Mistake[] = [
   {
     name: "announcements put off by new ones",
     breaks: "while nodes come and go, neighbours that took no news at first do not get it",
-    file: "src/core/cluster/announcements.ts",
+    file: ANNOUNCEMENTS,
     right: "[...running, now]",
     wrong: "[now]",
     plan: "announced_anew_meanwhile",
-  },
-  {
-    name: "winner does not announce again",
-    breaks: "after a partition clients go on sending to the loser",
-    file: TICK,
-    right: "    if (!rival) announceAnew(hold, now);",
-    wrong: "",
-    kinds: ["partition", "unplug"],
   },
   {
     name: "removed VIP kept",
