@@ -71,7 +71,8 @@ export class TalkLane {
     this.#pulseVersion = state.pulseVersion;
     for (const id of this.#sentMs.keys()) if (!state.peers.has(id)) this.#sentMs.delete(id);
     for (const [id, peer] of state.peers) {
-      if (peer.life.state === "left") continue;
+      // Who had left when this run began may be back: gossip takes its time to say so.
+      if (peer.life.state === "left" && state.phase !== "starting") continue;
       const answer = state.unanswered.has(id);
       const intervalMs = dueIntervalMs(state, peer);
       const dueMs = (this.#sentMs.get(id) ?? -Infinity) + intervalMs;

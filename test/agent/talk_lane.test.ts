@@ -155,6 +155,11 @@ describe("pulses", () => {
     bench.state.unanswered.add(idOf(2));
     expect(bench.speak(1_000).pulses).toEqual([]);
   });
+
+  test("go also to who had left while this node starts: it may be back", () => {
+    const bench = new Bench([modelNode(1, { phase: "starting" }), modelNode(2, { life: "left" })]);
+    expect(bench.speak(300).to(2).length).toBeGreaterThanOrEqual(3);
+  });
 });
 
 describe("records", () => {

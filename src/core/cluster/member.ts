@@ -41,7 +41,8 @@ export function presentMembers(state: State, vip: Ip): Member[] {
       director: record.director,
       unfit: peerUnfit(state, record.vips, vip),
       witness: peerWitness(state, peer, vip),
-      leaving: life.leaving || record.phase !== "running",
+      // A record of an earlier run says nothing of one that pulses.
+      leaving: life.leaving || (record.phase !== "running" && life.boot <= record.boot),
       starting: life.starting,
       // A peer of which no pulse came in this run of ours is not a claimer yet.
       claim: life.claims.get(vip),
