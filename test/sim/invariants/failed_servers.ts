@@ -15,6 +15,8 @@ interface Failed {
   readonly service: Service;
   /** Whether the holder gives it connections. */
   readonly given: boolean;
+  /** Whether operators took it out: what keeps it out afterwards is news. */
+  readonly drained: boolean;
 }
 
 /**
@@ -34,10 +36,11 @@ export const outOfPool: InvariantKind = {
         const next: typeof since = new Map();
         dueMs = Infinity;
         for (const failed of allFailed(play)) {
-          const { holder, server, service, given } = failed;
+          const { holder, server, service, given, drained } = failed;
           const seen = sees(play, failed);
           const boundMs = seen ? DIED_MS : OUT_OF_POOL_MS;
-          const key = `${holder.name} ${holder.run} ${server.name} ${serviceKey(service)} ${seen}`;
+          const pair = `${holder.name} ${holder.run} ${server.name}`;
+          const key = `${pair} ${serviceKey(service)} ${seen} ${drained}`;
           const fromMs = since.get(key) ?? nowMs;
           // Who stands still learns nothing new, and forgets nothing.
           if (holder.awake || nowMs - fromMs > boundMs) next.set(key, fromMs);
@@ -74,7 +77,8 @@ function* allFailed(play: Play): Generator<Failed> {
         const works = server.serving && cluster.lan.joined(holder, server, "eth0") &&
           !server.clock.stopped && !drained;
         const given = choices.some(({ address }) => address === server.address);
-        if (!works && !isCutOff(play, holder, server)) yield { holder, server, service, given };
+        if (works || isCutOff(play, holder, server)) continue;
+        yield { holder, server, service, given, drained };
       }
     }
   }
