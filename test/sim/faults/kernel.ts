@@ -150,7 +150,11 @@ export const addressAdded = faultKind<{ node: string; which: number }>({
     const made = { address: vip, prefixLength: 32, interface: "eth0", validSeconds: null };
     machine.kernel.addressPort.put(made);
     const well = troubled(play, node);
-    play.world.after(STRANGE_MS, well);
+    play.world.after(STRANGE_MS, () => {
+      // An agent that ended meanwhile took nothing away.
+      if (!machine.awake) machine.kernel.addressPort.remove(made);
+      well();
+    });
   },
   words: ({ node, which }) => `somebody gives VIP ${which + 1} to ${node}`,
 });

@@ -27,8 +27,11 @@ export const noLoop: InvariantKind = {
           const loop = play.cluster.forwardingLoop(service);
           if (loop === null) continue;
           const what = `a connection of ${serviceKey(service)} can run ${loop}`;
-          const fromMs = seenMs.get(what) ?? nowMs;
-          next.set(what, fromMs);
+          // The same circle is found from each of its machines.
+          const names = [...new Set(namesOf(loop))].toSorted();
+          const circle = `${names} ${serviceKey(service)}`;
+          const fromMs = seenMs.get(circle) ?? nowMs;
+          next.set(circle, fromMs);
           const untilMs = Math.max(repairedMs(play, loop), knownMs(play, loop, fromMs));
           if (nowMs <= untilMs) {
             dueMs = Math.min(dueMs, untilMs + 1);
@@ -58,7 +61,9 @@ function repairedMs({ cluster, settled }: Play, loop: string): number {
  * goes on with the table it has, until the table of the other knows that.
  */
 function knownMs({ cluster }: Play, loop: string, fromMs: number): number {
-  if (!cluster.lan.calm) return fromMs + LOSSY_CIRCLE_MS;
+  const { calm, lateMs } = cluster.lan;
+  if (lateMs === Infinity) return fromMs + LOSSY_CIRCLE_MS;
+  if (!calm) return fromMs + TWO_AGENTS_MS + lateMs;
   const asleep = namesOf(loop).some((name) => !cluster.node(name).awake);
   return asleep ? fromMs + TWO_AGENTS_MS : -Infinity;
 }
