@@ -203,6 +203,8 @@ export interface Gossip {
       readonly id: NodeId;
       readonly addresses: readonly Ip[];
       readonly port: number;
+      /** Whether its pulses come: who begins to be heard is dialled soon. */
+      readonly heard?: boolean;
     }[],
   ): void;
   close(): Promise<void>;

@@ -123,13 +123,13 @@ export class TalkLane {
     if (this.#wantedVersion === state.tableVersion) return;
     this.#wantedVersion = state.tableVersion;
     const { gossip, memory } = this.#options;
-    const present = [...state.peers.values()].filter((peer) => peer.life.state !== "left").map((
-      peer,
-    ) => ({
-      id: peer.record.id,
-      addresses: peer.record.paths.map((path) => path.address),
-      port: peer.record.port,
-    }));
+    const present = [...state.peers.values()].filter((peer) => peer.life.state !== "left")
+      .map((peer) => ({
+        id: peer.record.id,
+        addresses: peer.record.paths.map((path) => path.address),
+        port: peer.record.port,
+        heard: peer.life.state !== "dead" && peer.life.heardMs > -Infinity,
+      }));
     const others = memory.knownPeers().filter(({ id }) =>
       !present.some((peer) => peer.id === id) && id !== state.self.id &&
       state.document.nodes.get(id)?.left !== true
@@ -139,6 +139,8 @@ export class TalkLane {
     if (fingerprint === this.#wanted) return;
     this.#wanted = fingerprint;
     gossip.wantPeers(wanted);
-    if (present.length > 0) memory.rememberPeers(wanted);
+    if (present.length > 0) {
+      memory.rememberPeers(wanted.map(({ id, addresses, port }) => ({ id, addresses, port })));
+    }
   }
 }

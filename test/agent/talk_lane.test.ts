@@ -220,7 +220,7 @@ describe("connections", () => {
     const bench = new Bench([modelNode(1), modelNode(2), modelNode(3, { life: "left" })]);
     bench.memory.rememberPeers([1, 2, 3, 4].map(contact));
     bench.speak();
-    expect(bench.wanted).toEqual([[contact(2), contact(4)]]);
+    expect(bench.wanted).toEqual([[{ ...contact(2), heard: true }, contact(4)]]);
     expect(bench.memory.knownPeers()).toEqual([contact(2), contact(4)]);
   });
 
@@ -233,6 +233,17 @@ describe("connections", () => {
     bench.state.tableVersion++;
     bench.speak(1_000);
     expect(bench.wanted).toHaveLength(2);
+  });
+
+  test("are told who is heard: whoever comes back is dialled soon", () => {
+    const bench = new Bench([modelNode(1), modelNode(2)]);
+    const life = bench.state.peers.get(idOf(2))!.life;
+    for (const state of ["dead", "alive", "suspect"] as const) {
+      life.state = state;
+      bench.state.tableVersion++;
+      bench.speak();
+    }
+    expect(bench.wanted).toEqual([false, true].map((heard) => [{ ...contact(2), heard }]));
   });
 
   test("of an earlier run are not forgotten before anybody is heard of", () => {

@@ -20,6 +20,8 @@ export interface WantedPeer {
   readonly id: NodeId;
   readonly addresses: readonly string[];
   readonly port: number;
+  /** Whether its pulses come: who begins to be heard is dialled soon, whatever the pause had grown to. */
+  readonly heard?: boolean;
 }
 
 /** The dialler's view of the world. */
@@ -49,6 +51,7 @@ export interface Dialler {
 interface Target {
   readonly id: NodeId | undefined;
   endpoints: readonly Endpoint[];
+  heard: boolean;
   failures: number;
   dueMs: number;
   dialling: boolean;
@@ -93,7 +96,7 @@ function createTarget(
   endpoints: readonly Endpoint[],
   dueMs: number,
 ): Target {
-  return { id, endpoints, failures: 0, dueMs, dialling: false };
+  return { id, endpoints, heard: false, failures: 0, dueMs, dialling: false };
 }
 
 function setWanted(state: DiallerState, peers: readonly WantedPeer[]): void {
@@ -102,14 +105,14 @@ function setWanted(state: DiallerState, peers: readonly WantedPeer[]): void {
   for (const [key, target] of state.targets) {
     if (target.id !== undefined && !wanted.has(target.id)) state.targets.delete(key);
   }
-  for (const { id, addresses, port } of wanted.values()) {
+  for (const { id, addresses, port, heard = false } of wanted.values()) {
     const endpoints = addresses.map((address) => ({ address, port }));
-    const target = state.targets.get(id);
-    if (target === undefined) {
-      state.targets.set(id, createTarget(id, endpoints, state.now() + turnMs(state, id)));
-    } else {
-      target.endpoints = endpoints;
-    }
+    const target = state.targets.get(id) ??
+      createTarget(id, endpoints, state.now() + turnMs(state, id));
+    state.targets.set(id, target);
+    target.endpoints = endpoints;
+    if (heard && !target.heard && target.failures > 0) retrySoon(state, id);
+    target.heard = heard;
   }
   schedule(state);
 }

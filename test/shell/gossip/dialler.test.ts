@@ -117,6 +117,23 @@ describe("wanted peers", () => {
     expect(times().length).toBeGreaterThan(2);
   });
 
+  test("are dialled at once when they begin to be heard, and only then", async () => {
+    start();
+    const peer = at(HIGH, "192.0.2.9");
+    dialler?.wantPeers([peer]);
+    await pass(20_000);
+    network.dials.length = 0;
+    const heardMs = network.nowMs;
+    dialler?.wantPeers([{ ...peer, heard: true }]);
+    await pass(300);
+    expect((times()[0] ?? Infinity) - heardMs).toBeLessThanOrEqual(PAUSE_MS_MIN);
+    await pass(20_000);
+    network.dials.length = 0;
+    dialler?.wantPeers([{ ...peer, heard: true }]);
+    await pass(300);
+    expect(times().length).toBeLessThan(2);
+  });
+
   test("keep their pause and take new addresses when they are wanted again", async () => {
     start();
     dialler?.wantPeers([at(HIGH, "192.0.2.9")]);
