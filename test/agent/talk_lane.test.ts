@@ -24,7 +24,7 @@ class Bench {
   readonly lane: TalkLane;
   readonly pulses: Pulse[] = [];
   readonly records: NodeRecord[] = [];
-  readonly wanted: (readonly { readonly id: NodeId }[])[] = [];
+  readonly wanted: (readonly { readonly id: NodeId; readonly heard?: boolean }[])[] = [];
   readonly exchanges: NodeId[] = [];
   connected: NodeId[] = [];
   digest = "";
