@@ -25,8 +25,20 @@ describe("growth", () => {
     expect(exponentOf(linear, "holderPulsesOut", 100)).toBeNull();
   });
 
+  /** With every cost, as on a machine that carries some sizes. */
+  const whole = linear.map((one): Growth => ({
+    ...one,
+    ...{ gossipBytes: 1_000, holderProcessor: 5, otherProcessor: 5 },
+    ...{ memoryMb: 90, editProcessorMs: 2 },
+  }));
+
+  test("is not allowed while a cost is not known", () => {
+    expect(verdictOf(linear).ok).toBe(false);
+    expect(verdictOf(linear).text).toContain("NOT EVERY COST OF A NODE IS KNOWN");
+  });
+
   test("in proportion is allowed, with the square it is not", () => {
-    expect(verdictOf(linear).ok).toBe(true);
+    expect(verdictOf(whole).ok).toBe(true);
     expect(verdictOf(square).ok).toBe(false);
     expect(verdictOf(square).text).toContain("pulses/s holder  nodes^2.00");
   });

@@ -65,7 +65,7 @@ export const OUT_OF_POOL_MS = 6_000;
 /** Time without anything new after which all replicas that reach each other are equal, ms. */
 export const CONVERGED_MS = 4_000;
 /** Most takeovers of one VIP for one thing that happens: it begins, and it ends. */
-export const TAKEOVERS_PER_FAULT = 3;
+export const TAKEOVERS_PER_FAULT = 1;
 
 /** The holder's public network is down, its private one lives, and it has a gateway witness: another holds the VIP, ms. */
 export const CUT_PUBLIC_MS = 3_000;

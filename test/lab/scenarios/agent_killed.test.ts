@@ -49,7 +49,7 @@ scenario(
 );
 
 scenario(
-  "agent killed with -9 and started at once: adopts VIP and table, no request fails, one holder",
+  "agent killed with -9 and started at once: adopts VIP and table, hardly a request fails, one holder",
   { slug: "kill-restart", hosts: streamlined },
   async (lab) => {
     const { client, nodes, holder } = await startService(lab);
