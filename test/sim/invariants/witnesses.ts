@@ -42,7 +42,9 @@ export class Witnesses {
     for (const node of nodes) {
       const answers = lan.reachesGateway(node);
       this.#answers.note(node, answers, nowMs);
-      this.#silence.note(node, !answers, nowMs);
+      // Who stands still while it watches a gateway that answers again watches it anew.
+      const watches = nowMs - this.#silence.lastMs(node, nowMs) < COUNTS_AGAIN_MS;
+      this.#silence.note(node, !answers || (watches && !node.awake), nowMs);
       this.#contrast.note(node, !answers && some, nowMs);
     }
   }
