@@ -1,6 +1,6 @@
 /**
  * Who is cut off and who is not: the public network of the holder is down while the private one lives, the gateway dies
- * alone, a cable passes nothing one way. The bounds are those docs/trust.md promises.
+ * alone, a cable passes nothing one way. The bounds are those the simulator holds every run to.
  */
 import { expect } from "bun:test";
 import { CUT_OFF_MS, CUT_PUBLIC_MS } from "../../sim/bounds.ts";
@@ -114,6 +114,7 @@ scenario(
     const { holder, other, watch } = await witnessed(lab);
     let since = Date.now();
     await lab.worsen(holder.host, "loss 100%");
+    // The holder has let go by then; the other is heard by nobody, and asks the LAN before it takes the VIP.
     await requireMoved(watch, other, { since, limitMs: CUT_OFF_MS + 1_000 });
     await lab.worsen(holder.host, null);
     await Bun.sleep(BACK_MS);
