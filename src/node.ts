@@ -125,9 +125,10 @@ async function serveNode(parts: Parts): Promise<RunningNode> {
     events: (query) => parts.events.read(query),
     turn: createTurnShare(STATUS_STEPS_PER_TURN),
     leave: async () => {
-      await leaveCluster(parts);
+      const isNoted = await leaveCluster(parts);
       // The answer goes out first.
       setTimeout(() => void closeAll(closers, logger).then(ending.resolve), FAREWELL_MS);
+      return isNoted;
     },
   });
   const onFault = (error: unknown) =>
@@ -222,18 +223,33 @@ async function handOver({ agent, log: { logger } }: Parts): Promise<void> {
   await sleep(FAREWELL_MS);
 }
 
-async function leaveCluster(parts: Parts): Promise<void> {
+/** True when the others know it. */
+async function leaveCluster(parts: Parts): Promise<boolean> {
   const { agent, store, home, folder, log: { logger } } = parts;
   await handOver(parts);
-  const { id, name } = agent.state.self;
   const newIdentity = asideReason(agent.state) !== null;
   // What the cluster has noted of a forgotten node stays, and the identity of a copy is another machine's.
-  if (!newIdentity) await store.edit([{ kind: "putNode", id, entry: { name, left: true } }]);
+  const isNoted = newIdentity || await noteDeparture(parts);
   await sleep(FAREWELL_MS);
   await agent.clean();
   await store.close();
   forgetCluster(home, folder, { newIdentity });
   logger.info({}, "left the cluster; kernel and files are as they were before");
+  return isNoted;
+}
+
+/** Notes in the document that this node has left. True when another node has that on its disk, or there is none. */
+async function noteDeparture({ agent, store, log: { logger } }: Parts): Promise<boolean> {
+  const { self: { id, name }, peers } = agent.state;
+  const others = [...peers.values()].filter(({ life }) => life.state !== "left")
+    .map(({ record }) => record.id);
+  try {
+    const receipt = await store.edit([{ kind: "putNode", id, entry: { name, left: true } }]);
+    return others.length === 0 || (await receipt.storedBy(others)).length > 0;
+  } catch (error) {
+    logger.warn({ err: error }, "the cluster could not be told that this node leaves");
+    return false;
+  }
 }
 
 function sleep(ms: number): Promise<void> {

@@ -28,8 +28,8 @@ export interface OperationsOptions {
   readonly checkFiles: (check: Check) => string | null;
   readonly counters: () => Counters;
   readonly events: (query: EventQuery) => AsyncIterable<TroopEvent>;
-  /** Ends the agent for good after a leave: hands over, cleans, forgets. Resolves when done. */
-  readonly leave: () => Promise<void>;
+  /** Ends the agent for good after a leave: hands over, cleans, forgets. Resolves with whether the others know it. */
+  readonly leave: () => Promise<boolean>;
   /** Changes the cluster's token; left out where an agent has none. */
   readonly tokens?: TokenTools;
   /** Who asks, as the command line says; left out: nobody knows. */

@@ -54,8 +54,11 @@ export function agentOperations(options: OperationsOptions): Operations {
     undo: (order) => undo(options, order),
     by: (user) => agentOperations({ ...options, user }),
     leave: async () => {
-      await options.leave();
-      return `${agent.state.self.name} left cluster ${agent.state.self.cluster}`;
+      const isNoted = await options.leave();
+      const { name, cluster } = agent.state.self;
+      if (isNoted) return `${name} left cluster ${cluster}`;
+      return `${name} left cluster ${cluster}, but no other node has noted it: ` +
+        `run \`troop forget ${name}\` on one of them`;
     },
   };
 }

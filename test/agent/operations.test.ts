@@ -9,6 +9,10 @@ test("status, counters, table and leave are passed on", async () => {
   expect(at.operations.counters().takeovers).toBe(7);
   expect(await at.operations.table()).toMatchObject([{ address: VIP, port: 80 }]);
   expect(await at.operations.leave()).toBe("n1 left cluster sim");
+  at.departure.isNoted = false;
+  expect(await at.operations.leave()).toBe(
+    "n1 left cluster sim, but no other node has noted it: run `troop forget n1` on one of them",
+  );
 });
 
 test("a status of many services leaves turns to others, however many ask for one", async () => {

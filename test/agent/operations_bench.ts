@@ -20,6 +20,8 @@ export interface Bench {
   readonly operations: Operations;
   /** How marking rules are made on this machine. */
   readonly marks: { backend: MarkRules["backend"] };
+  /** What becomes of a node that leaves. */
+  readonly departure: { isNoted: boolean };
   /** What this machine says of the files of a check. */
   readonly files: { problem: (check: Check) => string | null };
   /** Document and kernel of the node, to see that nothing changed. */
@@ -44,6 +46,7 @@ export async function bench(
   if (agent === null) throw new Error("n1 does not run");
   const marks = { ...node.kernel.marks };
   const files: Bench["files"] = { problem: () => null };
+  const departure: Bench["departure"] = { isNoted: true };
   const operations = agentOperations({
     agent,
     store: node.store,
@@ -55,7 +58,7 @@ export async function bench(
     checkFiles: (check) => files.problem(check),
     events: async function* () {},
     counters: () => ({ takeovers: 7 }) as Counters,
-    leave: () => Promise.resolve(),
+    leave: () => Promise.resolve(departure.isNoted),
     turn: createTurnShare(1),
     sleep: (ms) => world.run(ms),
   });
@@ -64,7 +67,7 @@ export async function bench(
     rows: [...node.kernel.rows],
     owned: [...node.owned],
   });
-  return { world, cluster, node, operations, marks, files, picture };
+  return { world, cluster, node, operations, marks, files, departure, picture };
 }
 
 /** The one line of the refusal; fails when anything changed. */

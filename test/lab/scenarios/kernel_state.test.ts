@@ -43,7 +43,8 @@ scenario(
     const { nodes } = await startService(lab);
     for (const node of nodes) expect(await footprint(node.host)).not.toBe(before.get(node.name)!);
     for (const node of nodes) {
-      await node.troop("leave");
+      // Noted on the disk of the other, or there is none.
+      expect(await node.troop("leave")).toMatch(/^n\d left cluster [^,]*$/m);
       expect(await node.agent.exited()).toBe(0);
       expect(await footprint(node.host)).toBe(before.get(node.name)!);
     }
