@@ -7,6 +7,7 @@ import {
   CLOCK_GAP_MS,
   LEASE_S,
   PRESSING_TICK_MS,
+  RECORD_MS,
   TICK_MS,
   WITNESS_ASK_MS,
   WITNESS_ASKS_MIN,
@@ -263,6 +264,24 @@ describe("who is preferred and does not take a free VIP", () => {
     run.now += CLOCK_GAP_MS;
     run.pass(AWAITED_MS_MAX, [[2]]);
     expect(run.hold).toBeUndefined();
+  });
+
+  test("is waited for as long as a node that is not heard says by gossip that it holds the VIP", () => {
+    const run = new Run([...two, modelNode(3)]);
+    const holder = run.state.peers.get(idOf(3))!;
+    for (let sequence = 1; sequence <= 3 * AWAITED_MS_MAX / RECORD_MS; sequence++) {
+      const record = {
+        ...holder.record,
+        sequence: holder.record.sequence + 1,
+        claims: { [VIP]: 3 },
+      };
+      run.tell({ kind: "record", record });
+      run.pass(RECORD_MS, [[2]]);
+    }
+    expect(run.lifeOf(3)).toBe("dead");
+    expect(run.hold).toBeUndefined();
+    run.pass(2 * RECORD_MS + AWAITED_MS_MAX + 120, [[2]]);
+    expect(run.hold?.phase).toBe("holding");
   });
 
   test("is waited for as long as it takes where it hands the VIP over", () => {

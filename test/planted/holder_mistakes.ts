@@ -112,6 +112,14 @@ const claims: readonly Mistake[] = [
     plan: "each_waits_for_the_other",
   },
   {
+    name: "holder known by gossip passed over",
+    breaks: "a node takes a VIP from a holder that all others hear",
+    file: FREE_VIP,
+    right: "obstacle === null && !isToldHeld(state, vip, now)",
+    wrong: "obstacle === null",
+    plan: "holder_heard_by_others",
+  },
+  {
     name: "own fitness told late",
     breaks: "two that take each other for unfit, as both were, take one VIP",
     file: TICK,

@@ -14,6 +14,7 @@ import {
 } from "../timing.ts";
 import { compareText, nextEpoch, rankCandidates } from "./candidates.ts";
 import type { Context, Decision } from "./decision.ts";
+import { isToldHeld } from "./hearsay.ts";
 import { isPresent } from "./liveness.ts";
 import { type Member, unfitReason } from "./member.ts";
 import { quorumWait } from "./quorum.ts";
@@ -70,9 +71,12 @@ function decideHandedOver(state: State, from: Member, { vip, candidates, now }: 
 function decideUnheld(state: State, wanted: Wanted): Decision {
   const { vip, candidates: [best], now } = wanted;
   const obstacle = quorumWait(state, vip, now) ?? unknownToPeers(state, vip, now);
-  if (best !== undefined && best.id !== state.self.id && !isOverdue(state, wanted)) {
+  // Whoever is preferred may hear a holder that this node does not hear.
+  const isFree = obstacle === null && !isToldHeld(state, vip, now);
+  const isPassedOver = isFree && isOverdue(state, wanted);
+  if (best !== undefined && best.id !== state.self.id && !isPassedOver) {
     const reason = `${best.name} is preferred`;
-    return { act: "wait", reason, ...(obstacle === null ? { awaits: best.id } : {}) };
+    return { act: "wait", reason, ...(isFree ? { awaits: best.id } : {}) };
   }
   const epoch = nextEpoch(state, vip);
   const invitedMs = state.invitedMs.get(vip);

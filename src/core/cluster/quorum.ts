@@ -18,8 +18,8 @@
  */
 import type { Ip } from "../address.ts";
 import type { NodeId } from "../document/document.ts";
+import { claimToldMs } from "./hearsay.ts";
 import { freeVips, isPresent } from "./liveness.ts";
-import { recordPeriodMs } from "./record_pace.ts";
 import { settingText } from "../document/settings.ts";
 import type { Pulse } from "./pulse.ts";
 import type { Life, Peer, State } from "../state.ts";
@@ -140,9 +140,5 @@ function surelyFreeMs(state: State, peer: Peer | undefined, vip: Ip): number {
   if (peer === undefined) return state.startedMs + waitMs;
   const { heardMs, diedMs } = peer.life;
   const silentMs = Math.max(state.startedMs, heardMs, diedMs) + waitMs;
-  // Others hear it still, and pass on what it says.
-  const toldMs = peer.record.claims[vip] === undefined
-    ? -Infinity
-    : peer.toldMs + recordPeriodMs(state.peers.size + 1) + waitMs;
-  return Math.max(silentMs, toldMs);
+  return Math.max(silentMs, claimToldMs(state, peer, vip) + waitMs);
 }
