@@ -57,6 +57,24 @@ const tables: readonly Mistake[] = [
     kinds: ["webServer"],
   },
   {
+    name: "machines without an agent never up",
+    breaks: "a server on a machine without an agent gets no connections",
+    file: "src/core/pool/pool.ts",
+    right: "return verdictOf(state, key, { history: state.external.get(key), check });",
+    wrong:
+      "return { ...verdictOf(state, key, { history: state.external.get(key), check }), up: false };",
+    kinds: ["outsider"],
+  },
+  {
+    name: "machines without an agent always up",
+    breaks: "a server on a machine without an agent gets connections though it does not work",
+    file: "src/core/pool/pool.ts",
+    right: "return verdictOf(state, key, { history: state.external.get(key), check });",
+    wrong:
+      "return { ...verdictOf(state, key, { history: state.external.get(key), check }), up: true };",
+    kinds: ["outsider"],
+  },
+  {
     name: "dead nodes stay in pools",
     breaks: "new connections go to a dead node",
     file: "src/core/pool/pool.ts",

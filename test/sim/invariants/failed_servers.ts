@@ -1,18 +1,22 @@
 /**
  * Servers that do not work, or are in maintenance, get no connections.
  */
+import type { Ip } from "../../../src/core/address.ts";
 import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
 import { DIED_MS, HEARD_MS, OUT_OF_POOL_MS, REPAIRED_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
-import { isDrained } from "./pools.ts";
+import { isDrained, machinesOf } from "./pools.ts";
 
 /** A holder, and a server that should get nothing from it. */
 interface Failed {
   readonly holder: SimNode;
-  readonly server: SimNode;
+  /** Its name. */
+  readonly server: string;
   readonly service: Service;
+  /** Whether an agent beside it sees at once that it is gone. */
+  readonly seen: boolean;
   /** Whether the holder gives it connections. */
   readonly given: boolean;
   /** Whether operators took it out: what keeps it out afterwards is news. */
@@ -35,11 +39,10 @@ export const outOfPool: InvariantKind = {
         const { nowMs } = play.world;
         const next: typeof since = new Map();
         dueMs = Infinity;
-        for (const failed of allFailed(play)) {
-          const { holder, server, service, given, drained } = failed;
-          const seen = sees(play, failed);
+        for (const failed of [...failedNodes(play), ...failedMachines(play)]) {
+          const { holder, server, service, given, drained, seen } = failed;
           const boundMs = seen ? DIED_MS : OUT_OF_POOL_MS;
-          const pair = `${holder.name} ${holder.run} ${server.name}`;
+          const pair = `${holder.name} ${holder.run} ${server}`;
           const key = `${pair} ${serviceKey(service)} ${seen} ${drained}`;
           const fromMs = since.get(key) ?? nowMs;
           // Who stands still learns nothing new, and forgets nothing.
@@ -49,7 +52,7 @@ export const outOfPool: InvariantKind = {
           const what = seen ? "dead daemon is out of the pool" : "server that is down is out of it";
           play.took(`until a ${what} (bound ${boundMs})`, nowMs - fromMs);
           if (nowMs - fromMs <= boundMs) continue;
-          return `${server.name} does not serve ${
+          return `${server} does not serve ${
             serviceKey(service)
           }, and ${holder.name} gives it connections`;
         }
@@ -60,8 +63,10 @@ export const outOfPool: InvariantKind = {
   },
 };
 
-/** Servers that do not work or are drained, and holders that are well, in good weather. */
-function* allFailed(play: Play): Generator<Failed> {
+/** Services with every holder that is well, in good weather. */
+function* holdersOf(
+  play: Play,
+): Generator<{ readonly holder: SimNode; readonly service: Service }> {
   const { cluster, knownServices } = play;
   if (!cluster.lan.calm) return;
   for (const service of knownServices) {
@@ -70,16 +75,39 @@ function* allFailed(play: Play): Generator<Failed> {
     const [vip] = vipsOfService(service);
     for (const holder of cluster.nodes) {
       if (vip === undefined || !isAble(play, holder) || !cluster.answers(holder, vip)) continue;
-      const choices = holder.kernel.choices(service);
-      for (const server of cluster.nodes) {
-        // What reaches a holder that must not forward has nobody else.
-        const drained = server !== holder && isDrained(holder, server);
-        const works = server.serving && cluster.lan.joined(holder, server, "eth0") &&
-          !server.clock.stopped && !drained;
-        const given = choices.some(({ address }) => address === server.address);
-        if (works || isCutOff(play, holder, server)) continue;
-        yield { holder, server, service, given, drained };
-      }
+      yield { holder, service };
+    }
+  }
+}
+
+function isGiven(holder: SimNode, service: Service, server: Ip): boolean {
+  return holder.kernel.choices(service).some(({ address }) => address === server);
+}
+
+/** Servers beside an agent that do not work or are drained. */
+function* failedNodes(play: Play): Generator<Failed> {
+  const { cluster } = play;
+  for (const { holder, service } of holdersOf(play)) {
+    for (const server of cluster.nodes) {
+      // What reaches a holder that must not forward has nobody else.
+      const drained = server !== holder && isDrained(holder, server);
+      const works = server.serving && cluster.lan.joined(holder, server, "eth0") &&
+        !server.clock.stopped && !drained;
+      if (works || isCutOff(play, holder, server)) continue;
+      const given = isGiven(holder, service, server.address);
+      const seen = sees(play, holder, server);
+      yield { holder, server: server.name, service, given, drained, seen };
+    }
+  }
+}
+
+/** Machines without an agent that do not work. */
+function* failedMachines(play: Play): Generator<Failed> {
+  for (const { holder, service } of holdersOf(play)) {
+    for (const { address, works } of machinesOf(play, holder, service)) {
+      if (works) continue;
+      const given = isGiven(holder, service, address);
+      yield { holder, server: address, service, given, drained: false, seen: false };
     }
   }
 }
@@ -91,7 +119,7 @@ function isCutOff({ cluster: { lan } }: Play, holder: SimNode, server: SimNode):
 }
 
 /** Whether the server's own agent sees that its daemon is gone, and the holder hears it. */
-function sees(play: Play, { holder, server }: Failed): boolean {
+function sees(play: Play, holder: SimNode, server: SimNode): boolean {
   const { cluster: { lan }, world: { nowMs } } = play;
   const deafMs = Math.max(lan.changedMs, holder.resumedMs);
   return isWell(play, server) && !server.serving && nowMs - deafMs >= HEARD_MS &&

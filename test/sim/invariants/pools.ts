@@ -2,13 +2,17 @@
  * Servers that work get connections.
  */
 import type { Ip } from "../../../src/core/address.ts";
-import { serviceKey } from "../../../src/core/service/service.ts";
+import { serverEntries } from "../../../src/core/document/document.ts";
+import { isExternal } from "../../../src/core/service/server.ts";
+import { type Service, serviceKey } from "../../../src/core/service/service.ts";
 import { IN_POOL_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 import { hasFallback } from "./last_resort.ts";
 import { tolerated, type Wrong } from "./tolerated.ts";
+
+const PUBLIC = "eth0";
 
 /** A server that works, and that the holder reaches, is not out of its pool for long: a handover takes its time, too. */
 export const inPool: InvariantKind = {
@@ -31,7 +35,10 @@ function* missing(play: Play): Generator<Wrong> {
     if (holder === undefined || !holder.awake || holder.troubles > 0) continue;
     if (hasRival(play, holder, service.address)) continue;
     const choices = holder.kernel.choices(service);
-    const healthy = cluster.nodes.filter((server) => isHealthy(play, holder, server));
+    const healthy = [
+      ...cluster.nodes.filter((server) => isHealthy(play, holder, server)),
+      ...machinesOf(play, holder, service).filter(({ works }) => works),
+    ];
     // Where too few work the fallback takes their place.
     if (hasFallback(service) && healthy.length < service.quorum + service.hysteresis) continue;
     const key = serviceKey(service);
@@ -44,6 +51,30 @@ function* missing(play: Play): Generator<Wrong> {
       };
     }
   }
+}
+
+/** A server of a service that is a machine without an agent. */
+interface Machine {
+  readonly name: string;
+  readonly address: Ip;
+  /** Whether it answers whoever reaches the LAN, and the holder does. */
+  readonly works: boolean;
+}
+
+/** Machines that a holder knows as servers of a service, but those that operators drained. */
+export function machinesOf({ cluster }: Play, holder: SimNode, service: Service): Machine[] {
+  const document = holder.store.current();
+  const drained = [...document.drains.values()].flatMap(({ on, target }) =>
+    on && "address" in target ? [target.address] : []
+  );
+  return [...serverEntries(document, serviceKey(service))].filter(isExternal)
+    .map(({ target: { address } }) => address)
+    .filter((address) => !drained.includes(address))
+    .map((address) => ({
+      name: address,
+      address,
+      works: cluster.machines.get(address) === true && cluster.lan.plugged(holder, PUBLIC),
+    }));
 }
 
 /** Whether the holder hears of another one, which perhaps does not hear it: so that nothing runs in a circle, it serves alone. */
