@@ -13,7 +13,7 @@ const ARRIVAL_MS = 400;
 /** How long a client stays at most, ms. */
 const STAYS_MS_MAX = 8_000;
 /** Time until the other kernels know of a connection, ms: its first packets, and the way. */
-const SYNC_MS = 5;
+export const SYNC_MS = 5;
 
 /** Lets clients come and go, until the world ends. */
 export function letClientsCome(cluster: SimCluster, services: () => readonly Service[]): void {

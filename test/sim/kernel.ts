@@ -39,6 +39,16 @@ export interface SimConnection {
   readonly key: ServiceKey;
   /** The server it was given to: `address:port`. */
   readonly endpoint: string;
+  /** When it was made, virtual ms. */
+  readonly madeMs: number;
+}
+
+/** A connection that lost its server, which was asked for at `askedMs`. */
+export interface Cut extends SimConnection {
+  readonly scheduler: string;
+  readonly askedMs: number;
+  /** Since when the server had weight 0 here; Infinity when it had not. */
+  readonly drainedMs: number;
 }
 
 /** See the head of this file. */
@@ -75,8 +85,10 @@ export class SimKernel {
   /** What a change of the table fails with; null: none does. */
   refuse: ((operation: TableOperation) => KernelError | null) | null = null;
   readonly connections = new Set<SimConnection>();
-  /** Connections whose server was taken out of the table under them: moment, service, server and scheduler. */
-  readonly cut: string[] = [];
+  /** Connections whose server was taken out of the table under them. */
+  readonly cut: Cut[] = [];
+  /** Since when servers have weight 0, by service and server. */
+  readonly #drainedMs = new Map<string, number>();
 
   constructor(world: World, clock: MachineClock, interfaces: Interfaces) {
     this.world = world;
@@ -160,7 +172,7 @@ export class SimKernel {
     const count = (server: ObservedServer) => this.#connectionsTo(key, formatEndpoint(server));
     const [server] = this.choices(service).sort((a, b) => count(a) - count(b));
     if (server === undefined) return null;
-    const connection = { key, endpoint: formatEndpoint(server) };
+    const connection = { key, endpoint: formatEndpoint(server), madeMs: this.world.nowMs };
     this.connections.add(connection);
     return connection;
   }
@@ -249,8 +261,8 @@ export class SimKernel {
       return Promise.resolve(row === undefined ? null : this.#told(row));
     },
     apply: (operations) => {
-      const known = new Set(this.connections);
-      const work = () => operations.map((operation) => this.#apply(operation, known));
+      const askedMs = this.world.nowMs;
+      const work = () => operations.map((operation) => this.#apply(operation, askedMs));
       if (this.tableMs === 0) return Promise.resolve(work());
       return new Promise((resolve) => this.world.after(this.tableMs, () => resolve(work())));
     },
@@ -285,8 +297,8 @@ export class SimKernel {
   /** The Modules port: all that can be loaded is. */
   readonly modules: Modules = { load: () => Promise.resolve() };
 
-  /** `known`: connections there were when it was asked for. */
-  #apply(operation: TableOperation, known: ReadonlySet<SimConnection>): KernelError | null {
+  /** `askedMs`: when it was asked for. */
+  #apply(operation: TableOperation, askedMs: number): KernelError | null {
     const key = serviceKey(operation.service);
     const refusal = this.refuse?.(operation) ?? null;
     if (refusal !== null) return refusal;
@@ -294,23 +306,31 @@ export class SimKernel {
     const before = this.rows.get(key) ?? null;
     if (before === null && "server" in operation) return noSuchRow(key);
     if (operation.kind === "removeServer") {
-      this.#cut(key, formatEndpoint(operation.server), known);
+      this.#cut(key, formatEndpoint(operation.server), askedMs);
     }
     const row = rowAfter(before, operation);
     if (row === null) this.rows.delete(key);
     else this.rows.set(key, row);
+    for (const server of row?.servers ?? []) this.#noteWeight(key, server);
     return null;
   }
 
+  #noteWeight(key: ServiceKey, server: ObservedServer): void {
+    const one = `${key} ${formatEndpoint(server)}`;
+    if (server.weight > 0) this.#drainedMs.delete(one);
+    else if (!this.#drainedMs.has(one)) this.#drainedMs.set(one, this.world.nowMs);
+  }
+
   /** Connections end with their server, as `expire_nodest_conn` says. */
-  #cut(key: ServiceKey, endpoint: string, known: ReadonlySet<SimConnection>): void {
+  #cut(key: ServiceKey, endpoint: string, askedMs: number): void {
     for (const connection of this.connections) {
       if (connection.key !== key || connection.endpoint !== endpoint) continue;
       this.connections.delete(connection);
-      // One that came while the change was under way nobody could know of.
-      if (!known.has(connection)) continue;
+      // One that was made while the change was under way nobody could know of.
+      if (connection.madeMs > askedMs) continue;
       const { scheduler = "" } = this.rows.get(key) ?? {};
-      this.cut.push(`${Math.round(this.world.nowMs)} ${key} ${endpoint} ${scheduler}`);
+      const drainedMs = this.#drainedMs.get(`${key} ${endpoint}`) ?? Infinity;
+      this.cut.push({ ...connection, scheduler, askedMs, drainedMs });
     }
   }
 }

@@ -6,9 +6,14 @@ import { leaderOf } from "../../../src/core/document/vip.ts";
 import type { Invariant, InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
+import { Spells } from "./spells.ts";
 
 /** Time for which a machine counts as one that has just had a VIP, ms: it may take it back, or is getting rid of it. */
 const RECENT_MS = 6_000;
+
+/** Time after which what an agent said before it hung has arrived, ms. */
+const HUNG_MS = 100;
+const PUBLIC = "eth0";
 
 /** Time a node has to have been well for what it does to be its own decision, ms. */
 const AWAKE_MS = 1_000;
@@ -146,6 +151,39 @@ export const forAReason: InvariantKind = {
   },
 };
 
+/** The LAN is asked before a VIP is taken from a machine whose agent stands still: its kernel answers until the lease ends. */
+export const notWhileAnswered: InvariantKind = {
+  name: "no VIP is taken while the kernel of a hung agent answers for it",
+  watch: (play) => {
+    const { cluster, world } = play;
+    const hung = new Spells<SimNode>();
+    const isHanging = (node: SimNode, vip: Ip) => {
+      // A handover that had begun goes on: its holder had invited the successor.
+      const hold = node.agent?.state.holds.get(vip);
+      return world.nowMs - hung.sinceMs(node) >= HUNG_MS && hold?.funnelMs === null;
+    };
+    const watched = watching(play, (_, { vip, by }) => {
+      if (!by.awake || by.troubles > 0 || !cluster.lan.calm) return null;
+      const other = cluster.nodes.find((node) =>
+        node !== by && isHanging(node, vip) && cluster.answers(node, vip) &&
+        cluster.lan.joined(by, node, PUBLIC)
+      );
+      return other === undefined
+        ? null
+        : `${by.name} takes ${vip}, for which ${other.name} answers, whose agent stands still`;
+    });
+    return {
+      ...watched,
+      look: () => {
+        for (const node of cluster.nodes) {
+          hung.note(node, node.powered && node.agent !== null && !node.awake, world.nowMs);
+        }
+        return watched.look();
+      },
+    };
+  },
+};
+
 /** A holder that is asked to end lets its VIPs go when somebody else has them. */
 export const handedOver: InvariantKind = {
   name: "a planned end leaves no VIP silent",
@@ -160,7 +198,8 @@ export const handedOver: InvariantKind = {
             ["leaving", "stopped"].includes(node.agent?.state.phase ?? "");
           if (!leaves || !play.settled.calm()) return null;
           // One that is cut off meanwhile lets go at once, as does one that stood still and must hear a majority.
-          if (play.witnesses.contrasted(node) || !play.settled.wellFor(node, AWAKE_MS)) return null;
+          const stoodStill = play.world.nowMs - node.resumedMs < AWAKE_MS;
+          if (play.witnesses.contrasted(node) || stoodStill) return null;
           const heir = play.cluster.nodes.find((other) =>
             other !== node && play.settled.has(other)
           );

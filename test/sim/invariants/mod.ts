@@ -10,7 +10,7 @@ import { aloneLetsGo, publicCutLetsGo } from "./cut_off.ts";
 import { documentsConverge, editsSurvive } from "./documents.ts";
 import { outOfPool } from "./failed_servers.ts";
 import { together } from "./groups.ts";
-import { forAReason, handedOver, inOrder } from "./handover.ts";
+import { forAReason, handedOver, inOrder, notWhileAnswered } from "./handover.ts";
 import { lastResort } from "./last_resort.ts";
 import { noLoop } from "./loops.ts";
 import { minorityLetsGo, onePartHolds } from "./majority.ts";
@@ -38,6 +38,7 @@ export const invariantKinds: readonly InvariantKind[] = [
   inOrder,
   forAReason,
   handedOver,
+  notWhileAnswered,
   together,
   announced,
   wakesEmpty,
