@@ -212,14 +212,6 @@ const facts: readonly Mistake[] = [
     kinds: ["refused", "refusedOnce", "crash"],
   },
   {
-    name: "rival not seen",
-    breaks: "two holders after a partition both spread, and connections run in circles",
-    file: TICK,
-    right: "    hold.rival = rival;\n    state.tableVersion++;",
-    wrong: "    hold.rival = false;\n    state.tableVersion++;",
-    kinds: ["partition", "unplug"],
-  },
-  {
     name: "claims in pulses not noted",
     breaks: "nobody learns from pulses who holds a VIP",
     file: PEERS,
