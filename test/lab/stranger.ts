@@ -34,7 +34,8 @@ async function flood(): Promise<void> {
         const size = [0, 1, 63, 64, 84, 600, 1_400][count % 7]!;
         const garbage = crypto.getRandomValues(new Uint8Array(size));
         if (socket.send(garbage, Number(port), address)) counts.datagrams++;
-        const old = seen[(counts.replayed + count) % Math.max(1, seen.length)];
+        // One after the other: every second one might be of one direction, and never meet whom it was for.
+        const old = seen[counts.replayed % Math.max(1, seen.length)];
         if (old !== undefined && socket.send(old, Number(port), address)) counts.replayed++;
       }
     }
