@@ -23,6 +23,8 @@ const hosts = [
 const THIRD_VIP = addressIn("public", 242);
 const SETTLE_MS = 5_000;
 const LIMIT_MS = 40_000;
+/** More than an agent writes here. */
+const LOG_LINES = 10_000;
 
 /** What the others do meanwhile: edits, a removal, another token, another holder. */
 async function moveOn(
@@ -35,7 +37,8 @@ async function moveOn(
   await here.troop("token", "rotate", "--anyway", "--grace", "0s");
   // On both: until then a member takes what the kernel of a killed agent has still to send, when its cable is back.
   for (const node of [here, there]) {
-    await waitFor(async () => (await node.status()).rotation === null, {
+    // The status tells of no rotation before it has begun here, too.
+    await waitFor(() => node.agent.tail(LOG_LINES).includes("the old token is refused"), {
       what: `${node.name} refuses the old token`,
       limitMs: LIMIT_MS,
     });
