@@ -120,6 +120,9 @@ async function collect(stream: ReadableStream<Uint8Array>, lines: ReceiverLine[]
   }
 }
 
+/** Time after which a datagram has come to its end, ms: a question for a neighbour takes one. */
+const ON_ITS_WAY_MS = 100;
+
 /** Sends until it arrives: what is sent before neighbours know each other may be lost. */
 async function deliver(site: Site, text: string, family: 4 | 6): Promise<void> {
   await until(`"${text}" arrives`, () => {
@@ -170,6 +173,8 @@ for (const fallbacks of existsSync(FALLBACK_SWITCH) ? [true, false] : [true]) {
         await deliver(site, `${number} hello`, inner);
         balance(one);
         site.send(`${number} early`, inner);
+        // It is on its way for a moment, also to a neighbour that has to be found first.
+        await Bun.sleep(ON_ITS_WAY_MS);
         if (one.type === "gue") {
           expect(await site.order({ listen: GUE_PORT, family: outer })).toEqual({ done: null });
         }
