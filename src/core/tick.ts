@@ -6,7 +6,7 @@ import { drainsTurn } from "./document/draining.ts";
 import { awaitsWitness, forgiveSilence, judgeWitness } from "./cluster/gateway_witness.ts";
 import { isPresent, judgeLife } from "./cluster/liveness.ts";
 import { failbackTarget, incumbentOf, rankCandidates } from "./cluster/candidates.ts";
-import { type Decision } from "./cluster/decision.ts";
+import type { Decision } from "./cluster/decision.ts";
 import { ownUnfit, presentMembers } from "./cluster/member.ts";
 import { decideOwnership } from "./cluster/ownership.ts";
 import { judgeQuorum, quorumUnfit } from "./cluster/quorum.ts";
