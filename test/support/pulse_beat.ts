@@ -13,7 +13,7 @@ const [A, B] = ["00000000000000aa", "00000000000000bb"] as const;
 
 /** Pulses that go on. */
 export interface PulseBeat {
-  /** Times between two arrivals so far, ms; the longest last. Begins anew. */
+  /** Times between two arrivals so far, and since the last one, ms; the longest last. Begins anew. */
   take(): number[];
   stop(): void;
 }
@@ -50,9 +50,9 @@ export async function startBeat(): Promise<PulseBeat> {
   }, BEAT_MS);
   return {
     take() {
-      const taken = gaps.sort((a, b) => a - b);
+      const taken = [...gaps, performance.now() - lastMs];
       gaps = [];
-      return taken;
+      return taken.sort((a, b) => a - b);
     },
     stop() {
       clearInterval(beat);
@@ -62,7 +62,24 @@ export async function startBeat(): Promise<PulseBeat> {
   };
 }
 
-/** The gap that nine of ten do not exceed, ms; Infinity when there were none. */
-export function usualGap(gaps: readonly number[]): number {
-  return gaps[Math.floor(gaps.length * 0.9)] ?? Infinity;
+/**
+ * The longest gap that is allowed, ms, where the same pulses in a process that does nothing else had this one: less
+ * than the four beats that are death, and what the machine itself may delay.
+ */
+export function longestAllowed(loneMs: number): number {
+  return 3 * BEAT_MS + 2 * Math.max(0, loneMs - BEAT_MS);
+}
+
+/** Starts the same pulses in a process of their own; what it answers ends them, and gives their longest gap, ms. */
+export async function startLoneBeat(): Promise<() => Promise<number>> {
+  const child = Bun.spawn([process.execPath, `${import.meta.dir}/lone_beat.ts`], {
+    stdin: "pipe",
+    stdout: "pipe",
+  });
+  const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  await lines.read();
+  return async () => {
+    child.stdin.end();
+    return Number((await lines.read()).value ?? NaN);
+  };
 }

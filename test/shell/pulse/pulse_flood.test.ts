@@ -110,7 +110,8 @@ describe("a flood of datagrams", () => {
     const forged = sealPulse(deriveKey(newToken(), "pulse"), "127.0.3.2", encodePulse(pulse(1)));
     const { heard, told, dropped, worstMs, notices } = await flooded(forged);
     expect(dropped.get("seal")).toBeGreaterThan(1_000);
-    expect(heard).toBeGreaterThan(0);
+    // Four pulses in a row that are lost are death; where the kernel's queue runs over, single ones are.
+    expect(heard).toBeGreaterThan(told / 2);
     expect(heard).toBeLessThanOrEqual(told);
     expect(worstMs).toBeLessThan(1_000);
     expect(notices.all.map(({ message }) => message)).toEqual(["drop pulses that arrived"]);
