@@ -13,7 +13,7 @@ import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/desired/receiving.
 import type { Fact } from "../core/step.ts";
 import { asksDue } from "../core/tick.ts";
 import { announcementsDue } from "../core/cluster/announcements.ts";
-import { CLOCK_GAP_MS, NETWORK_MS, RENEW_MS } from "../core/timing.ts";
+import { CLOCK_GAP_MS, NETWORK_MS, RENEW_MS, WITNESS_ASK_MS } from "../core/timing.ts";
 import type {
   Addresses,
   Clock,
@@ -81,7 +81,9 @@ export class NetworkLane {
 
   /** Looks at addresses and links if it is time, or at once with `force`. */
   observe(state: State, now: number, force = false): void {
-    if (!force && now - this.#lookedMs < NETWORK_MS) return;
+    // Who asks the LAN whether anybody answers must know that its own cable is in.
+    const periodMs = state.witnesses.size > 0 ? WITNESS_ASK_MS : NETWORK_MS;
+    if (!force && now - this.#lookedMs < periodMs) return;
     const { addresses, troubles } = this.#options;
     const done = troubles.attempt("list addresses", () => {
       this.#addresses = addresses.listAddresses();

@@ -154,9 +154,18 @@ const deeds: readonly Mistake[] = [
     name: "address not looked at again",
     breaks: "a VIP that somebody deleted does not come back",
     file: NETWORK,
-    right: "    if (!force && now - this.#lookedMs < NETWORK_MS) return;",
+    right: "    if (!force && now - this.#lookedMs < periodMs) return;",
     wrong: "    if (!force && this.#lookedMs > 0) return;",
     kinds: ["addressDeleted", "addressAdded"],
+  },
+  {
+    name: "cable not looked at while the LAN is asked",
+    breaks:
+      "a node without a cable takes the silence for a free VIP, and answers beside the holder when it is back",
+    file: NETWORK,
+    right: "    const periodMs = state.witnesses.size > 0 ? WITNESS_ASK_MS : NETWORK_MS;",
+    wrong: "    const periodMs = NETWORK_MS;",
+    plan: "asks_without_a_carrier",
   },
   {
     name: "table not looked at again",
