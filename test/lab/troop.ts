@@ -14,9 +14,12 @@ import { operate } from "./operator.ts";
 import type { LabProcess } from "./process.ts";
 import { waitFor } from "./wait.ts";
 
-const BINARY = resolve(import.meta.dir, "../../dist/troop");
+/** The program as it is built. */
+export const BINARY: string = resolve(import.meta.dir, "../../dist/troop");
 /** The same program with another version, to upgrade to; `./task build` makes both. */
 export const NEXT_BINARY: string = resolve(import.meta.dir, "../../.cache/next/troop");
+/** The program of another revision; `./task upgrade` makes it. */
+export const EARLIER_BINARY: string = resolve(import.meta.dir, "../../.cache/earlier/dist/troop");
 /** Name of the cluster, where it does not matter. */
 const CLUSTER = "lab";
 /** Time for an agent to answer for the first time, and for a small cluster to agree, ms. */
@@ -31,6 +34,8 @@ const EVENTS_MAX = 1_000;
 export class TroopNode {
   readonly host: Host;
   readonly home: string;
+  /** What {@link run} starts. */
+  binary: string = BINARY;
   readonly #cluster: string;
   #agent: LabProcess | null = null;
 
@@ -91,8 +96,8 @@ export class TroopNode {
   }
 
   /** Starts the agent; resolves when it answers. */
-  async run(binary = BINARY): Promise<void> {
-    this.#agent = this.host.start([binary, "--home", this.home, "run"], { label: "troop" });
+  async run(): Promise<void> {
+    this.#agent = this.host.start([this.binary, "--home", this.home, "run"], { label: "troop" });
     await waitFor(() => this.#answers(), {
       what: `the agent of ${this.name} answers`,
       limitMs: START_LIMIT_MS,
