@@ -82,6 +82,8 @@ export interface ServiceOptions {
   readonly vip?: string;
   /** Default `rr`: half of all requests go to each server, so a dead one in the pool shows at once. */
   readonly scheduler?: string;
+  /** The nodes' program; default what `./task build` makes. */
+  readonly binary?: string;
   /** Called before the agents start, to change a node's file. */
   readonly configure?: (node: TroopNode) => void;
 }
@@ -92,6 +94,7 @@ export async function startService(lab: Lab, options: ServiceOptions = {}): Prom
   const nodes = (options.nodes ?? ["n1", "n2"]).map((name) =>
     new TroopNode(lab, lab.host(name), options.cluster)
   );
+  for (const node of nodes) node.binary = options.binary ?? node.binary;
   const servers = await Promise.all(nodes.map((node) => startWebServer(lab, node.host)));
   const webServers = new Map(nodes.map((node, index) => [node.name, servers[index]!]));
   await startCluster(nodes, options.configure);

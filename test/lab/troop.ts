@@ -34,7 +34,7 @@ const EVENTS_MAX = 1_000;
 export class TroopNode {
   readonly host: Host;
   readonly home: string;
-  /** What {@link run} starts. */
+  /** Its program. */
   binary: string = BINARY;
   readonly #cluster: string;
   #agent: LabProcess | null = null;
@@ -64,7 +64,7 @@ export class TroopNode {
 
   /** Runs the program itself on this machine; throws when it refuses. */
   program(...words: string[]): Promise<string> {
-    return this.host.run(BINARY, "--home", this.home, ...words);
+    return this.host.run(this.binary, "--home", this.home, ...words);
   }
 
   /** Makes this node a cluster of one. */

@@ -24,10 +24,7 @@ scenario(
   "from an earlier revision to this one and back, node by node: no request fails, no connection ends",
   { slug: "upgrade", hosts },
   async (lab) => {
-    const service = await startService(lab, {
-      nodes: restartNodes,
-      configure: (node) => void (node.binary = EARLIER_BINARY),
-    });
+    const service = await startService(lab, { nodes: restartNodes, binary: EARLIER_BINARY });
     process.stdout.write("to this revision\n");
     await changeTo(BINARY, service);
     process.stdout.write("back to the earlier one\n");
