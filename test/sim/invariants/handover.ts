@@ -85,6 +85,39 @@ function watching(
   };
 }
 
+/** Machines that a node could not reach, and could not know that, when it decided to hold a VIP. */
+class Unseen {
+  readonly #play: Play;
+  readonly #machines = new Map<string, readonly SimNode[]>();
+
+  constructor(play: Play) {
+    this.#play = play;
+  }
+
+  has(vip: Ip, by: SimNode, machine: SimNode): boolean {
+    return this.#machines.get(`${vip} ${by.name}`)?.includes(machine) === true;
+  }
+
+  /** Notes who has begun to hold what. */
+  look(): void {
+    const { cluster, vips } = this.#play;
+    for (const node of cluster.nodes) {
+      for (const vip of vips) {
+        const key = `${vip} ${node.name}`;
+        if (node.agent?.state.holds.has(vip) !== true) this.#machines.delete(key);
+        else if (!this.#machines.has(key)) this.#machines.set(key, this.#parted(node));
+      }
+    }
+  }
+
+  /** A node that has lost its carrier sees that. */
+  #parted(node: SimNode): readonly SimNode[] {
+    const { nodes, lan } = this.#play.cluster;
+    if (!node.kernel.hasCarrier(PUBLIC)) return [];
+    return nodes.filter((other) => !lan.joined(node, other, PUBLIC));
+  }
+}
+
 /** A VIP is taken over by the node that operators want most: not drained, preferred, of the highest priority. */
 export const inOrder: InvariantKind = {
   name: "a VIP is taken over by the node that should have it",
@@ -157,6 +190,7 @@ export const notWhileAnswered: InvariantKind = {
   watch: (play) => {
     const { cluster, world } = play;
     const hung = new Spells<SimNode>();
+    const unseen = new Unseen(play);
     const isHanging = (node: SimNode, vip: Ip) => {
       // A handover that had begun goes on: its holder had invited the successor.
       const hold = node.agent?.state.holds.get(vip);
@@ -166,7 +200,7 @@ export const notWhileAnswered: InvariantKind = {
       if (!by.awake || by.troubles > 0 || !cluster.lan.calm) return null;
       const other = cluster.nodes.find((node) =>
         node !== by && isHanging(node, vip) && cluster.answers(node, vip) &&
-        cluster.lan.joined(by, node, PUBLIC)
+        cluster.lan.joined(by, node, PUBLIC) && !unseen.has(vip, by, node)
       );
       return other === undefined
         ? null
@@ -178,6 +212,7 @@ export const notWhileAnswered: InvariantKind = {
         for (const node of cluster.nodes) {
           hung.note(node, node.powered && node.agent !== null && !node.awake, world.nowMs);
         }
+        unseen.look();
         return watched.look();
       },
     };
