@@ -13,6 +13,12 @@ import { errorText, type Notices } from "../log/notices.ts";
 /** How the document's protocol begins in every version. */
 const ANY_DOCUMENT = DOCUMENT_PROTOCOL.slice(0, DOCUMENT_PROTOCOL.lastIndexOf("/") + 1);
 
+/**
+ * Time between two words about one that stays connected, ms: a warning fades within 30 s, and what is wrong goes on for as
+ * long as the connection does.
+ */
+export const REMIND_MS = 5_000;
+
 /** See {@link watchNeighbours}. */
 export interface NeighbourOptions {
   readonly cluster: string;
@@ -21,36 +27,65 @@ export interface NeighbourOptions {
   readonly notices: Notices;
 }
 
+/** Those that are connected and silent, by connection: where they are, and why. */
+type Silent = Map<string, { readonly host: string; readonly text: string }>;
+
 /** Tells this node's cluster from now on, and looks at that of whoever connects. */
 export async function watchNeighbours(libp2p: Libp2p, options: NeighbourOptions): Promise<void> {
   const own = clusterProtocol(options.cluster);
+  const silent: Silent = new Map();
   await libp2p.handle(own, (stream) => stream.abort(new Error("nothing is said here")));
-  libp2p.addEventListener("peer:identify", ({ detail }) => {
-    const { protocols } = detail;
-    if (protocols.includes(own)) return;
-    // A member of an earlier version does not tell its cluster: it is asked.
-    if (protocols.includes(DOCUMENT_PROTOCOL)) return void askCluster(options, detail);
-    if (protocols.some((name) => name.startsWith(ANY_DOCUMENT))) tellVersion(options, detail);
+  libp2p.addEventListener("peer:identify", async ({ detail }) => {
+    const text = await whySilent(own, options, detail);
+    if (text === null || detail.connection.status !== "open") return;
+    const { host } = getNetConfig(detail.connection.remoteAddr);
+    silent.set(detail.connection.id, { host, text });
+    options.notices.warn({ peer: host }, text);
+    options.listener.warning?.(`neighbour ${host}`, text);
+  });
+  libp2p.addEventListener("connection:close", ({ detail }) => void silent.delete(detail.id));
+  remind(libp2p, () => {
+    for (const { host, text } of silent.values()) {
+      options.listener.warning?.(`neighbour ${host}`, text);
+    }
   });
 }
 
-function tellVersion(
+function remind(libp2p: Libp2p, again: () => void): void {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  libp2p.addEventListener("start", () => void (timer = setInterval(again, REMIND_MS)));
+  libp2p.addEventListener("stop", () => clearInterval(timer));
+}
+
+/** Why nothing will be heard of this member; null when it is one of ours. */
+function whySilent(
+  own: string,
+  options: NeighbourOptions,
+  member: IdentifyResult,
+): Promise<string | null> {
+  const { protocols } = member;
+  if (!protocols.includes(DOCUMENT_PROTOCOL)) {
+    const speaks = protocols.some((name) => name.startsWith(ANY_DOCUMENT));
+    return Promise.resolve(speaks ? otherVersion(options, member) : null);
+  }
+  // A member of an earlier version does not tell its cluster: it is asked.
+  return protocols.includes(own) ? Promise.resolve(null) : otherCluster(options, member);
+}
+
+function otherVersion(
   options: NeighbourOptions,
   { connection, agentVersion }: IdentifyResult,
-): void {
+): string {
   const { host } = getNetConfig(connection.remoteAddr);
-  tell(options, {
-    host,
-    text: `the member at ${host} runs ${
-      agentVersion ?? "another version"
-    }, which does not understand version ${options.version} here; install the same version on both`,
-  });
+  return `the member at ${host} runs ${
+    agentVersion ?? "another version"
+  }, which does not understand version ${options.version} here; install the same version on both`;
 }
 
-async function askCluster(
+async function otherCluster(
   options: NeighbourOptions,
   { connection }: IdentifyResult,
-): Promise<void> {
+): Promise<string | null> {
   try {
     const signal = AbortSignal.timeout(HELLO_LIMITS.timeoutMs);
     const frames = createFrames(
@@ -58,19 +93,11 @@ async function askCluster(
       HELLO_LIMITS,
     );
     const answer = decodeHello(await frames.read());
-    if (answer === undefined || answer.cluster === options.cluster) return;
+    if (answer === undefined || answer.cluster === options.cluster) return null;
     const { host } = getNetConfig(connection.remoteAddr);
-    tell(options, {
-      host,
-      text:
-        `the member at ${host} is of cluster "${answer.cluster}", and this node of "${options.cluster}", with one token; correct \`cluster\` in troop.yaml, or give one of them a token of its own`,
-    });
+    return `the member at ${host} is of cluster "${answer.cluster}", and this node of "${options.cluster}", with one token; correct \`cluster\` in troop.yaml, or give one of them a token of its own`;
   } catch (error) {
     options.notices.debug({ problem: errorText(error) }, "cannot ask a member for its cluster");
+    return null;
   }
-}
-
-function tell(options: NeighbourOptions, { host, text }: { host: string; text: string }): void {
-  options.notices.warn({ peer: host }, text);
-  options.listener.warning?.(`neighbour ${host}`, text);
 }

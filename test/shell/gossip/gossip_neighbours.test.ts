@@ -2,11 +2,13 @@
 import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { cpSync } from "node:fs";
 import { generateKeyPair } from "@libp2p/crypto/keys";
-import { createLibp2p } from "libp2p";
+import { createLibp2p, type Libp2p } from "libp2p";
 import { nodeOptions, toMultiaddr } from "../../../src/shell/gossip/libp2p_node.ts";
 import { openStateFolder } from "../../../src/shell/files/state_folder.ts";
 import { newToken, singleToken } from "../../../src/shell/files/token.ts";
 import { tokenProtector } from "../../../src/shell/gossip/token_protector.ts";
+import { REMIND_MS } from "../../../src/shell/gossip/gossip_neighbours.ts";
+import { clusterProtocol } from "../../../src/shell/gossip/gossip_topics.ts";
 import { watchStrangers } from "../../../src/shell/gossip/strangers.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startNode, stopNode, stopNodes, TEST_TOKEN } from "./gossip_cluster.ts";
@@ -62,26 +64,43 @@ describe("a member of another cluster with the same token", () => {
   });
 });
 
-describe("a member of a version that speaks otherwise", () => {
-  test("is named with its version, and what to do", async () => {
-    const { warnings, listener } = listening();
-    const a = await startNode({ listener });
+describe("members of a version that speaks otherwise", () => {
+  /** Starts one that has the token and serves these protocols. */
+  async function startLater(version: string, protocols: readonly string[]): Promise<Libp2p> {
     const protector = tokenProtector({ tokens: singleToken(TEST_TOKEN), timeoutMs: 5_000 });
     const privateKey = await generateKeyPair("Ed25519");
-    const later = await createLibp2p(
-      nodeOptions({ protector, privateKey, listen: [], version: "9.9" }),
-    );
-    await later.handle("/troop/document/99", (stream) => stream.abort(new Error("later")));
-    await later.start();
-    try {
-      await later.dial(toMultiaddr(a.endpoint));
-      await eventually("a is told", () => warnings.length > 0);
-      expect(warnings[0]).toContain("runs troop/9.9");
-      expect(warnings[0]).toContain("install the same version");
-      expect(a.gossip.connected()).toEqual([]);
-    } finally {
-      await later.stop();
+    const later = await createLibp2p(nodeOptions({ protector, privateKey, listen: [], version }));
+    for (const protocol of protocols) {
+      await later.handle(protocol, (stream) => stream.abort(new Error("later")));
     }
+    await later.start();
+    return later;
+  }
+
+  test("are named with their version, and what to do, until they are gone", async () => {
+    const { warnings, listener } = listening();
+    const a = await startNode({ listener });
+    // A later version of the same cluster tells the cluster in the same way.
+    const later = await Promise.all([
+      startLater("9.8", ["/troop/document/99"]),
+      startLater("9.9", ["/troop/document/99", clusterProtocol("test")]),
+    ]);
+    const told = (version: string) =>
+      warnings.filter((text) =>
+        text.includes(`runs troop/${version}`) && text.includes("install the same version")
+      ).length;
+    try {
+      for (const one of later) await one.dial(toMultiaddr(a.endpoint));
+      await eventually("a is told of both", () => told("9.8") > 0 && told("9.9") > 0);
+      expect(a.gossip.connected()).toEqual([]);
+      await eventually("a is told again", () => told("9.8") > 1 && told("9.9") > 1);
+    } finally {
+      for (const one of later) await one.stop();
+    }
+    await Bun.sleep(300);
+    warnings.length = 0;
+    await Bun.sleep(REMIND_MS + 500);
+    expect(warnings).toEqual([]);
   });
 });
 
