@@ -24,6 +24,7 @@ import { portsOf } from "./node_ports.ts";
 import { Killed } from "./port_hooks.ts";
 import { type NodeOptions, SimNode } from "./sim_node.ts";
 import { SimStore } from "./sim_store.ts";
+import { StreamLinks } from "./stream_links.ts";
 import type { World } from "./world.ts";
 
 export { type NodeOptions, SimNode } from "./sim_node.ts";
@@ -35,6 +36,8 @@ const PUBLIC = "eth0";
 export class SimCluster {
   readonly world: World;
   readonly lan: Lan;
+  /** What gossip and the document travel on. */
+  readonly links: StreamLinks;
   readonly nodes: SimNode[] = [];
   readonly neighbours = new Neighbours();
   readonly log: string[] = [];
@@ -51,6 +54,10 @@ export class SimCluster {
   constructor(world: World, options: readonly NodeOptions[]) {
     this.world = world;
     this.lan = new Lan(world);
+    this.links = new StreamLinks(world, this.lan, (a, b) => {
+      this.#welcome(a, b);
+      this.#welcome(b, a);
+    });
     this.#wire = new DocumentWire(world, {
       reach: (from, to) => this.#reach(from, to),
       take: (id, work) => this.#nodeOf(id)?.whenAwake(work),
@@ -79,9 +86,10 @@ export class SimCluster {
   /** Ends the agent at once, as kill -9 does; the kernel keeps what it has, and closes its connections. */
   kill(name: string): void {
     const node = this.node(name);
+    const peers = this.nodes.filter((other) => other !== node && this.links.passes(node, other));
     node.agent = null;
     node.run++;
-    for (const other of this.#inReach(node)) {
+    for (const other of peers) {
       this.world.after(
         LATENCY_MS,
         () =>
@@ -188,11 +196,14 @@ export class SimCluster {
 
   #reach(from: NodeId, to: NodeId): boolean {
     const [a, b] = [this.#nodeOf(from), this.#nodeOf(to)];
-    return a !== undefined && b !== undefined && this.lan.connected(a, b);
+    return a !== undefined && b !== undefined && this.links.passes(a, b);
   }
 
-  #inReach(node: SimNode): SimNode[] {
-    return this.nodes.filter((other) => other !== node && this.lan.connected(node, other));
+  /** A peer whose connection is there tells its record at once. */
+  #welcome(node: SimNode, peer: SimNode): void {
+    const known = this.#records.get(peer.id);
+    if (known === undefined) return;
+    this.later(node, LATENCY_MS, () => node.agent?.receive({ kind: "record", record: known }));
   }
 
   /** Lays the wires of a node's replica; to be called for one that takes the place of another, too. */
@@ -201,7 +212,7 @@ export class SimCluster {
     store.onChange = () => node.agent?.receive({ kind: "document", document: store.current() });
     if (!(store instanceof SimStore)) return;
     store.broadcast = (update) => {
-      const audience = this.lan.audience(node, this.nodes);
+      const audience = this.links.audience(node, this.nodes);
       for (const [{ store: theirs }, hops] of audience) {
         if (!(theirs instanceof SimStore)) continue;
         const other = this.#nodeOf(theirs.id) as SimNode;
@@ -211,7 +222,7 @@ export class SimCluster {
     };
     store.fetch = (id) => {
       const other = this.#nodeOf(id);
-      if (other === undefined || !other.awake || !this.lan.connected(node, other)) return;
+      if (other === undefined || !other.awake || !this.links.passes(node, other)) return;
       const { store: theirs } = other;
       if (!(theirs instanceof SimStore)) return;
       this.later(node, this.lan.streamMs(2), () => store.merge(theirs.offer()));
@@ -270,11 +281,6 @@ export class SimCluster {
     node.agent = agent;
     whatKilledLeaves(() => agent.begin());
     this.#beat(node);
-    for (const other of this.#inReach(node)) {
-      const known = other.agent === null ? undefined : this.#records.get(other.id);
-      if (known === undefined) continue;
-      this.later(node, LATENCY_MS, () => node.agent?.receive({ kind: "record", record: known }));
-    }
   }
 
   #self(node: SimNode): Self {
@@ -307,7 +313,7 @@ export class SimCluster {
   /** Tells everybody whom gossip reaches. */
   publish(node: SimNode, record: NodeRecord): void {
     this.#records.set(node.id, record);
-    for (const [other, hops] of this.lan.audience(node, this.nodes)) {
+    for (const [other, hops] of this.links.audience(node, this.nodes)) {
       this.later(
         other,
         this.lan.streamMs(hops),

@@ -174,17 +174,4 @@ export class Lan {
     }
     return delayMs;
   }
-
-  /** Whom a machine's gossip reaches and through how many connections: peers pass it on. */
-  audience(from: SimNode, nodes: readonly SimNode[]): Map<SimNode, number> {
-    const hops = new Map<SimNode, number>([[from, 0]]);
-    for (const [node, count] of hops) {
-      for (const other of nodes) {
-        if (hops.has(other) || !other.awake || !this.connected(node, other)) continue;
-        hops.set(other, count + 1);
-      }
-    }
-    hops.delete(from);
-    return hops;
-  }
 }
