@@ -231,7 +231,7 @@ export async function moveVip(
     throw new Refusal({
       attempted,
       problem: `no node "${nodeName}" is alive`,
-      remedy: `alive are ${members.map((member) => member.name).join(", ")}`,
+      remedy: `alive are ${members.map((member) => member.name).sort().join(", ")}`,
     });
   }
   const holder = incumbentOf(members);
