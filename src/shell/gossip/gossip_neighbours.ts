@@ -27,13 +27,17 @@ export interface NeighbourOptions {
   readonly notices: Notices;
 }
 
-/** Those that are connected and silent, by connection: where they are, and why. */
-type Silent = Map<string, { readonly host: string; readonly text: string }>;
+/** One that is connected and silent: where it is, and why. */
+interface Silent {
+  readonly host: string;
+  readonly text: string;
+}
 
 /** Tells this node's cluster from now on, and looks at that of whoever connects. */
 export async function watchNeighbours(libp2p: Libp2p, options: NeighbourOptions): Promise<void> {
   const own = clusterProtocol(options.cluster);
-  const silent: Silent = new Map();
+  const silent = new Map<string, Silent>();
+  const warn = ({ host, text }: Silent) => options.listener.warning?.(`neighbour ${host}`, text);
   await libp2p.handle(own, (stream) => stream.abort(new Error("nothing is said here")));
   libp2p.addEventListener("peer:identify", async ({ detail }) => {
     const text = await whySilent(own, options, detail);
@@ -41,14 +45,10 @@ export async function watchNeighbours(libp2p: Libp2p, options: NeighbourOptions)
     const { host } = getNetConfig(detail.connection.remoteAddr);
     silent.set(detail.connection.id, { host, text });
     options.notices.warn({ peer: host }, text);
-    options.listener.warning?.(`neighbour ${host}`, text);
+    warn({ host, text });
   });
   libp2p.addEventListener("connection:close", ({ detail }) => void silent.delete(detail.id));
-  remind(libp2p, () => {
-    for (const { host, text } of silent.values()) {
-      options.listener.warning?.(`neighbour ${host}`, text);
-    }
-  });
+  remind(libp2p, () => silent.forEach(warn));
 }
 
 function remind(libp2p: Libp2p, again: () => void): void {
