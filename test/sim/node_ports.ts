@@ -111,9 +111,8 @@ function gossip(cluster: SimCluster, node: SimNode): Gossip {
       if (record !== null) cluster.publish(node, record);
     },
     connected: () =>
-      cluster.nodes.filter((other) => other !== node && cluster.links.passes(node, other)).map((
-        other,
-      ) => other.id),
+      cluster.nodes.filter((other) => other !== node && cluster.links.passes(node, other))
+        .map(({ id }) => id),
     wantPeers: () => {},
     close: () => Promise.resolve(),
   };
