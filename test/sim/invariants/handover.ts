@@ -210,7 +210,9 @@ export const notWhileAnswered: InvariantKind = {
       ...watched,
       look: () => {
         for (const node of cluster.nodes) {
-          hung.note(node, node.powered && node.agent !== null && !node.awake, world.nowMs);
+          // The kernel of a machine that is suspended answers nobody until the machine goes on.
+          const hangs = node.powered && node.agent !== null && node.paused && !node.clock.stopped;
+          hung.note(node, hangs, world.nowMs);
         }
         unseen.look();
         return watched.look();
