@@ -125,6 +125,7 @@ export interface Witness {
   /** First question of this round. */
   readonly firstAskedMs: number;
   lastAskedMs: number;
+  /** Questions since the last answer. Time alone proves nothing: a node that stands still itself asks nobody. */
   asks: number;
   /** Last answer from another machine; -Infinity when there was none. */
   answeredMs: number;

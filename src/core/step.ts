@@ -296,6 +296,7 @@ function onAnswer(state: State, fact: { vip: Ip; mac: string }, now: number): vo
   if (witness === undefined) return;
   witness.answeredMs = now;
   witness.mac = fact.mac;
+  witness.asks = 0;
 }
 
 function onAdopt(state: State, fact: Extract<Fact, { kind: "adopt" }>, now: number): void {

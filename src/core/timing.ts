@@ -33,9 +33,9 @@ export const CLOCK_GAP_MS = 250;
 
 /** Time between two questions to the LAN, ms. */
 export const WITNESS_ASK_MS = 30;
-/** Questions that must stay unanswered before the LAN counts as silent. */
+/** Questions since the last answer that must stay unanswered before the LAN counts as silent. */
 export const WITNESS_ASKS_MIN = 3;
-/** Time since the last answer, or the first question, after which the LAN counts as silent, ms. A LAN answers in one. */
+/** Time since the last answer, or the first question, that must pass as well, ms: the last question is answered in one, too. */
 export const WITNESS_SILENT_MS = 80;
 /** A round of questions older than this is forgotten and begun anew, ms. */
 export const WITNESS_STALE_MS = 200;

@@ -11,7 +11,7 @@ import {
   TICK_MS,
   WITNESS_ASK_MS,
   WITNESS_ASKS_MIN,
-  WITNESS_SILENT_MS,
+  WITNESS_STALE_MS,
 } from "../../src/core/timing.ts";
 import {
   holding,
@@ -27,6 +27,8 @@ import { touched } from "../support/touched.ts";
 import { Run, TICK } from "../support/virtual_run.ts";
 
 const LEASE_MS = LEASE_S * 1_000;
+/** Time from the last answer until the LAN counts as silent, ms: every second tick has a question, the last one waits one. */
+const SILENCE_MS = (2 * WITNESS_ASKS_MIN + 1) * PRESSING_TICK_MS;
 
 describe("a starting node", () => {
   function starting(): Run {
@@ -200,7 +202,20 @@ describe("a free VIP", () => {
     }
     expect(run.hold).toBeUndefined();
     expect(run.state.reasons.get(VIP)).toBe("02:00:00:00:00:07 still answers for it");
-    run.pass(WITNESS_SILENT_MS);
+    run.pass(SILENCE_MS);
+    expect(run.hold?.phase).toBe("holding");
+  });
+
+  test("has not fallen silent while this node stood still and asked nobody", () => {
+    const run = new Run([modelNode(1)]);
+    for (let turn = 0; turn < 20; turn++) {
+      run.pass(10);
+      run.tell({ kind: "answer", vip: VIP, mac: "02:00:00:00:00:07" });
+    }
+    run.now += WITNESS_STALE_MS - WITNESS_ASK_MS;
+    run.tell(TICK);
+    expect(run.hold).toBeUndefined();
+    run.pass(SILENCE_MS);
     expect(run.hold?.phase).toBe("holding");
   });
 

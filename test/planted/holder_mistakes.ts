@@ -49,10 +49,19 @@ const claims: readonly Mistake[] = [
   {
     name: "answers of the LAN not heeded",
     breaks: "the LAN is asked, and what it says does not matter",
-    file: FREE_VIP,
-    right: "witness.firstAskedMs) < WITNESS_SILENT_MS) {",
-    wrong: "witness.firstAskedMs) < 0) {",
+    file: STEP,
+    right: "  const witness = state.witnesses.get(fact.vip);",
+    wrong: '  const witness = state.witnesses.get("");',
     kinds: ["kill", "deafOrMute", "pause"],
+  },
+  {
+    name: "own standstill taken for the LAN's silence",
+    breaks:
+      "a node that stood still itself takes a VIP for which a machine answered when it last asked",
+    file: STEP,
+    right: "  witness.asks = 0;",
+    wrong: "",
+    plan: "silence_of_its_own_standstill",
   },
   {
     name: "live holder counts as one that hands over",

@@ -132,10 +132,11 @@ function ownObstacle(state: State, vip: Ip): string {
 function decideByWitness(state: State, free: { vip: Ip; now: number; epoch: number }): Decision {
   const witness = state.witnesses.get(free.vip);
   const fresh = witness !== undefined && free.now - witness.lastAskedMs <= WITNESS_STALE_MS;
-  if (!fresh || witness.asks < WITNESS_ASKS_MIN) {
+  if (!fresh) {
     return { act: "ask", reason: "asking the LAN whether anybody still answers for it" };
   }
-  if (free.now - Math.max(witness.answeredMs, witness.firstAskedMs) < WITNESS_SILENT_MS) {
+  const silentMs = free.now - Math.max(witness.answeredMs, witness.firstAskedMs);
+  if (witness.asks < WITNESS_ASKS_MIN || silentMs < WITNESS_SILENT_MS) {
     const who = witness.answeredMs > -Infinity
       ? `${witness.mac} still answers for it`
       : "waiting for answers from the LAN";

@@ -304,7 +304,7 @@ describe("the witness", () => {
       "is asked three times",
       { first: 200, last: 10, asks: 2 },
       "ask",
-      "asking the LAN whether anybody still answers for it",
+      "waiting for answers from the LAN",
     ],
     [
       "has time to answer",
@@ -320,15 +320,21 @@ describe("the witness", () => {
     ],
     [
       "that answers blocks the claim, and the machine is named",
-      { first: 500, last: 10, asks: 16, answered: 79 },
+      { first: 500, last: 10, asks: 3, answered: 79 },
       "ask",
       "02:00:00:00:00:07 still answers for it",
     ],
     [
       "that has fallen silent since lets the claim be made",
-      { first: 500, last: 10, asks: 16, answered: 80 },
+      { first: 500, last: 10, asks: 3, answered: 80 },
       "claim",
       "no live node holds it and nobody answers for it",
+    ],
+    [
+      "is asked three times since its last answer, however long ago that was",
+      { first: 500, last: 10, asks: 2, answered: 180 },
+      "ask",
+      "02:00:00:00:00:07 still answers for it",
     ],
     [
       "asked too long ago is asked anew",
