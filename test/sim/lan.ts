@@ -56,6 +56,12 @@ export class Lan {
     return this.#count(this.#unplugged, `${node.name} ${path}`);
   }
 
+  /** Pulls a cable where the machine can see it, or plugs it in. */
+  setCarrier(node: SimNode, path: string, on: boolean): void {
+    node.kernel.setCarrier(path, on);
+    this.#changed();
+  }
+
   /** The gateway loses power; returns what gives it back. */
   killGateway(): () => void {
     return this.#count(this.#unplugged, `${GATEWAY.name} ${PUBLIC}`);

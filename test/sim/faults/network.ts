@@ -51,8 +51,8 @@ export const carrier = faultKind<{ node: string; paths: string[] }>({
   apply: ({ cluster, begin }, { node, paths }) =>
     all(paths.map((path) =>
       begin(`carrier ${node} ${path}`, {
-        start: () => cluster.node(node).kernel.setCarrier(path, false),
-        end: () => cluster.node(node).kernel.setCarrier(path, true),
+        start: () => cluster.lan.setCarrier(cluster.node(node), path, false),
+        end: () => cluster.lan.setCarrier(cluster.node(node), path, true),
       })
     )),
   words: ({ node, paths }) => `${node} loses the carrier of ${paths.join(" and ")}`,
