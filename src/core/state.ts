@@ -122,14 +122,11 @@ export interface Hold {
 
 /** What the LAN said when asked for a VIP. */
 export interface Witness {
-  /** First question of this round. */
-  readonly firstAskedMs: number;
   lastAskedMs: number;
   /** Questions since the last answer. Time alone proves nothing: a node that stands still itself asks nobody. */
   asks: number;
-  /** Last answer from another machine; -Infinity when there was none. */
-  answeredMs: number;
-  mac: string;
+  /** Who answered last in this round of questions; null: nobody. */
+  mac: string | null;
 }
 
 /** On which interface of this machine a VIP belongs; null when none reaches it. */

@@ -294,7 +294,6 @@ function onAnswer(state: State, fact: { vip: Ip; mac: string }, now: number): vo
   noteWitnessAnswer(state, fact.vip, now);
   const witness = state.witnesses.get(fact.vip);
   if (witness === undefined) return;
-  witness.answeredMs = now;
   witness.mac = fact.mac;
   witness.asks = 0;
 }

@@ -218,8 +218,8 @@ function noteAwaited(
   vip: Ip,
   { decision, now }: { readonly decision: Decision; readonly now: number },
 ): void {
-  const isAnswered = (witnesses.get(vip)?.answeredMs ?? -Infinity) > -Infinity;
-  if (decision.act === "ask" && !isAnswered) return;
+  const answered = witnesses.get(vip)?.mac ?? null;
+  if (decision.act === "ask" && answered === null) return;
   const id = decision.act === "wait" ? decision.awaits : undefined;
   if (id === undefined) awaited.delete(vip);
   else if (awaited.get(vip)?.id !== id) awaited.set(vip, { id, sinceMs: now });
@@ -291,11 +291,9 @@ function beginWitness(state: State, vip: Ip, now: number): void {
   const witness = state.witnesses.get(vip);
   if (witness !== undefined && now - witness.lastAskedMs <= WITNESS_STALE_MS) return;
   state.witnesses.set(vip, {
-    firstAskedMs: now,
     lastAskedMs: -Infinity,
     asks: 0,
-    answeredMs: -Infinity,
-    mac: "",
+    mac: null,
   });
 }
 

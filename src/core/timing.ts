@@ -35,8 +35,8 @@ export const CLOCK_GAP_MS = 250;
 export const WITNESS_ASK_MS = 30;
 /** Questions since the last answer that must stay unanswered before the LAN counts as silent. */
 export const WITNESS_ASKS_MIN = 3;
-/** Time since the last answer, or the first question, that must pass as well, ms: the last question is answered in one, too. */
-export const WITNESS_SILENT_MS = 80;
+/** Time the last of them must have gone unanswered, ms. A LAN answers in one; longer than a turn would cost another. */
+export const WITNESS_ANSWER_MS = 10;
 /** A round of questions older than this is forgotten and begun anew, ms. */
 export const WITNESS_STALE_MS = 200;
 

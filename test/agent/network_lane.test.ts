@@ -358,11 +358,9 @@ describe("questions to the LAN", () => {
     const bench = new NetworkBench();
     bench.turn();
     bench.state.witnesses.set(VIP, {
-      firstAskedMs: bench.kernel.nowMs,
       lastAskedMs: -Infinity,
       asks: 0,
-      answeredMs: -Infinity,
-      mac: "",
+      mac: null,
     });
     return bench;
   }

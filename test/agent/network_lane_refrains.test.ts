@@ -31,11 +31,9 @@ test("the LAN is not asked where no interface reaches the VIP", () => {
   bench.turn();
   const { nowMs } = bench.kernel;
   bench.state.witnesses.set(VIP, {
-    firstAskedMs: nowMs,
     lastAskedMs: -Infinity,
     asks: 0,
-    answeredMs: -Infinity,
-    mac: "",
+    mac: null,
   });
   bench.kernel.addresses = [];
   bench.lane.observe(bench.state, nowMs, true);

@@ -171,7 +171,7 @@ describe("a pause of this node", () => {
 describe("a free VIP", () => {
   test("is claimed after three unanswered questions, and told at once", () => {
     const run = new Run([modelNode(1)]);
-    run.pass(80);
+    run.pass(70);
     expect(run.hold).toBeUndefined();
     expect(run.state.witnesses.get(VIP)?.asks).toBe(WITNESS_ASKS_MIN);
     const versions = { ...run.state };
@@ -226,9 +226,9 @@ describe("a free VIP", () => {
     run.now += 201;
     run.tell(TICK);
     expect(run.state.witnesses.get(VIP)).not.toBe(before);
-    run.pass(80);
+    run.pass(70);
     expect(run.hold).toBeUndefined();
-    run.pass(20);
+    run.pass(10);
     expect(run.hold?.phase).toBe("holding");
   });
 

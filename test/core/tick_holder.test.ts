@@ -79,11 +79,9 @@ describe("a holder", () => {
   test("drops what the document does not have any more", () => {
     const run = new Run([modelNode(1, { holds: holding(3) })]);
     run.state.witnesses.set("10.0.0.101", {
-      firstAskedMs: NOW,
       lastAskedMs: NOW,
       asks: 1,
-      answeredMs: -Infinity,
-      mac: "",
+      mac: null,
     });
     run.tell({
       kind: "document",

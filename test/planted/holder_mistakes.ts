@@ -64,6 +64,15 @@ const claims: readonly Mistake[] = [
     plan: "silence_of_its_own_standstill",
   },
   {
+    name: "last question to the LAN not waited for",
+    breaks:
+      "news that comes just after the third question makes a node take the VIP before the answer does",
+    file: FREE_VIP,
+    right: "free.now - witness.lastAskedMs < WITNESS_ANSWER_MS;",
+    wrong: "free.now - witness.lastAskedMs < 0;",
+    plan: "answer_on_its_way",
+  },
+  {
     name: "live holder counts as one that hands over",
     breaks: "the next candidate takes the VIP from a holder that keeps it",
     file: FREE_VIP,

@@ -14,6 +14,7 @@ import {
 import { type Drain, drainKey, drainSchema } from "../../src/core/document/drain.ts";
 import { ownRecord } from "../../src/core/own_record.ts";
 import { decideOwnership } from "../../src/core/cluster/ownership.ts";
+import { WITNESS_ANSWER_MS } from "../../src/core/timing.ts";
 import { claimsOf } from "../../src/core/cluster/pulse_schedule.ts";
 import { type ServerEntry, serverEntrySchema, serverKey } from "../../src/core/service/server.ts";
 import {
@@ -307,7 +308,7 @@ export function viewOf(model: readonly ModelNode[], index: number, shared: Share
 
 /** A round of questions to the LAN that nobody answered. */
 function silentLan() {
-  return { firstAskedMs: NOW - 150, lastAskedMs: NOW, asks: 3, answeredMs: -Infinity, mac: "" };
+  return { lastAskedMs: NOW - WITNESS_ANSWER_MS, asks: 3, mac: null };
 }
 
 function settleHold(state: State, vip: Ip): void {

@@ -8,8 +8,8 @@ import {
   AWAITED_MS_MAX,
   MEET_MS_MAX,
   READY_MS_MAX,
+  WITNESS_ANSWER_MS,
   WITNESS_ASKS_MIN,
-  WITNESS_SILENT_MS,
   WITNESS_STALE_MS,
 } from "../timing.ts";
 import { compareText, nextEpoch, rankCandidates } from "./candidates.ts";
@@ -135,11 +135,11 @@ function decideByWitness(state: State, free: { vip: Ip; now: number; epoch: numb
   if (!fresh) {
     return { act: "ask", reason: "asking the LAN whether anybody still answers for it" };
   }
-  const silentMs = free.now - Math.max(witness.answeredMs, witness.firstAskedMs);
-  if (witness.asks < WITNESS_ASKS_MIN || silentMs < WITNESS_SILENT_MS) {
-    const who = witness.answeredMs > -Infinity
-      ? `${witness.mac} still answers for it`
-      : "waiting for answers from the LAN";
+  const canAnswer = free.now - witness.lastAskedMs < WITNESS_ANSWER_MS;
+  if (witness.asks < WITNESS_ASKS_MIN || canAnswer) {
+    const who = witness.mac === null
+      ? "waiting for answers from the LAN"
+      : `${witness.mac} still answers for it`;
     return { act: "ask", reason: who };
   }
   return {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { EPOCH_MAX, NODES_MAX, VIPS_MAX } from "../../../src/core/limits.ts";
 import { decideOwnership } from "../../../src/core/cluster/ownership.ts";
-import { LEASE_S } from "../../../src/core/timing.ts";
+import { LEASE_S, WITNESS_ANSWER_MS } from "../../../src/core/timing.ts";
 import { step } from "../../../src/core/step.ts";
 import { sampleRecord } from "../../support/sample_record.ts";
 import { idOf, modelNode, NOW, service, viewOf, VIP } from "../../support/cluster_views.ts";
@@ -96,11 +96,9 @@ describe("epochs", () => {
     free.epochs.set(VIP, EPOCH_MAX);
     for (let asked = 0; asked < 4; asked++) {
       free.witnesses.set(VIP, {
-        firstAskedMs: NOW - 100,
-        lastAskedMs: NOW,
+        lastAskedMs: NOW - WITNESS_ANSWER_MS,
         asks: 4,
-        answeredMs: -Infinity,
-        mac: "",
+        mac: null,
       });
     }
     expect(decideOwnership(free, VIP, NOW)).toMatchObject({ act: "claim", epoch: EPOCH_MAX });

@@ -7,7 +7,14 @@ import { decideOwnership } from "../../../src/core/cluster/ownership.ts";
 import { EPOCH_MAX } from "../../../src/core/limits.ts";
 import type { Move } from "../../../src/core/document/document.ts";
 import type { State } from "../../../src/core/state.ts";
-import { LEAVE_WAIT_MS, MEET_MS_MAX, READY_MS_MAX } from "../../../src/core/timing.ts";
+import {
+  LEAVE_WAIT_MS,
+  MEET_MS_MAX,
+  READY_MS_MAX,
+  WITNESS_ANSWER_MS,
+  WITNESS_ASK_MS,
+  WITNESS_STALE_MS,
+} from "../../../src/core/timing.ts";
 import { arbitraryCluster, present } from "../../support/arbitrary_cluster.ts";
 import {
   hold,
@@ -293,72 +300,44 @@ describe("who never claims", () => {
 });
 
 describe("the witness", () => {
+  const free = "no live node holds it and nobody answers for it";
+  const anew = "asking the LAN whether anybody still answers for it";
+  const silent = "waiting for answers from the LAN";
+  const answers = "02:00:00:00:00:07 still answers for it";
+  const early = WITNESS_ANSWER_MS - 1;
   const cases: [
     what: string,
-    witness: { first: number; last: number; asks: number; answered?: number } | null,
+    witness: { last: number; asks: number; answered?: true } | null,
     act: string,
     reason: string,
   ][] = [
-    ["is asked before a claim", null, "ask", "asking the LAN whether anybody still answers for it"],
+    ["is asked before a claim", null, "ask", anew],
+    ["is asked three times", { last: WITNESS_ASK_MS, asks: 2 }, "ask", silent],
+    ["has time to answer the last question", { last: early, asks: 3 }, "ask", silent],
+    ["that stays silent permits the claim", { last: WITNESS_ANSWER_MS, asks: 3 }, "claim", free],
     [
-      "is asked three times",
-      { first: 200, last: 10, asks: 2 },
+      "that answered is asked three times more, and the machine is named",
+      { last: WITNESS_STALE_MS, asks: 2, answered: true },
       "ask",
-      "waiting for answers from the LAN",
+      answers,
     ],
     [
-      "has time to answer",
-      { first: 79, last: 10, asks: 3 },
-      "ask",
-      "waiting for answers from the LAN",
-    ],
-    [
-      "that stays silent lets the claim be made",
-      { first: 80, last: 10, asks: 3 },
+      "that has fallen silent since permits the claim",
+      { last: WITNESS_ANSWER_MS, asks: 3, answered: true },
       "claim",
-      "no live node holds it and nobody answers for it",
+      free,
     ],
-    [
-      "that answers blocks the claim, and the machine is named",
-      { first: 500, last: 10, asks: 3, answered: 79 },
-      "ask",
-      "02:00:00:00:00:07 still answers for it",
-    ],
-    [
-      "that has fallen silent since lets the claim be made",
-      { first: 500, last: 10, asks: 3, answered: 80 },
-      "claim",
-      "no live node holds it and nobody answers for it",
-    ],
-    [
-      "is asked three times since its last answer, however long ago that was",
-      { first: 500, last: 10, asks: 2, answered: 180 },
-      "ask",
-      "02:00:00:00:00:07 still answers for it",
-    ],
-    [
-      "asked too long ago is asked anew",
-      { first: 600, last: 201, asks: 12 },
-      "ask",
-      "asking the LAN whether anybody still answers for it",
-    ],
-    [
-      "asked just now is as good",
-      { first: 600, last: 200, asks: 12 },
-      "claim",
-      "no live node holds it and nobody answers for it",
-    ],
+    ["asked too long ago is asked anew", { last: WITNESS_STALE_MS + 1, asks: 12 }, "ask", anew],
+    ["asked just now is as good", { last: WITNESS_STALE_MS, asks: 12 }, "claim", free],
   ];
   test.each(cases)("%s", (_what, witness, act, reason) => {
     const state = viewOf([modelNode(1)], 1, SHARED);
     state.witnesses.clear();
     if (witness !== null) {
       state.witnesses.set(VIP, {
-        firstAskedMs: NOW - witness.first,
         lastAskedMs: NOW - witness.last,
         asks: witness.asks,
-        answeredMs: witness.answered === undefined ? -Infinity : NOW - witness.answered,
-        mac: "02:00:00:00:00:07",
+        mac: witness.answered === true ? "02:00:00:00:00:07" : null,
       });
     }
     expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act, reason });

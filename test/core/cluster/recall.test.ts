@@ -13,11 +13,9 @@ const WALL_MS = Date.UTC(2026, 0, 1);
 function view(): State {
   const state = viewOf([modelNode(1, { priority: 200 }), modelNode(2)], 1, SHARED);
   state.witnesses.set(VIP, {
-    firstAskedMs: NOW - 5_000,
     lastAskedMs: NOW - 10,
     asks: 9,
-    answeredMs: -Infinity,
-    mac: "",
+    mac: null,
   });
   return state;
 }
