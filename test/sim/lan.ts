@@ -39,6 +39,8 @@ export class Lan {
   readonly #weathers = new Set<Weather>();
   /** When anything was last cut or joined, virtual ms. */
   changedMs = -Infinity;
+  /** When bad weather last ended, virtual ms. What was sent before is still late. */
+  clearedMs = -Infinity;
   /** Share of datagrams that get lost whatever the weather. */
   loss = 0;
 
@@ -108,7 +110,10 @@ export class Lan {
   /** Bad weather on all networks; returns what ends it. */
   begin(weather: Weather): () => void {
     this.#weathers.add(weather);
-    return () => void this.#weathers.delete(weather);
+    return () => {
+      this.#weathers.delete(weather);
+      this.clearedMs = this.#world.nowMs;
+    };
   }
 
   /** Whether every datagram arrives that can, at once. */

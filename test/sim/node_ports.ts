@@ -125,9 +125,12 @@ function ask(cluster: SimCluster, node: SimNode, vip: Ip): void {
       node.agent?.receive({ kind: "answer", vip, mac: "02:00:00:00:00:fe" });
     });
   }
-  for (const other of cluster.nodes) {
-    if (other === node || !cluster.answers(other, vip)) continue;
-    if (!cluster.lan.joined(node, other, PUBLIC)) continue;
+  const others = cluster.nodes.filter((other) =>
+    other !== node && cluster.answers(other, vip) && cluster.lan.joined(node, other, PUBLIC)
+  );
+  const heardBy = node.kernel.hasCarrier(PUBLIC) ? others : null;
+  node.questions.set(vip, { atMs: cluster.world.nowMs, heardBy });
+  for (const other of others) {
     // Question and answer are a frame each.
     cluster.lan.send(() =>
       cluster.lan.send(() =>

@@ -88,9 +88,11 @@ export const drainNode = faultKind<{ at: string; later: string; node: string; ke
     keepVips: draw.chance(0.2),
   }),
   apply: (play, { at, later, node, keepVips }) => {
-    const order = drain({ node: idOf(numberOf(node)) }, { keepVips });
-    play.edit(at, [{ kind: "putDrain", drain: order }]);
-    return () => play.edit(later, [{ kind: "putDrain", drain: { ...order, on: false } }]);
+    // The ledger tells edits apart by what they say.
+    const order = (on: boolean) =>
+      drain({ node: idOf(numberOf(node)) }, { keepVips, on, comment: `at ${play.world.nowMs}` });
+    play.edit(at, [{ kind: "putDrain", drain: order(true) }]);
+    return () => play.edit(later, [{ kind: "putDrain", drain: order(false) }]);
   },
   words: ({ at, node }) => `an operator on ${at} drains ${node}`,
 });

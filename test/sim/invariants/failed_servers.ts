@@ -121,7 +121,7 @@ function isCutOff({ cluster: { lan } }: Play, holder: SimNode, server: SimNode):
 /** Whether the server's own agent sees that its daemon is gone, and the holder hears it. */
 function sees(play: Play, holder: SimNode, server: SimNode): boolean {
   const { cluster: { lan }, world: { nowMs } } = play;
-  const deafMs = Math.max(lan.changedMs, holder.resumedMs);
+  const deafMs = Math.max(lan.changedMs, lan.clearedMs, holder.resumedMs);
   return isWell(play, server) && !server.serving && nowMs - deafMs >= HEARD_MS &&
     server.paths.every((path) => lan.joined(holder, server, path));
 }

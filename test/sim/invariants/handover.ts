@@ -13,6 +13,8 @@ const RECENT_MS = 6_000;
 
 /** Time after which what an agent said before it hung has arrived, ms. */
 const HUNG_MS = 100;
+/** Time after which a question to the LAN is no reason to take a VIP any more, ms: an order to the kernel may take some. */
+const ASKED_MS = 500;
 const PUBLIC = "eth0";
 
 /** Time a node has to have been well for what it does to be its own decision, ms. */
@@ -83,39 +85,6 @@ function watching(
       return null;
     },
   };
-}
-
-/** Machines that a node could not reach, and could not know that, when it decided to hold a VIP. */
-class Unseen {
-  readonly #play: Play;
-  readonly #machines = new Map<string, readonly SimNode[]>();
-
-  constructor(play: Play) {
-    this.#play = play;
-  }
-
-  has(vip: Ip, by: SimNode, machine: SimNode): boolean {
-    return this.#machines.get(`${vip} ${by.name}`)?.includes(machine) === true;
-  }
-
-  /** Notes who has begun to hold what. */
-  look(): void {
-    const { cluster, vips } = this.#play;
-    for (const node of cluster.nodes) {
-      for (const vip of vips) {
-        const key = `${vip} ${node.name}`;
-        if (node.agent?.state.holds.has(vip) !== true) this.#machines.delete(key);
-        else if (!this.#machines.has(key)) this.#machines.set(key, this.#parted(node));
-      }
-    }
-  }
-
-  /** A node that has lost its carrier sees that. */
-  #parted(node: SimNode): readonly SimNode[] {
-    const { nodes, lan } = this.#play.cluster;
-    if (!node.kernel.hasCarrier(PUBLIC)) return [];
-    return nodes.filter((other) => !lan.joined(node, other, PUBLIC));
-  }
 }
 
 /** A VIP is taken over by the node that operators want most: not drained, preferred, of the highest priority. */
@@ -190,7 +159,6 @@ export const notWhileAnswered: InvariantKind = {
   watch: (play) => {
     const { cluster, world } = play;
     const hung = new Spells<SimNode>();
-    const unseen = new Unseen(play);
     const isHanging = (node: SimNode, vip: Ip) => {
       // A handover that had begun goes on: its holder had invited the successor.
       const hold = node.agent?.state.holds.get(vip);
@@ -200,7 +168,7 @@ export const notWhileAnswered: InvariantKind = {
       if (!by.awake || by.troubles > 0 || !cluster.lan.calm) return null;
       const other = cluster.nodes.find((node) =>
         node !== by && isHanging(node, vip) && cluster.answers(node, vip) &&
-        cluster.lan.joined(by, node, PUBLIC) && !unseen.has(vip, by, node)
+        cluster.lan.joined(by, node, PUBLIC) && couldKnow(by, node, { vip, nowMs: world.nowMs })
       );
       return other === undefined
         ? null
@@ -210,16 +178,24 @@ export const notWhileAnswered: InvariantKind = {
       ...watched,
       look: () => {
         for (const node of cluster.nodes) {
-          // The kernel of a machine that is suspended answers nobody until the machine goes on.
-          const hangs = node.powered && node.agent !== null && node.paused && !node.clock.stopped;
-          hung.note(node, hangs, world.nowMs);
+          hung.note(node, node.powered && node.agent !== null && !node.awake, world.nowMs);
         }
-        unseen.look();
         return watched.look();
       },
     };
   },
 };
+
+/** Whether a node has not asked, or not where anybody hears it, or asked a machine that answered. */
+function couldKnow(
+  by: SimNode,
+  machine: SimNode,
+  { vip, nowMs }: { readonly vip: Ip; readonly nowMs: number },
+): boolean {
+  const question = by.questions.get(vip);
+  if (question === undefined || nowMs - question.atMs > ASKED_MS) return true;
+  return question.heardBy === null || question.heardBy.includes(machine);
+}
 
 /** A holder that is asked to end lets its VIPs go when somebody else has them. */
 export const handedOver: InvariantKind = {
