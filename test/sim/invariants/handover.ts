@@ -13,8 +13,6 @@ const RECENT_MS = 6_000;
 
 /** Time after which what an agent said before it hung has arrived, ms. */
 const HUNG_MS = 100;
-/** Time after which a question to the LAN is no reason to take a VIP any more, ms: an order to the kernel may take some. */
-const ASKED_MS = 500;
 const PUBLIC = "eth0";
 
 /** Time a node has to have been well for what it does to be its own decision, ms. */
@@ -165,10 +163,13 @@ export const notWhileAnswered: InvariantKind = {
       return world.nowMs - hung.sinceMs(node) >= HUNG_MS && hold?.funnelMs === null;
     };
     const watched = watching(play, (_, { vip, by }) => {
+      // Null: it has not asked before this take, or not where anybody hears it.
+      const heardBy = by.questions.get(vip) ?? null;
+      by.questions.delete(vip);
       if (!by.awake || by.troubles > 0 || !cluster.lan.calm) return null;
       const other = cluster.nodes.find((node) =>
         node !== by && isHanging(node, vip) && cluster.answers(node, vip) &&
-        cluster.lan.joined(by, node, PUBLIC) && couldKnow(by, node, { vip, nowMs: world.nowMs })
+        cluster.lan.joined(by, node, PUBLIC) && heardBy?.includes(node) !== false
       );
       return other === undefined
         ? null
@@ -185,17 +186,6 @@ export const notWhileAnswered: InvariantKind = {
     };
   },
 };
-
-/** Whether a node has not asked, or not where anybody hears it, or asked a machine that answered. */
-function couldKnow(
-  by: SimNode,
-  machine: SimNode,
-  { vip, nowMs }: { readonly vip: Ip; readonly nowMs: number },
-): boolean {
-  const question = by.questions.get(vip);
-  if (question === undefined || nowMs - question.atMs > ASKED_MS) return true;
-  return question.heardBy === null || question.heardBy.includes(machine);
-}
 
 /** A holder that is asked to end lets its VIPs go when somebody else has them. */
 export const handedOver: InvariantKind = {
