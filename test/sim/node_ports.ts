@@ -128,7 +128,7 @@ function ask(cluster: SimCluster, node: SimNode, vip: Ip): void {
   const others = cluster.nodes.filter((other) =>
     other !== node && cluster.answers(other, vip) && cluster.lan.joined(node, other, PUBLIC)
   );
-  node.questions.set(vip, node.kernel.hasCarrier(PUBLIC) ? others : null);
+  node.questions.set(vip, { heardBy: node.kernel.hasCarrier(PUBLIC) ? others : null });
   for (const other of others) {
     // Question and answer are a frame each.
     cluster.lan.send(() =>

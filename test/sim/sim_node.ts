@@ -60,8 +60,8 @@ export class SimNode {
   /** What is asked before and after every call the agent makes; of this machine, whatever run of the agent. */
   hooks: PortHooks = NO_HOOKS;
   announcements: { vip: Ip; atMs: number }[] = [];
-  /** Who could answer its last question to the LAN for a VIP; null: it had no carrier, which it can see. */
-  readonly questions = new Map<Ip, readonly SimNode[] | null>();
+  /** Its last question to the LAN for a VIP, and who could answer; null: it had no carrier, which it can see. */
+  readonly questions = new Map<Ip, { readonly heardBy: readonly SimNode[] | null }>();
   /** State on disk beside the document. */
   readonly claims = new Map<Ip, number>();
   epochs: ReadonlyMap<Ip, number> = new Map();

@@ -157,15 +157,18 @@ export const notWhileAnswered: InvariantKind = {
   watch: (play) => {
     const { cluster, world } = play;
     const hung = new Spells<SimNode>();
+    /** Questions that a take has followed: the next one needs others. */
+    const spent = new WeakSet<object>();
     const isHanging = (node: SimNode, vip: Ip) => {
       // A handover that had begun goes on: its holder had invited the successor.
       const hold = node.agent?.state.holds.get(vip);
       return world.nowMs - hung.sinceMs(node) >= HUNG_MS && hold?.funnelMs === null;
     };
     const watched = watching(play, (_, { vip, by }) => {
+      const question = by.questions.get(vip);
       // Null: it has not asked before this take, or not where anybody hears it.
-      const heardBy = by.questions.get(vip) ?? null;
-      by.questions.delete(vip);
+      const heardBy = question === undefined || spent.has(question) ? null : question.heardBy;
+      if (question !== undefined) spent.add(question);
       if (!by.awake || by.troubles > 0 || !cluster.lan.calm) return null;
       const other = cluster.nodes.find((node) =>
         node !== by && isHanging(node, vip) && cluster.answers(node, vip) &&
