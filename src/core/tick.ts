@@ -290,11 +290,7 @@ function claim(state: State, vip: Ip, made: { epoch: number; now: number }): voi
 function beginWitness(state: State, vip: Ip, now: number): void {
   const witness = state.witnesses.get(vip);
   if (witness !== undefined && now - witness.lastAskedMs <= WITNESS_STALE_MS) return;
-  state.witnesses.set(vip, {
-    lastAskedMs: -Infinity,
-    asks: 0,
-    mac: null,
-  });
+  state.witnesses.set(vip, { lastAskedMs: -Infinity, asks: 0, mac: null });
 }
 
 /** Whether the holder is suspect and this node would be next: the LAN is then asked while the silence still lasts. */

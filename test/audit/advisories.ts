@@ -49,9 +49,9 @@ export function judgePackages(packages: readonly Locked[], folder: string): Verd
   const known = packages.flatMap((locked) =>
     advisories
       .filter(({ file }) => dirname(file) === locked.name)
-      .map(({ file, text }) => ({ finding: findingOf(locked, file, text) }))
+      .map(({ file, text }) => findingOf(locked, file, text))
   );
-  const found = known.flatMap(({ finding }) => finding ?? []);
+  const found = known.filter((finding) => finding !== null);
   const newest = advisories.map(({ text }) => DATE.exec(text)?.[1] ?? "").sort().at(-1);
   const heard = `${packages.length} packages, ${known.length} advisories on them ` +
     `of ${advisories.length} in all, the newest of ${newest}`;
