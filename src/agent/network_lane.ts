@@ -13,7 +13,7 @@ import { isTunnelDevice, LOOPBACK, tunnelEnds } from "../core/desired/receiving.
 import type { Fact } from "../core/step.ts";
 import { asksDue } from "../core/tick.ts";
 import { announcementsDue } from "../core/cluster/announcements.ts";
-import { CLOCK_GAP_MS, NETWORK_MS, RENEW_MS, WITNESS_ASK_MS } from "../core/timing.ts";
+import { CLOCK_GAP_MS, LEASE_S, NETWORK_MS, RENEW_MS, WITNESS_ASK_MS } from "../core/timing.ts";
 import type {
   Addresses,
   Clock,
@@ -225,7 +225,9 @@ export class NetworkLane {
     // The kernel never changes the label of an address that is there: it has to go and come back.
     const relabelled = present !== undefined && (present.label ?? null) !== want.label;
     if (relabelled) this.#remove(present);
-    const due = relabelled || (leased && now - hold.renewedMs >= RENEW_MS);
+    // Whoever gave it a longer lifetime, or none, would have it outlive this agent.
+    const outlives = present !== undefined && leased && lifetimeS(present) > LEASE_S;
+    const due = relabelled || outlives || (leased && now - hold.renewedMs >= RENEW_MS);
     if (present !== undefined && !due) return;
     // Two machines would answer for the VIP.
     if (this.#loud && want.interface === LOOPBACK) return;
@@ -312,6 +314,11 @@ export class NetworkLane {
 /** Whether an address there is seen by others: not on `lo`, not at the end of a tunnel. */
 function isLan(name: string): boolean {
   return name !== LOOPBACK && !isTunnelDevice(name);
+}
+
+/** How long the address stays unless it is renewed, s; Infinity: for ever. */
+function lifetimeS({ validSeconds }: KernelAddress): number {
+  return validSeconds ?? Infinity;
 }
 
 function isHost(item: KernelAddress): boolean {

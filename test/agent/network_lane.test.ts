@@ -69,6 +69,23 @@ describe("a holder", () => {
     expect(asked).toContain(`announce ${VIP} on ${LAN}`);
   });
 
+  test.each([null, 3_600])(
+    "gives an address its lease back at once to which somebody gave %p s",
+    (validSeconds) => {
+      const bench = new NetworkBench({ holds: holding(1) });
+      bench.turn();
+      bench.kernel.addressPort.put({
+        address: VIP,
+        prefixLength: 32,
+        interface: LAN,
+        validSeconds,
+      });
+      expect(bench.turns(NETWORK_MS + 20, `put ${VIP}/32 on ${LAN}`)).toHaveLength(1);
+      bench.kernel.pass(LEASE_S * 1_000);
+      expect(bench.kernel.where(VIP)).not.toContain(LAN);
+    },
+  );
+
   test("that lets go takes the address off the LAN and keeps it on lo", () => {
     const bench = new NetworkBench({ holds: holding(1) });
     bench.turn();

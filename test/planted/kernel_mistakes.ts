@@ -135,6 +135,14 @@ const deeds: readonly Mistake[] = [
     kinds: ["webServer"],
   },
   {
+    name: "lifetime that somebody else gave left",
+    breaks: "a killed agent's kernel answers for ever for the VIP that a script has put there, too",
+    file: NETWORK,
+    right: "lifetimeS(present) > LEASE_S;",
+    wrong: "lifetimeS(present) < 0;",
+    plan: "lease_taken_from_a_held_vip",
+  },
+  {
     name: "VIP without a lifetime",
     breaks: "a killed agent's kernel answers for the VIP for ever",
     file: NETWORK,

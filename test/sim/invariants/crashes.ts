@@ -23,7 +23,7 @@ const SLOW_DEATH_MS = SLOW_PULSE_MS * MISSED_PULSES_MAX + 5 * TICK_MS;
 export const takenOver: InvariantKind = {
   name: "a holder that loses power is replaced soon",
   watch: (play) => {
-    const off = new Spells<SimNode>();
+    const silence = new Spells<SimNode>();
     /** Who answered at the last look. */
     const holders = new Map<Ip, readonly SimNode[]>();
     /** Since when nobody answers, where that is to be judged. */
@@ -35,8 +35,8 @@ export const takenOver: InvariantKind = {
         const { cluster, disturbedMs, settled, vips, world: { nowMs } } = play;
         dueMs = Infinity;
         const heir = cluster.nodes.find((node) => settled.has(node));
-        for (const node of cluster.nodes) off.note(node, !node.powered, nowMs);
-        const judged = heir !== undefined && settled.calm() && !isWaitedFor(play, off) &&
+        for (const node of cluster.nodes) silence.note(node, isSilent(node), nowMs);
+        const judged = heir !== undefined && settled.calm() && !isWaitedFor(play, silence) &&
           !wantsMajority(heir.agent!.state) && !takesItselfForCutOff(play, heir);
         for (const vip of vips) {
           const before = holders.get(vip) ?? [];
@@ -62,9 +62,15 @@ export const takenOver: InvariantKind = {
   },
 };
 
-/** Whether two machines lost power one after the other: nodes that do not hold anything notice that of each other slowly. */
-function isWaitedFor({ cluster, world: { nowMs } }: Play, off: Spells<SimNode>): boolean {
-  const fresh = (node: SimNode) => !node.powered && nowMs - off.sinceMs(node) < SLOW_DEATH_MS;
+/** Whether the node says nothing, and nothing says that for it: an agent that is killed closes its connections. */
+function isSilent({ powered, paused, clock }: SimNode): boolean {
+  return !powered || paused || clock.stopped;
+}
+
+/** Whether two nodes fell silent one after the other: those that do not hold anything notice that of each other slowly. */
+function isWaitedFor({ cluster, world: { nowMs } }: Play, silence: Spells<SimNode>): boolean {
+  const fresh = (node: SimNode) =>
+    isSilent(node) && nowMs - silence.sinceMs(node) < SLOW_DEATH_MS;
   return cluster.nodes.filter(fresh).length > 1;
 }
 
