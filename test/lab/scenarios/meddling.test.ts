@@ -2,12 +2,16 @@
  * Somebody else changes the kernel: what is troop's comes back, what is not troop's stays as it is.
  */
 import { expect } from "bun:test";
+import { NETWORK_MS } from "../../../src/core/timing.ts";
+import { LEASE_MS } from "../../sim/bounds.ts";
 import { scenario, startService, streamlined, VIP } from "../scenario.ts";
 import { awaitOneHolder, type TroopNode } from "../troop.ts";
 import { waitFor } from "../wait.ts";
 
 /** The kernel is compared with what is wanted at least every 10 s; the rest is the guest's slowness. */
 const REPAIR_LIMIT_MS = 15_000;
+/** What the guest's only processor may make later than it is on a machine of its own, ms. */
+const GUEST_MS = 500;
 const FOREIGN_SERVICE = "192.168.6.250:8080";
 const FOREIGN_ADDRESS = "192.168.6.77";
 
@@ -26,6 +30,21 @@ scenario(
     await waitFor(() => onLoopback(other, VIP), {
       what: "the VIP is back on lo of the other node",
       limitMs: REPAIR_LIMIT_MS,
+    });
+  },
+);
+
+scenario(
+  "VIP that someone else gives its holder for ever gets its lease back, and goes with it when the agent is killed",
+  { slug: "vip-for-ever", hosts: streamlined },
+  async (lab) => {
+    const { holder } = await startService(lab);
+    await holder.host.run("ip", "addr", "replace", `${VIP}/32`, "dev", "eth0");
+    await Bun.sleep(NETWORK_MS + GUEST_MS);
+    await holder.agent.end("SIGKILL");
+    await waitFor(async () => !await holder.host.has(VIP), {
+      what: "the VIP is off the machine of the killed agent",
+      limitMs: LEASE_MS + GUEST_MS,
     });
   },
 );

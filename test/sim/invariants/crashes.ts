@@ -69,8 +69,7 @@ function isSilent({ powered, paused, clock }: SimNode): boolean {
 
 /** Whether two nodes fell silent one after the other: those that do not hold anything notice that of each other slowly. */
 function isWaitedFor({ cluster, world: { nowMs } }: Play, silence: Spells<SimNode>): boolean {
-  const fresh = (node: SimNode) =>
-    isSilent(node) && nowMs - silence.sinceMs(node) < SLOW_DEATH_MS;
+  const fresh = (node: SimNode) => isSilent(node) && nowMs - silence.sinceMs(node) < SLOW_DEATH_MS;
   return cluster.nodes.filter(fresh).length > 1;
 }
 
