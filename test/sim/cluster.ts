@@ -32,6 +32,14 @@ export { type NodeOptions, SimNode } from "./sim_node.ts";
 /** The network that carries VIPs. */
 const PUBLIC = "eth0";
 
+/** Machines of which each forwards to the next, and the last one to the first. */
+export type Circle = readonly SimNode[];
+
+/** The way round: `n1 -> n2 -> n1`. */
+export function circleText(circle: Circle): string {
+  return [...circle, ...circle.slice(0, 1)].map(({ name }) => name).join(" -> ");
+}
+
 /** See the head of this file. */
 export class SimCluster {
   readonly world: World;
@@ -170,28 +178,28 @@ export class SimCluster {
       .map((node) => node.name);
   }
 
-  /** A circle that a new connection can run in between tables, or null. */
-  forwardingLoop(service: Service): string | null {
-    const visit = (node: SimNode, path: readonly SimNode[]): string | null => {
-      if (path.includes(node)) return [...path, node].map((item) => item.name).join(" -> ");
-      if (!node.powered || node.clock.stopped || !node.kernel.balances()) return null;
-      if (!vipsOfService(service).some((vip) => node.kernel.accepts(vip))) return null;
+  /** The circles that a new connection can run in between tables, each once for every machine it can begin at. */
+  forwardingLoops(service: Service): Circle[] {
+    const found: Circle[] = [];
+    const visit = (node: SimNode, path: readonly SimNode[]): void => {
+      if (path.includes(node)) {
+        // What led to the circle finds others of its own.
+        if (path[0] === node) found.push(path);
+        return;
+      }
+      if (!node.powered || node.clock.stopped || !node.kernel.balances()) return;
+      if (!vipsOfService(service).some((vip) => node.kernel.accepts(vip))) return;
       for (const { address, forwarding } of node.kernel.choices(service)) {
         // With NAT the packet is for the server's own address, which no table looks at.
         if (forwarding === "nat") continue;
         // What goes to a machine without an agent has left the cluster.
         const next = this.nodes.find((item) => item.address === address);
         if (next === undefined || next === node || !this.lan.reaches(node, next, PUBLIC)) continue;
-        const loop = visit(next, [...path, node]);
-        if (loop !== null) return loop;
+        visit(next, [...path, node]);
       }
-      return null;
     };
-    for (const node of this.nodes) {
-      const loop = visit(node, []);
-      if (loop !== null) return loop;
-    }
-    return null;
+    for (const node of this.nodes) visit(node, []);
+    return found;
   }
 
   #reach(from: NodeId, to: NodeId): boolean {

@@ -197,8 +197,9 @@ export class Play {
   }
 
   #disturb(): void {
+    // A fault that ends an agent at once is one thing.
+    if (this.disturbedMs < this.world.nowMs) this.disturbances++;
     this.disturbedMs = this.world.nowMs;
-    this.disturbances++;
     this.world.changes++;
   }
 

@@ -11,7 +11,7 @@ import type { Status } from "../../src/core/status/status.ts";
 import { runAtOnce } from "../../src/core/steps.ts";
 import { LEASE_S } from "../../src/core/timing.ts";
 import { service, VIP } from "../support/cluster_views.ts";
-import { type NodeOptions, SimCluster } from "./cluster.ts";
+import { circleText, type NodeOptions, SimCluster } from "./cluster.ts";
 import { World } from "./world.ts";
 
 /** The service of runs that are given none. */
@@ -110,8 +110,10 @@ export function begin(options: RunOptions = {}): Run {
   const watches = [...vips].map((vip) => new Watch(run, vip));
   const check = () => {
     for (const item of services) {
-      const loop = cluster.forwardingLoop(item);
-      if (loop !== null) throw broken(run, `a connection of ${serviceKey(item)} can run ${loop}`);
+      for (const circle of cluster.forwardingLoops(item)) {
+        const way = circleText(circle);
+        throw broken(run, `a connection of ${serviceKey(item)} can run ${way}`);
+      }
     }
     for (const watch of watches) watch.look();
     for (const { name, kernel } of cluster.nodes) {

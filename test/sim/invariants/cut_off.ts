@@ -86,7 +86,7 @@ export const publicCutLetsGo: InvariantKind = {
 
 /** Whether the node has a witness that counts and is silent, and nothing else is wrong with it. */
 function isWitnessed({ cluster: { lan } }: Play, node: SimNode): boolean {
-  return node.awake && node.troubles === 0 && lan.calm && node.answeredRun === node.run &&
+  return node.awake && node.troubles === 0 && lan.fair && node.answeredRun === node.run &&
     !lan.reachesGateway(node);
 }
 

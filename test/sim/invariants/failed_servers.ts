@@ -63,12 +63,12 @@ export const outOfPool: InvariantKind = {
   },
 };
 
-/** Services with every holder that is well, in good weather. */
+/** Services with every holder that is well, in weather for which anything is promised. */
 function* holdersOf(
   play: Play,
 ): Generator<{ readonly holder: SimNode; readonly service: Service }> {
   const { cluster, knownServices } = play;
-  if (!cluster.lan.calm) return;
+  if (!cluster.lan.fair) return;
   for (const service of knownServices) {
     // Where nobody works, the last ones go on if operators want it.
     if (service.whenAllFail === "keep") continue;
@@ -122,7 +122,7 @@ function isCutOff({ cluster: { lan } }: Play, holder: SimNode, server: SimNode):
 function sees(play: Play, holder: SimNode, server: SimNode): boolean {
   const { cluster: { lan }, world: { nowMs } } = play;
   const deafMs = Math.max(lan.changedMs, lan.clearedMs, holder.resumedMs);
-  return isWell(play, server) && !server.serving && nowMs - deafMs >= HEARD_MS &&
+  return lan.calm && isWell(play, server) && !server.serving && nowMs - deafMs >= HEARD_MS &&
     server.paths.every((path) => lan.joined(holder, server, path));
 }
 

@@ -4,7 +4,7 @@
 import { type Service, serviceKey, vipsOfService } from "../../../src/core/service/service.ts";
 import { LOSSY_CIRCLE_MS, REPAIRED_MS, TWO_AGENTS_MS } from "../bounds.ts";
 import type { InvariantKind } from "../invariant.ts";
-import type { SimCluster } from "../cluster.ts";
+import { type Circle, circleText, type SimCluster } from "../cluster.ts";
 import type { Play } from "../play.ts";
 
 /** A new connection cannot run in a circle between the tables of any nodes. */
@@ -24,24 +24,22 @@ export const noLoop: InvariantKind = {
         noteAnswers(play, answeredMs);
         const next: typeof seenMs = new Map();
         for (const service of play.knownServices) {
-          const loop = play.cluster.forwardingLoop(service);
-          if (loop === null) continue;
-          const what = `a connection of ${serviceKey(service)} can run ${loop}`;
-          // The same circle is found from each of its machines.
-          const names = [...new Set(namesOf(loop))].toSorted();
-          const circle = `${names} ${serviceKey(service)}`;
-          const fromMs = seenMs.get(circle) ?? nowMs;
-          next.set(circle, fromMs);
-          const untilMs = Math.max(repairedMs(play, loop), knownMs(play, loop, fromMs));
-          if (nowMs <= untilMs) {
-            dueMs = Math.min(dueMs, untilMs + 1);
-            continue;
+          for (const circle of play.cluster.forwardingLoops(service)) {
+            // The same circle is found from each of its machines.
+            const key = `${circle.map(({ name }) => name).toSorted()} ${serviceKey(service)}`;
+            const fromMs = seenMs.get(key) ?? nowMs;
+            next.set(key, fromMs);
+            const untilMs = Math.max(repairedMs(play, circle), knownMs(play, circle, fromMs));
+            if (nowMs <= untilMs) {
+              dueMs = Math.min(dueMs, untilMs + 1);
+              continue;
+            }
+            const metMs = whenMet(play.cluster, circle);
+            if (!isUnheard(play, { service, circle, metMs, answeredMs })) {
+              return `a connection of ${serviceKey(service)} can run ${circleText(circle)}`;
+            }
+            dueMs = Math.min(dueMs, metMs + TWO_AGENTS_MS + 1);
           }
-          const metMs = whenMet(play.cluster, loop);
-          if (!isUnheard(play, { service, loop, metMs, answeredMs })) {
-            return what;
-          }
-          dueMs = Math.min(dueMs, metMs + TWO_AGENTS_MS + 1);
         }
         seenMs = next;
         return null;
@@ -51,20 +49,19 @@ export const noLoop: InvariantKind = {
 };
 
 /** Until when a table may be wrong because a kernel refused to change it: it keeps what it has, whatever its agent wants. */
-function repairedMs({ cluster, settled }: Play, loop: string): number {
-  const troubledMs = namesOf(loop).map((name) => settled.troubledMs(cluster.node(name)));
-  return Math.max(...troubledMs) + REPAIRED_MS;
+function repairedMs({ settled }: Play, circle: Circle): number {
+  return Math.max(...circle.map((node) => settled.troubledMs(node))) + REPAIRED_MS;
 }
 
 /**
  * Until when two may not know of each other: where datagrams get lost, or where the agent of one stands still, whose kernel
  * goes on with the table it has, until the table of the other knows that.
  */
-function knownMs({ cluster }: Play, loop: string, fromMs: number): number {
+function knownMs({ cluster }: Play, circle: Circle, fromMs: number): number {
   const { calm, lateMs } = cluster.lan;
   if (lateMs === Infinity) return fromMs + LOSSY_CIRCLE_MS;
   if (!calm) return fromMs + TWO_AGENTS_MS + lateMs;
-  const asleep = namesOf(loop).some((name) => !cluster.node(name).awake);
+  const asleep = circle.some((node) => !node.awake);
   return asleep ? fromMs + TWO_AGENTS_MS : -Infinity;
 }
 
@@ -76,13 +73,9 @@ function noteAnswers({ cluster, knownVips, world }: Play, answeredMs: Map<string
   }
 }
 
-function namesOf(loop: string): string[] {
-  return loop.split(" -> ");
-}
-
 /** When the machines of a circle last began to hear each other, at the earliest: a cable, or one that had stood still. */
-function whenMet(cluster: SimCluster, loop: string): number {
-  const resumed = namesOf(loop).map((name) => cluster.node(name).resumedMs);
+function whenMet(cluster: SimCluster, circle: Circle): number {
+  const resumed = circle.map(({ resumedMs }) => resumedMs);
   return Math.max(cluster.lan.changedMs, ...resumed);
 }
 
@@ -92,9 +85,9 @@ function whenMet(cluster: SimCluster, loop: string): number {
  */
 function isUnheard(
   { world }: Play,
-  { service, loop, metMs, answeredMs }: {
+  { service, circle, metMs, answeredMs }: {
     readonly service: Service;
-    readonly loop: string;
+    readonly circle: Circle;
     readonly metMs: number;
     readonly answeredMs: ReadonlyMap<string, number>;
   },
@@ -102,7 +95,7 @@ function isUnheard(
   if (world.nowMs - metMs > TWO_AGENTS_MS) return false;
   const [vip] = vipsOfService(service);
   // One may have heard of the other in the one direction and have let go, while its table is being changed.
-  return namesOf(loop).every((name) =>
+  return circle.every(({ name }) =>
     (answeredMs.get(`${name} ${vip}`) ?? -Infinity) >= metMs - TWO_AGENTS_MS
   );
 }

@@ -27,29 +27,36 @@ export const inPool: InvariantKind = {
 
 /** Servers that work and get nothing from somebody who answers for their VIP. */
 function* missing(play: Play): Generator<Wrong> {
-  const { cluster } = play;
-  if (play.world.nowMs < play.servesMs) return;
+  const { cluster, world, servesMs } = play;
+  if (world.nowMs < servesMs) return;
   for (const service of play.plan.shape.services) {
     if (service.protocol === "fwm") continue;
-    const holder = cluster.nodes.find((node) => cluster.answers(node, service.address));
-    if (holder === undefined || !holder.awake || holder.troubles > 0) continue;
-    if (hasRival(play, holder, service.address)) continue;
-    const choices = holder.kernel.choices(service);
-    const healthy = [
-      ...cluster.nodes.filter((server) => isHealthy(play, holder, server)),
-      ...machinesOf(play, holder, service).filter(({ works }) => works),
-    ];
-    // Where too few work the fallback takes their place.
-    if (hasFallback(service) && healthy.length < service.quorum + service.hysteresis) continue;
-    const key = serviceKey(service);
-    for (const server of healthy) {
-      if (choices.some(({ address }) => address === server.address)) continue;
-      yield {
-        key: `${holder.name} ${server.name} ${key}`,
-        what: `${server.name} serves ${key} well, and ${holder.name} gives it nothing`,
-        judged: cluster.lan.fair,
-      };
+    for (const holder of cluster.nodes) {
+      if (!cluster.answers(holder, service.address)) continue;
+      if (!holder.awake || holder.troubles > 0) continue;
+      if (!hasRival(play, holder, service.address)) yield* missingAt(play, holder, service);
     }
+  }
+}
+
+/** Servers that work and get nothing from this holder. */
+function* missingAt(play: Play, holder: SimNode, service: Service): Generator<Wrong> {
+  const { cluster } = play;
+  const choices = holder.kernel.choices(service);
+  const healthy = [
+    ...cluster.nodes.filter((server) => isHealthy(play, holder, server)),
+    ...machinesOf(play, holder, service).filter(({ works }) => works),
+  ];
+  // Where too few work the fallback takes their place.
+  if (hasFallback(service) && healthy.length < service.quorum + service.hysteresis) return;
+  const key = serviceKey(service);
+  for (const server of healthy) {
+    if (choices.some(({ address }) => address === server.address)) continue;
+    yield {
+      key: `${holder.name} ${server.name} ${key}`,
+      what: `${server.name} serves ${key} well, and ${holder.name} gives it nothing`,
+      judged: cluster.lan.fair,
+    };
   }
 }
 
