@@ -1,6 +1,8 @@
 /** A short, seeded run of the fuzzer over every decoder; `./task fuzz` is the long one. Findings of it stay here. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
+import { stateFiles } from "../../src/shell/files/state_files.ts";
 import { type Decoder, textDecoder } from "./decoder.ts";
+import { documentFileDecoders } from "./document_files.ts";
 import { openEndpointDecoders } from "./endpoints.ts";
 import { fuzz, tryInput } from "./fuzz.ts";
 import { kernelDecoders } from "./kernel.ts";
@@ -13,7 +15,7 @@ import { wireDecoders } from "./wire.ts";
 setDefaultTimeout(60_000);
 
 const SEED = 1;
-/** Time for one decoder at most, ms; there are some fifty. */
+/** Time for one decoder at most, ms; there are some seventy. */
 const MS = 250;
 /** Inputs for one decoder at most. */
 const INPUTS = 1_000;
@@ -35,6 +37,7 @@ test("every decoder gives a result or an error it is known for, soon and not too
     ...kernelDecoders,
     ...textDecoders,
     ...stateDecoders,
+    ...documentFileDecoders,
     ...streamDecoders,
     ...probes.decoders,
     ...endpoints.decoders,
@@ -55,6 +58,13 @@ test("every decoder gives a result or an error it is known for, soon and not too
     expect(result.inputs).toBeGreaterThan(0);
   }
   console.log(`${inputs} inputs for ${decoders.length} decoders`);
+});
+
+test("every file of the state folder is among them", () => {
+  const names = [...stateDecoders, ...documentFileDecoders].map(({ name }) => name);
+  expect(names).toEqual(
+    expect.arrayContaining(Object.keys(stateFiles).map((name) => `state/${name}`)),
+  );
 });
 
 describe("the fuzzer", () => {
@@ -126,5 +136,14 @@ describe("found by it", () => {
     const decoder = textDecoders.find(({ name }) => name.startsWith("service"))!;
     const text = `[::9\ufffd${"\0\0:0/sctp\ufffd".repeat(1_000)}`;
     expect((await tryInput(decoder, new TextEncoder().encode(text))).problem).toBeNull();
+  });
+
+  // What was behind each mark was summed up to the end of the file, however short that end was.
+  test("a journal full of heads of records is read in one turn", async () => {
+    const decoder = wireDecoders.find(({ name }) => name === "journal")!;
+    const [journal] = decoder.seeds;
+    const mark = Buffer.from(journal!.subarray(4, 8)).toString("latin1");
+    const input = Buffer.from(`TRJ2${mark.repeat(10_000)}`, "latin1");
+    expect((await tryInput(decoder, input)).problem).toBeNull();
   });
 });

@@ -39,14 +39,16 @@ export async function fuzz(
   { seed, limits }: { readonly seed: number; readonly limits: FuzzLimits },
 ): Promise<FuzzResult> {
   const random = seeded(seed);
-  const corpus = [...decoder.seeds];
+  // Copies, and none of them a Buffer: what slices such a one and writes into it would change the seed.
+  const seeds: readonly Uint8Array[] = decoder.seeds.map((seed) => new Uint8Array(seed));
+  const corpus = [...seeds];
   const outcomes = new Set<string>();
   const startMs = performance.now();
   let worstMs = 0;
   let inputs = 0;
   let finding: FuzzResult["finding"] = null;
   for (; inputs < limits.inputs && performance.now() - startMs < limits.ms; inputs++) {
-    const input = decoder.seeds[inputs] ?? next(decoder, corpus, random);
+    const input = seeds[inputs] ?? next(decoder, corpus, random);
     const { outcome, problem, ms } = await tryInput(decoder, input);
     worstMs = Math.max(worstMs, ms);
     if (problem !== null) {
@@ -56,7 +58,7 @@ export async function fuzz(
     if (outcomes.has(outcome)) continue;
     outcomes.add(outcome);
     if (corpus.length < CORPUS_MAX) corpus.push(input);
-    else corpus[decoder.seeds.length + (inputs % (CORPUS_MAX - decoder.seeds.length))] = input;
+    else corpus[seeds.length + (inputs % (CORPUS_MAX - seeds.length))] = input;
   }
   const perSecond = inputs / Math.max(0.001, (performance.now() - startMs) / 1_000);
   return { name: decoder.name, inputs, outcomes: outcomes.size, perSecond, worstMs, finding };

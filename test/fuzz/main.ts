@@ -3,6 +3,7 @@
  * when there is a finding.
  */
 import type { Decoder } from "./decoder.ts";
+import { documentFileDecoders } from "./document_files.ts";
 import { openEndpointDecoders } from "./endpoints.ts";
 import { fuzz, type FuzzResult, tryInput } from "./fuzz.ts";
 import { kernelDecoders } from "./kernel.ts";
@@ -69,6 +70,7 @@ async function main(words: readonly string[]): Promise<boolean> {
       ...kernelDecoders,
       ...textDecoders,
       ...stateDecoders,
+      ...documentFileDecoders,
       ...streamDecoders,
       ...probes.decoders,
       ...endpoints.decoders,

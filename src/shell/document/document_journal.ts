@@ -112,12 +112,15 @@ function isZero(bytes: Buffer): boolean {
 
 function recordAt(buffer: Buffer, at: number, form: Form): Uint8Array | undefined {
   const head = buffer.subarray(at, at + RECORD_HEAD_BYTES);
-  if (head.length < RECORD_HEAD_BYTES) return undefined;
-  const update = buffer.subarray(
-    at + RECORD_HEAD_BYTES,
-    at + RECORD_HEAD_BYTES + head.readUInt32LE(MARK_BYTES),
-  );
-  // The length is part of the head that is compared, so a length that is cut short or damaged does not match.
+  if (head.length < RECORD_HEAD_BYTES || !head.subarray(0, MARK_BYTES).equals(form.mark)) {
+    return undefined;
+  }
+  const start = at + RECORD_HEAD_BYTES;
+  const end = start + head.readUInt32LE(MARK_BYTES);
+  // Not summed up: of a file full of such heads that would take the square of its length.
+  if (end > buffer.length) return undefined;
+  const update = buffer.subarray(start, end);
+  // The length is part of the head that is compared, so one that is damaged does not match.
   return recordHead(update, form).equals(head) ? update : undefined;
 }
 

@@ -19,6 +19,9 @@ import { readStateJson } from "./state_json.ts";
 /** Switches troop ever changes on one machine: a few for IPVS, two for every interface. */
 const SWITCHES_MAX = 1_000;
 
+/** Longest timeout any kernel takes, s: INT_MAX / HZ at the lowest HZ, 100 (ip_vs_set_timeout in ip_vs_ctl.c). */
+const TIMEOUT_S_MAX = 21_474_836;
+
 const epochsSchema = z.record(z.string(), z.int().min(0).max(EPOCH_MAX))
   .refine((all) => Object.keys(all).length <= VIPS_MAX, "has too many VIPs");
 
@@ -32,7 +35,7 @@ const switchesFile = {
   }),
   bare: (switches: unknown) => ({ switches }),
 };
-const timeoutS = z.int().min(0);
+const timeoutS = z.int().min(0).max(TIMEOUT_S_MAX);
 const timeoutsFile = {
   name: "timeouts.json",
   schema: z.object({

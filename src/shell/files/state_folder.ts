@@ -19,7 +19,7 @@ import {
 } from "node:fs";
 import { mkdirSync, readdirSync, rmSync, writeSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Refusal } from "../../core/refusal.ts";
 import { errorCode, errorText, NO_NOTICES, type Notices } from "../log/notices.ts";
 import { flushFolder } from "./whole_file.ts";
@@ -87,7 +87,8 @@ export interface StateFolderOptions {
 export function openStateFolder(path: string, options: StateFolderOptions = {}): StateFolder {
   const { notices = NO_NOTICES, wallMs = Date.now } = options;
   refuseErrors(`open the state folder "${path}"`, () => {
-    mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+    const made = mkdirSync(path, { recursive: true, mode: FOLDER_MODE });
+    if (made !== undefined) flushParents(path, made, notices);
     // The key lies here: a folder others can read is closed rather than trusted.
     if ((statSync(path).mode & 0o077) !== 0) chmodSync(path, FOLDER_MODE);
   });
@@ -115,6 +116,13 @@ export function openStateFolder(path: string, options: StateFolderOptions = {}):
   };
 }
 
+/** A folder that was made is there after a power cut when the one it is in was flushed. `first`: the outermost that was made. */
+function flushParents(path: string, first: string, notices: Notices): void {
+  const parent = dirname(path);
+  flushNames(parent, notices);
+  if (parent.startsWith(first)) flushParents(parent, first, notices);
+}
+
 /**
  * What an earlier run renamed and had no time to flush stays from now on: else a power cut brings the old file back,
  * without what was meanwhile appended to the new one.
@@ -123,7 +131,7 @@ function flushNames(path: string, notices: Notices): void {
   try {
     flushFolder(path);
   } catch (error) {
-    notices.warn({ folder: path, problem: errorText(error) }, "cannot flush the state folder");
+    notices.warn({ folder: path, problem: errorText(error) }, `cannot flush the folder ${path}`);
   }
 }
 

@@ -220,6 +220,12 @@ describe("a damaged file", () => {
     ["rows.json", '{"a": "b"}', /expected array/],
     ["claims.json", `{"${VIP}": ${EPOCH_MAX + 1}}`, /<=/],
     ["records.json", '[{"id": "x"}]', /expected/],
+    // Put back, it would be cut to 32 bits: one second.
+    [
+      "timeouts.json",
+      `{"format": 1, "timeouts": {"tcpS": ${2 ** 32 + 1}, "tcpFinS": 120, "udpS": 300}}`,
+      /<=/,
+    ],
   ];
   test.each(damaged)(
     "%s with %j is set aside and told; the rest is read",
@@ -229,6 +235,7 @@ describe("a damaged file", () => {
       writeFileSync(join(path, name), text);
       const { memory, notices } = open(path);
       expect(memory.savedSwitches.entries()).toEqual([]);
+      expect(memory.savedTimeouts.get()).toBeNull();
       expect(memory.claims().size).toBe(0);
       expect(memory.records()).toEqual([]);
       expect(memory.owned.keys()).toEqual(name === "rows.json" ? [] : ["tcp/kept"]);
