@@ -37,3 +37,20 @@ test("whatever is acknowledged is flushed before, and bytes before their name", 
   const steps = tracedSteps(script, realpathSync(tempFolder()));
   expect(Object.fromEntries(steps)).toEqual(flushed as Record<string, string[]>);
 });
+
+test("whatever a disk fails to flush is not acknowledged", () => {
+  const script = join(import.meta.dir, "../../support/failing_flush_child.ts");
+  const { stdout, stderr } = Bun.spawnSync([
+    ...["strace", "-f", "-o", "/dev/null", "-e", "inject=fsync,fdatasync:error=EIO"],
+    ...[process.execPath, script, tempFolder()],
+  ]);
+  expect(stderr.toString()).toBe("");
+  const told = stdout.toString().trimEnd().split("\n");
+  expect(told.filter((line) => line.includes("EIO"))).toEqual(told);
+  expect(told.map((line) => line.split(":")[0])).toEqual([
+    "writeNow is refused",
+    "write is refused",
+    "append is refused",
+    "replaceWhole throws",
+  ]);
+});
