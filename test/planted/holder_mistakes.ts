@@ -121,6 +121,15 @@ const claims: readonly Mistake[] = [
     kinds: ["moveVip", "crash"],
   },
   {
+    name: "third steps into a move",
+    breaks:
+      "a VIP that is moved goes to a node that nobody named, for that does not hear the target",
+    file: FREE_VIP,
+    right: "failbackTarget(state, vip, members) !== id;",
+    wrong: "failbackTarget(state, vip, members) === id;",
+    plan: "third_takes_what_was_moved",
+  },
+  {
     name: "preferred one waited for for ever",
     breaks:
       "of two that know different epochs, as those of earlier versions do, each waits for the other",

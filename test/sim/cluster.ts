@@ -10,7 +10,6 @@ import type { NodeId } from "../../src/core/document/document.ts";
 import type { NodeRecord } from "../../src/core/cluster/record.ts";
 import { type Service, vipsOfService } from "../../src/core/service/service.ts";
 import type { Self } from "../../src/core/state.ts";
-import { TICK_MS } from "../../src/core/timing.ts";
 import { takeBoot } from "../../src/shell/files/identity.ts";
 import { NO_NOTICES } from "../../src/shell/log/notices.ts";
 import type { Timers } from "../../src/shell/process/timers.ts";
@@ -274,20 +273,24 @@ export class SimCluster {
   }
 
   #startAgent(node: SimNode): void {
-    node.run++;
+    const run = ++node.run;
     if (node.disk === null) {
       node.boot = Math.max(node.boot + 1, Math.round(this.world.nowMs) + 1);
     } else this.#openDisk(node, node.disk);
     node.paused = false;
     // Probes end with the agent that began them.
     node.targets = [];
-    const agent = new Agent(this.#self(node), portsOf(this, node));
-    agent.onChange = (change) => {
-      this.log.push(`${Math.round(this.world.nowMs)} ${node.name}: ${change.text}`);
-      this.onChange(node, change.text);
-    };
-    node.agent = agent;
-    whatKilledLeaves(() => agent.begin());
+    whatKilledLeaves(() => {
+      const agent = new Agent(this.#self(node), portsOf(this, node));
+      agent.onChange = (change) => {
+        this.log.push(`${Math.round(this.world.nowMs)} ${node.name}: ${change.text}`);
+        this.onChange(node, change.text);
+      };
+      // A fault may have killed it before it was there.
+      if (node.run !== run) return;
+      node.agent = agent;
+      agent.begin();
+    });
     this.#beat(node);
   }
 
@@ -343,7 +346,8 @@ export class SimCluster {
   }
 
   #beat(node: SimNode): void {
-    this.later(node, node.agent?.paceMs() ?? TICK_MS, () => {
+    if (node.agent === null) return;
+    this.later(node, node.agent.paceMs(), () => {
       node.agent?.tick();
       this.#beat(node);
     });

@@ -7,8 +7,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { playSeeds } from "./batch.ts";
 import { type Plan, planOf } from "./plan.ts";
-import { play } from "./play.ts";
+import { type Failure, Play, play } from "./play.ts";
 import { failureText, planText, playText } from "./report.ts";
+import type { SimNode } from "./sim_node.ts";
 
 const folder = join(import.meta.dir, "plans");
 const kept = readdirSync(folder).filter((name) => name.endsWith(".json")).toSorted();
@@ -34,5 +35,28 @@ describe("the simulator", () => {
   test("plays a seed the same to the event, again and again", () => {
     const texts = [1, 2].map(() => playText(planOf(7)));
     expect(texts[0]).toBe(texts[1] as string);
+  });
+
+  test.each([
+    ["a VIP leaves a holder that is well only if operators want it", true],
+    ["no machine answers for a VIP without its agent for longer than the lease", false],
+  ])("notices where a VIP is that is not to be there: %s", (invariant, agentRuns) => {
+    const plan = { ...planOf(7), faults: [] };
+    const run = new Play(plan);
+    const { cluster, servesMs, vips: [vip = ""], world } = run;
+    world.after(servesMs, () => {
+      const { kernel, name } = cluster.nodes.find((node) => !cluster.answers(node, vip)) as SimNode;
+      if (!agentRuns) cluster.kill(name);
+      const place = { interface: "eth0", prefixLength: 32 };
+      kernel.addressPort.put({ address: vip, ...place, validSeconds: null });
+    });
+    const { failure } = run.run();
+    expect(failure?.invariant).toBe(invariant);
+    expect(failureText(plan, failure as Failure).split("\n")).toEqual([
+      `seed 7 broke: ${invariant}`,
+      expect.stringContaining(`  n1 `),
+      expect.stringMatching(new RegExp(`^  at [5-9]\\.\\d{3} s, event ${world.events}$`)),
+      expect.stringMatching(/^ {2}again: .*\.\/task sim --seed 7 --trace .*sim --seed 7 --shrink$/),
+    ]);
   });
 });

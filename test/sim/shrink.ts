@@ -3,18 +3,25 @@
  * rounder moments. What is left is what a person has to understand.
  */
 import type { Plan } from "./plan.ts";
-import { type Failure, play } from "./play.ts";
+import { type Failure, type Outcome, play } from "./play.ts";
 
 /** Runs a plan is tried at most: a quarter of a minute or so. */
-const TRIES_MAX = 150;
+export const TRIES_MAX = 150;
 
-/** See the head of this file. The failure may change on the way, but not the invariant it is about. */
-export function shrink(plan: Plan, failure: Failure): { plan: Plan; failure: Failure } {
+/**
+ * See the head of this file. The failure may change on the way, but not the invariant it is about. `outcomeOf`: runs a
+ * plan.
+ */
+export function shrink(
+  plan: Plan,
+  failure: Failure,
+  outcomeOf: (plan: Plan) => Pick<Outcome, "failure"> = play,
+): { plan: Plan; failure: Failure } {
   let best = { plan, failure };
   let tries = 0;
   const better = (candidate: Plan): boolean => {
     if (tries++ >= TRIES_MAX) return false;
-    const { failure: found } = play(candidate);
+    const { failure: found } = outcomeOf(candidate);
     if (found?.invariant !== failure.invariant) return false;
     best = { plan: candidate, failure: found };
     return true;

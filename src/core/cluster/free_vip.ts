@@ -2,6 +2,7 @@
  * Whether this node takes a VIP that nobody holds, or that its holder hands over.
  */
 import type { Ip } from "../address.ts";
+import { givesVipsAway } from "../document/draining.ts";
 import type { State } from "../state.ts";
 import {
   AWAITED_APART_MS,
@@ -12,7 +13,7 @@ import {
   WITNESS_ASKS_MIN,
   WITNESS_STALE_MS,
 } from "../timing.ts";
-import { compareText, nextEpoch, rankCandidates } from "./candidates.ts";
+import { compareText, failbackTarget, nextEpoch, rankCandidates } from "./candidates.ts";
 import type { Context, Decision } from "./decision.ts";
 import { isToldHeld } from "./hearsay.ts";
 import { isPresent } from "./liveness.ts";
@@ -35,7 +36,7 @@ export function decideFree(state: State, context: Context): Decision {
   const wanted: Wanted = { vip, candidates, now };
   return incumbent === undefined
     ? decideUnheld(state, wanted)
-    : decideHandedOver(state, incumbent, wanted);
+    : decideHandedOver(state, incumbent, { ...context, candidates });
 }
 
 /** A VIP that is to be taken, and who could take it, best first. */
@@ -59,13 +60,28 @@ function heldReason(incumbent: Member | undefined): string | null {
   return `${incumbent.name} holds it with epoch ${incumbent.claim?.epoch}`;
 }
 
-function decideHandedOver(state: State, from: Member, { vip, candidates, now }: Wanted): Decision {
-  const [best] = candidates;
+function decideHandedOver(state: State, from: Member, handed: Wanted & Context): Decision {
+  const { vip, candidates: [best], now } = handed;
   if (best?.id !== state.self.id) return { act: "wait", reason: `${best?.name} is preferred` };
+  if (isForAnother(state, from, handed)) {
+    const reason = `${from.name} hands it over to a node that ${state.self.name} does not hear`;
+    return { act: "wait", reason };
+  }
   if (!isReady(state, state.invitedMs.get(vip), now)) {
     return { act: "prepare", reason: `${from.name} hands it over: making the table ready` };
   }
   return { act: "claim", reason: `${from.name} hands it over`, epoch: nextEpoch(state, vip) };
+}
+
+/**
+ * Whether it is handed over to the target of an order alone. Who does not hear that node any more must not step in: the
+ * holder may have heard it later, and keeps the VIP once it knows that it is dead. One that cannot keep it gives it to
+ * anybody; and to this node, if it is to have it back.
+ */
+function isForAnother(state: State, from: Member, { vip, members, target }: Context): boolean {
+  const keeps = !from.leaving && from.unfit === null && !givesVipsAway(state, from.id);
+  const { id } = state.self;
+  return target !== null && target !== id && keeps && failbackTarget(state, vip, members) !== id;
 }
 
 function decideUnheld(state: State, wanted: Wanted): Decision {

@@ -208,4 +208,8 @@ test("who is preferred claims what the holder is ready to hand over", () => {
   state.invitedMs.set(VIP, NOW - READY_MS_MAX);
   expect(decideOwnership(state, VIP, NOW))
     .toEqual({ act: "claim", reason: "n2 hands it over", epoch: 4 });
+  // An order that nobody can carry out holds nothing up.
+  const moves = new Map([[VIP, { vip: VIP, to: idOf(3), fromEpoch: 3 }]]);
+  state.document = { ...state.document, moves };
+  expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "claim" });
 });

@@ -75,14 +75,22 @@ export const alone: InvariantKind = {
   watch: (play) => {
     /** Since when an agent does not run, by the clock of its machine; null while it does. */
     const stoppedMs = new Map<SimNode, number | null>();
+    let dueMs = Infinity;
     return {
-      dueMs: () => Infinity,
+      dueMs: () => dueMs,
       look: () => {
+        dueMs = Infinity;
         for (const node of play.cluster.nodes) {
           const nowMs = node.clock.now();
           const fromMs = node.awake ? null : stoppedMs.get(node) ?? nowMs;
           stoppedMs.set(node, fromMs);
-          if (fromMs === null || nowMs - fromMs <= ALONE_MS) continue;
+          if (fromMs === null) continue;
+          const leftMs = fromMs + ALONE_MS - nowMs;
+          if (leftMs >= 0) {
+            // Where no agent runs nothing may happen at which it would be asked.
+            if (!node.clock.stopped) dueMs = Math.min(dueMs, play.world.nowMs + leftMs + 1);
+            continue;
+          }
           const vip = play.knownVips.find((item) => play.cluster.answers(node, item));
           if (vip === undefined) continue;
           return `${node.name} answers for ${vip} ${nowMs - fromMs} ms after its agent last ran`;
