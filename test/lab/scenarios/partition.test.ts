@@ -80,8 +80,10 @@ for (const [words, count] of [["one of two nodes", 2], ["one of three nodes", 3]
         requireFewFailures(load.lines.filter(({ at }) => at >= healedAt), FAILED_HEALING_MAX);
         const told = announcementsOf(VIP, await capture.stop()).filter(({ at }) => at >= healedAt);
         const macs = told.map(({ sourceMac }) => sourceMac);
-        expect(macs).not.toContain(loser.host.macOn("public"));
         expect(macs).toContain(winner.host.macOn("public"));
+        // Who hears a standby before it hears the other holder announces itself to what came back; until it has let go.
+        const later = told.filter(({ at }) => at > settledAt).map(({ sourceMac }) => sourceMac);
+        expect(later).not.toContain(loser.host.macOn("public"));
       }
       // Together: two clients in step with each other get each its own server of two by turns.
       requireServedBy([near!.load, far!.load], { nodes, fromMs: wholeAt });
