@@ -13,19 +13,15 @@ import {
   modelNode,
   NOW,
   service,
+  type Shared,
   viewOf,
   VIP,
 } from "../../support/cluster_views.ts";
 
-const SHARED = { services: [service()] };
+const SHARED: Shared = { services: [service()] };
 
-function decide(
-  model: readonly ModelNode[],
-  index: number,
-  fields: { moves?: Move[]; epochs?: Map<string, number> } = {},
-): Decision {
-  return decideOwnership(viewOf(model, index, { ...SHARED, ...fields }), VIP, NOW);
-}
+const decide = (model: readonly ModelNode[], index: number, fields: Shared = {}): Decision =>
+  decideOwnership(viewOf(model, index, { ...SHARED, ...fields }), VIP, NOW);
 
 /** The node was invited to take the VIP just now, and its table is ready. */
 function invite(state: State): void {
