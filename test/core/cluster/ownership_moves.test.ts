@@ -20,8 +20,11 @@ import {
 
 const SHARED: Shared = { services: [service()] };
 
-const decide = (model: readonly ModelNode[], index: number, fields: Shared = {}): Decision =>
-  decideOwnership(viewOf(model, index, { ...SHARED, ...fields }), VIP, NOW);
+const decide = (
+  model: readonly ModelNode[],
+  index: number,
+  fields: Partial<Shared> = {},
+): Decision => decideOwnership(viewOf(model, index, { ...SHARED, ...fields }), VIP, NOW);
 
 /** The node was invited to take the VIP just now, and its table is ready. */
 function invite(state: State): void {
