@@ -6,7 +6,7 @@ import fc from "fast-check";
 import type { Edit } from "../../src/core/document/document.ts";
 import { FUNNEL_MS, LINGER_MS } from "../../src/core/timing.ts";
 import type { VipEntry } from "../../src/core/document/vip.ts";
-import { idOf, VIP, vipEntry } from "../support/cluster_views.ts";
+import { idOf, service, VIP, vipEntry } from "../support/cluster_views.ts";
 import {
   broken,
   faults,
@@ -20,6 +20,8 @@ import {
 
 /** Wait before a VIP goes back, s. */
 const FAILBACK_S = 4;
+/** New VIPs that are added, each to a cluster with another seed. */
+const NEW_VIPS = 40;
 /** A handover that nobody disturbs, and the time until the order for it is known, ms. */
 const HANDOVER_MS = FUNNEL_MS + LINGER_MS + 1_000;
 
@@ -39,6 +41,24 @@ async function returned(run: Run, name: string): Promise<void> {
 describe("a VIP with preferred nodes", () => {
   test("is claimed by the first of them, whatever the priority", async () => {
     expect((await preferring()).cluster.holders(VIP)).toEqual(["n2"]);
+  });
+
+  test("is claimed by the first of them when it is new, though news of it takes its time", async () => {
+    const address = "10.0.0.102";
+    const edits: Edit[] = [
+      { kind: "putVip", vip: vipEntry({ address, prefer: [idOf(2), idOf(3)] }) },
+      { kind: "putService", service: service({ address }) },
+    ];
+    for (let seed = 1; seed <= NEW_VIPS; seed++) {
+      const run = await preferring({}, { seed, vips: [VIP, address] });
+      run.cluster.lan.begin({ loss: 0, jitterMs: 150, duplicates: 0 });
+      await run.cluster.node("n1").store.edit(edits);
+      await run.pass(2_000);
+      if (`${run.cluster.holders(address)}` !== "n2") {
+        throw broken(run, `${run.cluster.holders(address)} hold ${address}`);
+      }
+      expect(run.cluster.node("n2").agent?.state.epochs.get(address)).toBe(1);
+    }
   });
 
   test("goes to the next of them, and stays there without failback", async () => {

@@ -26,7 +26,9 @@ export function decideFree(state: State, context: Context): Decision {
   const waits = phaseReason(state) ?? heldReason(incumbent);
   if (waits !== null) return { act: "wait", reason: waits };
   const candidates = rankCandidates(state, {
-    members: members.filter((member) => member.id !== incumbent?.id),
+    members: incumbent === undefined
+      ? members.map(onceTold)
+      : members.filter((member) => member.id !== incumbent.id),
     vip,
     first: target,
   });
@@ -37,6 +39,14 @@ export function decideFree(state: State, context: Context): Decision {
   return incumbent === undefined
     ? decideUnheld(state, wanted)
     : decideHandedOver(state, incumbent, { ...context, candidates });
+}
+
+/**
+ * A VIP that has just been added is known to one node before the others, which is no reason to pass over whom it prefers:
+ * that node has said nothing yet, and is waited for like any other.
+ */
+function onceTold(member: Member): Member {
+  return member.untold ? { ...member, unfit: null } : member;
 }
 
 /** A VIP that is to be taken, and who could take it, best first. */
@@ -91,7 +101,8 @@ function decideUnheld(state: State, wanted: Wanted): Decision {
   const isFree = obstacle === null && !isToldHeld(state, vip, now);
   const isPassedOver = isFree && isOverdue(state, wanted);
   if (best !== undefined && best.id !== state.self.id && !isPassedOver) {
-    const reason = `${best.name} is preferred`;
+    const yet = best.untold ? ", and has not said yet that it knows the VIP" : "";
+    const reason = `${best.name} is preferred${yet}`;
     return { act: "wait", reason, ...(isFree ? { awaits: best.id } : {}) };
   }
   const epoch = nextEpoch(state, vip);

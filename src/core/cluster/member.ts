@@ -13,6 +13,9 @@ import type { WitnessView } from "../state/gateway_witness.ts";
 import { isExpired } from "./warnings.ts";
 import { groupOf } from "../document/vip.ts";
 
+/** Why a node is unfit for a VIP that has just been added. */
+const UNTOLD = "does not know the VIP yet";
+
 /** A node in the order, this one included. */
 export interface Member {
   readonly id: NodeId;
@@ -21,6 +24,8 @@ export interface Member {
   readonly director: boolean;
   /** Why it cannot hold the VIP; null when it can. */
   readonly unfit: string | null;
+  /** It is unfit only in that it has not said yet that it knows the VIP, or one of its group. */
+  readonly untold: boolean;
   /** What it says of its gateway witness; "none" where that means nothing for the VIP. */
   readonly witness: WitnessView;
   readonly leaving: boolean;
@@ -34,12 +39,14 @@ export function presentMembers(state: State, vip: Ip): Member[] {
   for (const peer of state.peers.values()) {
     if (!isPresent(peer)) continue;
     const { record, life } = peer;
+    const unfit = peerUnfit(state, record.vips, vip);
     members.push({
       id: record.id,
       name: record.name,
       priority: record.priority,
       director: record.director,
-      unfit: peerUnfit(state, record.vips, vip),
+      unfit,
+      untold: unfit === UNTOLD,
       witness: peerWitness(state, peer, vip),
       // A record of an earlier run says nothing of one that pulses.
       leaving: life.leaving || (record.phase !== "running" && life.boot <= record.boot),
@@ -60,6 +67,7 @@ function selfMember(state: State, vip: Ip): Member {
     priority: self.priority,
     director: self.director,
     unfit: unfitReason(state, vip),
+    untold: false,
     witness: ownWitness(state, vip),
     leaving: state.phase === "leaving" || state.phase === "stopped",
     starting: state.phase === "starting",
@@ -94,14 +102,13 @@ export function ownUnfit(state: State, vip: Ip): string | null {
     witnessUnfit(state, vip);
 }
 
+/** What its record says of the VIP and those that are held together with it. */
 function peerUnfit(
   state: State,
   told: Readonly<Record<Ip, string | null>>,
   vip: Ip,
 ): string | null {
-  for (const one of groupOf(vip, state.document.vips)) {
-    const unfit = told[one] === undefined ? "does not know the VIP yet" : told[one];
-    if (unfit !== null) return unfit;
-  }
-  return null;
+  const said = groupOf(vip, state.document.vips).map((one) => told[one]);
+  return said.find((unfit) => typeof unfit === "string") ??
+    (said.includes(undefined) ? UNTOLD : null);
 }

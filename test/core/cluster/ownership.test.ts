@@ -205,8 +205,8 @@ describe("who never claims", () => {
       .toBe("no director can hold it: interfaces not looked at yet");
   });
 
-  test("a node whose peers know nothing of the VIP claims it itself, but not when it has just started", () => {
-    const state = viewOf([modelNode(1), modelNode(2, { priority: 200 })], 1, SHARED);
+  test("a node whose peers know nothing of the VIP, while it has just started", () => {
+    const state = viewOf([modelNode(1), modelNode(2, { priority: 90 })], 1, SHARED);
     const peer = state.peers.get(idOf(2));
     if (peer !== undefined) peer.record = { ...peer.record, vips: {} };
     const early = decideOwnership(state, VIP, NOW + MEET_MS_MAX - 1);

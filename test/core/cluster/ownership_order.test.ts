@@ -16,6 +16,7 @@ function member(index: number, fields: Partial<Member> = {}): Member {
     priority: 100,
     director: true,
     unfit: null,
+    untold: false,
     witness: "none",
     leaving: false,
     starting: false,
