@@ -70,7 +70,7 @@ export interface Life {
   readonly answers: Budget;
   /** The peer says that it does not hear this node. */
   deaf: boolean;
-  /** One of the two took the other for dead at the last look. */
+  /** One of the two takes the other for dead, or did so until a moment ago. */
   apart: boolean;
   /** What the peer says of its gateway witness. */
   witness: WitnessView;

@@ -17,6 +17,7 @@ import {
   LEASE_S,
   LINGER_MS,
   PRESSING_TICK_MS,
+  REUNION_MS,
   TICK_MS,
   WITNESS_ASK_MS,
   WITNESS_STALE_MS,
@@ -114,7 +115,7 @@ function judgePeers(state: State, now: number): void {
 
 /**
  * A director that was cut off may have told the neighbours of its part that it has the VIPs, and have let them go before
- * anybody here heard its claim: they are told anew.
+ * anybody here heard its claim: they are told anew. Not before all claims of that part are heard: this node may lose to one.
  */
 function noteMeeting(
   { holds }: State,
@@ -122,10 +123,11 @@ function noteMeeting(
   { after, now }: { readonly after: LifeState; readonly now: number },
 ): void {
   const wereApart = life.apart;
-  life.apart = after === "dead" || life.deaf;
+  const meets = wereApart && now - life.sinceMs < REUNION_MS;
+  life.apart = after === "dead" || life.deaf || meets;
   if (!wereApart || life.apart || !record.director) return;
   for (const hold of holds.values()) {
-    if (hold.phase === "holding") announceAnew(hold, now);
+    if (hold.phase === "holding") announceAnew(hold, life.sinceMs);
   }
 }
 

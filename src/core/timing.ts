@@ -97,6 +97,11 @@ export const LEAVE_WAIT_MS_MAX = 10_000;
 
 /** When a claim is announced, ms after it: at once, again for lost packets, and past the one-second ARP locktime. */
 export const ANNOUNCE_MS: readonly number[] = [0, 100, 500, 1_100, 2_200, 3_300, 5_000];
+/**
+ * How long a director that is back is heard before a holder announces itself to what came back with it, ms: two beats of
+ * another holder there, to which this one may lose, and the turns of the loops.
+ */
+export const REUNION_MS = 300;
 /** How often a held VIP is announced for ever after, ms: repairs caches nobody told. */
 export const ANNOUNCE_REFRESH_MS = 30_000;
 

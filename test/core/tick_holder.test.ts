@@ -4,7 +4,12 @@
 import { describe, expect, test } from "bun:test";
 import { EMPTY_DOCUMENT } from "../../src/core/document/document.ts";
 import { announcementsDue } from "../../src/core/cluster/announcements.ts";
-import { ANNOUNCE_REFRESH_MS, LEAVE_WAIT_MS, LINGER_MS } from "../../src/core/timing.ts";
+import {
+  ANNOUNCE_REFRESH_MS,
+  LEAVE_WAIT_MS,
+  LINGER_MS,
+  REUNION_MS,
+} from "../../src/core/timing.ts";
 import { hold, holding, idOf, modelNode, NOW, VIP } from "../support/cluster_views.ts";
 import { touched } from "../support/touched.ts";
 import { Run, TICK } from "../support/virtual_run.ts";
@@ -51,7 +56,7 @@ describe("a holder", () => {
   test.each([
     ["was taken for dead", (run: Run) => run.pass(500)],
     ["took this node for dead", (run: Run) => {
-      run.state.peers.get(idOf(2))!.life.deaf = true;
+      Object.assign(run.state.peers.get(idOf(2))!.life, { deaf: true, sinceMs: run.now });
       run.tell(TICK);
     }],
   ])(
@@ -60,20 +65,27 @@ describe("a holder", () => {
       const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2)]);
       part(run);
       expect(announcementsDue(run.state, run.now)).toEqual([]);
-      run.now += 10;
-      run.hear(2);
-      run.tell(TICK);
-      expect(announcementsDue(run.state, run.now)).toEqual([VIP]);
+      const partedMs = run.now;
+      run.pass(REUNION_MS - 10, [[2]]);
+      expect(run.hold?.announcedMs).toBe(NOW);
+      run.pass(20, [[2]]);
+      expect(run.hold?.announcedMs).toBeGreaterThan(partedMs);
     },
   );
+
+  test("announces itself to nobody when another holder is heard soon after that director, to which it loses", () => {
+    const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2), modelNode(3)]);
+    run.pass(500);
+    run.pass(REUNION_MS - 50, [[2]]);
+    run.pass(1_500, [[2], [3, [4]]]);
+    expect(run.hold).toMatchObject({ phase: "lingering", announcedMs: NOW });
+  });
 
   test("does not for a node that can hold nothing", () => {
     const run = new Run([modelNode(1, { holds: holding(3) }), modelNode(2, { director: false })]);
     run.pass(500);
-    run.now += 10;
-    run.hear(2);
-    run.tell(TICK);
-    expect(announcementsDue(run.state, run.now)).toEqual([]);
+    run.pass(2 * REUNION_MS, [[2]]);
+    expect(run.hold?.announcedMs).toBe(NOW);
   });
 
   test("drops what the document does not have any more", () => {
