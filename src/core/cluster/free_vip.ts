@@ -27,7 +27,7 @@ export function decideFree(state: State, context: Context): Decision {
   if (waits !== null) return { act: "wait", reason: waits };
   const candidates = rankCandidates(state, {
     members: incumbent === undefined
-      ? members.map(onceTold)
+      ? onceTold(state, vip, members)
       : members.filter((member) => member.id !== incumbent.id),
     vip,
     first: target,
@@ -42,11 +42,13 @@ export function decideFree(state: State, context: Context): Decision {
 }
 
 /**
- * A VIP that has just been added is known to one node before the others, which is no reason to pass over whom it prefers:
- * that node has said nothing yet, and is waited for like any other.
+ * A VIP that nobody ever held has just been added, and one node knows of it before the others do. That is no reason to pass
+ * over whom it prefers: who has said nothing yet is waited for like any other. Later on nobody is waited for who cannot be
+ * told: pulses may reach a node that the document does not.
  */
-function onceTold(member: Member): Member {
-  return member.untold ? { ...member, unfit: null } : member;
+function onceTold(state: State, vip: Ip, members: readonly Member[]): readonly Member[] {
+  if ((state.epochs.get(vip) ?? 0) > 0) return members;
+  return members.map((member) => member.untold ? { ...member, unfit: null } : member);
 }
 
 /** A VIP that is to be taken, and who could take it, best first. */

@@ -60,6 +60,12 @@ describe("a VIP of which no peer has said that it knows it", () => {
     expect(decide(modelNode(2, fields)).act).toBe("claim");
   });
 
+  test("is taken by who knows it if it was held before: pulses may reach a node that the document does not", () => {
+    const state = known(modelNode(2, { priority: 110 }));
+    state.epochs.set(VIP, 1);
+    expect(decideOwnership(state, VIP, NOW)).toMatchObject({ act: "claim", epoch: 2 });
+  });
+
   test("is handed over to a peer only once it says so", () => {
     const state = known(modelNode(2, { priority: 110 }));
     state.holds.set(VIP, hold({ epoch: 4 }));
