@@ -31,11 +31,17 @@ test("a long order arrives whole and lets the loop run, and the document comes b
   ));
   const client = adminClient(home, "anna");
   let turns = 0;
-  const timer = setInterval(() => void turns++, 1);
+  let waits = true;
+  const turn = () => {
+    turns++;
+    if (waits) setImmediate(turn);
+  };
+  turn();
   const { message } = await client.apply({ base: "v0", edits, dryRun: false });
-  clearInterval(timer);
+  waits = false;
   expect(message).toBe("300 edits");
-  expect(turns).toBeGreaterThan(10);
+  // It turns three times if all is read in one go.
+  expect(turns).toBeGreaterThan(edits.length / 20);
   expect(operations.users).toEqual(["anna"]);
   expect((await client.document()).services).toHaveLength(300);
 });
