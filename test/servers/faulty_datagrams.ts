@@ -3,6 +3,8 @@
  */
 import { createSocket, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { freePort } from "../support/free_port.ts";
+import { portClosed } from "./closed_port.ts";
 import type { Fault, FaultyProxy } from "./faulty_proxy.ts";
 
 /** Largest payload of a datagram over IPv4 (RFC 768, RFC 791). */
@@ -15,22 +17,23 @@ const FLOOD_DATAGRAMS_MAX = 200;
 
 /** Starts a proxy in front of a UDP port of 127.0.0.1. */
 export async function startFaultyDatagrams(targetPort: number): Promise<FaultyProxy> {
-  const proxy = new DatagramProxy(targetPort);
+  const proxy = new DatagramProxy(targetPort, await freePort());
   await proxy.reopen();
   return proxy;
 }
 
 class DatagramProxy implements FaultyProxy {
   fault: Fault = { kind: "none" };
-  port = 0;
   sentBytes = 0;
+  readonly port: number;
   readonly #targetPort: number;
   #near: Socket | undefined;
   readonly #far = new Set<Socket>();
   #flood: ReturnType<typeof setInterval> | undefined;
 
-  constructor(targetPort: number) {
+  constructor(targetPort: number, port: number) {
     this.#targetPort = targetPort;
+    this.port = port;
   }
 
   async reopen(): Promise<void> {
@@ -39,12 +42,12 @@ class DatagramProxy implements FaultyProxy {
     near.on("message", (bytes, { port }) => this.#take(near, bytes, port));
     near.bind(this.port, "127.0.0.1");
     await once(near, "listening");
-    this.port = near.address().port;
     this.#near = near;
   }
 
   async shut(): Promise<void> {
     this[Symbol.dispose]();
+    await portClosed("udp", this.port);
   }
 
   [Symbol.dispose](): void {

@@ -3,7 +3,9 @@
  * the same for every protocol.
  */
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { portClosed } from "./closed_port.ts";
+import { freePort } from "../support/free_port.ts";
 
 /** What happens to connections that begin from now on. Bytes are those the server sends, from the first on. */
 export type Fault =
@@ -36,28 +38,28 @@ export interface FaultyProxy extends Disposable {
 
 /** Starts a proxy in front of a port of 127.0.0.1. */
 export async function startFaultyProxy(targetPort: number): Promise<FaultyProxy> {
-  const proxy = new Proxy(targetPort);
+  const proxy = new Proxy(targetPort, await freePort());
   await proxy.reopen();
   return proxy;
 }
 
 class Proxy implements FaultyProxy {
   fault: Fault = { kind: "none" };
-  port = 0;
   sentBytes = 0;
+  readonly port: number;
   readonly #targetPort: number;
   readonly #open = new Set<Socket>();
   #server: Server | undefined;
 
-  constructor(targetPort: number) {
+  constructor(targetPort: number, port: number) {
     this.#targetPort = targetPort;
+    this.port = port;
   }
 
   async reopen(): Promise<void> {
     const server = createServer({ noDelay: true, allowHalfOpen: true }, (near) => this.#take(near));
     server.listen(this.port, "127.0.0.1");
     await once(server, "listening");
-    this.port = (server.address() as AddressInfo).port;
     this.#server = server;
   }
 
@@ -69,6 +71,7 @@ class Proxy implements FaultyProxy {
     const closed = once(server, "close");
     server.close();
     await closed;
+    await portClosed("tcp", this.port);
   }
 
   [Symbol.dispose](): void {

@@ -35,10 +35,10 @@ export interface Program {
   readonly input?: string;
   /** Added to its environment. Default: nothing. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Kills it at once. */
+  /** Ends it: as the limit does. */
   readonly signal?: AbortSignal;
-  /** It is killed when it has not ended by then, ms. */
-  readonly limitMs: number;
+  /** It is ended when it has not by then, ms: SIGTERM, then SIGKILL. Null: by the signal only. */
+  readonly limitMs: number | null;
   /** It is killed when it prints more than that to either stream, bytes. */
   readonly outputMax: number;
 }
@@ -149,12 +149,14 @@ class Run {
     // A program that ends without reading everything says why by itself.
     child.stdin?.once("error", () => undefined);
     child.stdin?.end(input ?? "");
-    this.#after(limitMs, () => this.#stop(`did not end within ${limitMs / 1000} s`, GRACE_MS));
+    if (limitMs !== null) {
+      this.#after(limitMs, () => this.#stop(`did not end within ${limitMs / 1000} s`));
+    }
     if (signal?.aborted) this.#abort();
     else signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
-  readonly #abort = (): void => this.#stop("was stopped", 0);
+  readonly #abort = (): void => this.#stop("was stopped");
 
   #after(ms: number, action: () => void): void {
     this.#timers.push(setTimeout(action, ms));
@@ -162,7 +164,7 @@ class Run {
 
   #collect(collector: Collector, chunk: Buffer): void {
     if (collector.add(chunk)) return;
-    this.#stop(`printed more than ${this.#program.outputMax} bytes`, GRACE_MS);
+    this.#stop(`printed more than ${this.#program.outputMax} bytes`);
   }
 
   #cannotRun({ message, code }: NodeJS.ErrnoException): void {
@@ -171,15 +173,15 @@ class Run {
 
   #exited(): void {
     const { exitCode = null, signalCode = "an unknown signal" } = this.#child ?? {};
-    this.#stop(exitCode === null ? `was killed by ${signalCode}` : null, GRACE_MS, exitCode);
+    this.#stop(exitCode === null ? `was killed by ${signalCode}` : null, exitCode);
   }
 
   /** Ends it all; the processes have the grace to end by themselves after SIGTERM. */
-  #stop(problem: string | null, graceMs: number, status: number | null = null): void {
+  #stop(problem: string | null, status: number | null = null): void {
     if (this.#settled) return;
     this.#settle(problem, status);
     const leader = this.#child?.pid;
-    if (leader !== undefined) void this.#endAll(leader, graceMs);
+    if (leader !== undefined) void this.#endAll(leader);
   }
 
   #settle(problem: string | null, status: number | null, code?: string): void {
@@ -191,15 +193,15 @@ class Run {
     this.#resolve({ problem, status, ...texts, ...(code === undefined ? {} : { code }) });
   }
 
-  async #endAll(leader: number, graceMs: number): Promise<void> {
+  async #endAll(leader: number): Promise<void> {
     const gone = this.#gone.then(() => true);
     const goneIn = (ms: number) => Promise.race([gone, sleep(ms, false, { ref: false })]);
     const child = this.#child;
     for (const stream of [child?.stdin, child?.stdout, child?.stderr]) stream?.destroy();
     let isGone = await goneIn(0);
-    if (!isGone && graceMs > 0) {
+    if (!isGone) {
       signalGroup(leader, "SIGTERM");
-      isGone = await goneIn(graceMs);
+      isGone = await goneIn(GRACE_MS);
     }
     for (let round = 0; !isGone && round < KILL_ROUNDS; round++) {
       signalGroup(leader, "SIGKILL");

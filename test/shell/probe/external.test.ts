@@ -100,6 +100,12 @@ describe("probeExternal judges", () => {
     },
   );
 
+  test("a program that had no time to end because this process stood still, by what it says then", async () => {
+    const running = script("sleep 1.7; echo fine", { timeoutMs: 1_000 });
+    Bun.sleepSync(1_500);
+    expect((await running)?.reason).toStartWith("fine in");
+  });
+
   test("a program that does not exist", async () => {
     const result = await probe({ command: ["/no/such/program"] });
     expect(result).toMatchObject({
@@ -211,7 +217,7 @@ describe("probeExternal leaves nothing behind of", () => {
     expect(kept()).toBeLessThan(10);
   });
 
-  test("a probe that is aborted: it says nothing, and its program is killed at once", async () => {
+  test("a probe that is aborted: it says nothing, and its program is ended", async () => {
     const mark = String(unique++);
     const controller = new AbortController();
     const running = script(`trap '' TERM; sleep ${mark}; sleep ${mark}`, {});
