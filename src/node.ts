@@ -92,7 +92,7 @@ async function startNode(options: NodeOptions, closers: (() => unknown)[]): Prom
   const { agent, now } = adapters;
   const telling = await openTelling(options, closers);
   agent.onChange = telling.tell;
-  agent.begin();
+  await agent.begin();
   return await serveNode({
     ...options,
     ...adapters,

@@ -43,6 +43,7 @@ import type {
 } from "../ports.ts";
 import { FirewallLane } from "./firewall_lane.ts";
 import { HealthLane } from "./health_lane.ts";
+import { inheritedRows } from "./inherited_rows.ts";
 import { sizesOf } from "./sizes.ts";
 import { type KernelTroubles, kernelTroubles } from "./kernel_troubles.ts";
 import type { Logger } from "./logger.ts";
@@ -144,8 +145,11 @@ export class Agent {
     });
   }
 
-  /** Looks around and adopts what an earlier run of this agent left. To be called once, before the first tick. */
-  begin(): void {
+  /**
+   * Looks around and adopts what an earlier run of this agent left. To be called once, before the first tick; resolves
+   * when it is known who serves meanwhile, and never rejects.
+   */
+  begin(): Promise<void> {
     const now = this.#ports.clock.now();
     const facts = recalled(this.#ports.memory, this.#ports.store, this.#ports.clock.wallMs());
     for (const fact of facts) step(this.state, fact, now);
@@ -158,7 +162,7 @@ export class Agent {
       // Not left to the changes between two ticks: it is over before the first of them are told.
       this.onChange({ kind: "node", level: "warn", text: doubtText(doubt), fields: {} });
       // By the time it knows its VIPs, others may have them.
-      return;
+      return Promise.resolve();
     }
     const claims = this.#ports.memory.claims();
     for (const { vip, remainingMs } of this.#network.leftovers(this.state.vips)) {
@@ -171,7 +175,19 @@ export class Agent {
         `adopts ${vip}, which an earlier run of this agent held with epoch ${epoch}`,
       );
     }
+    const adopts = this.state.holds.size > 0;
     this.#lingerOn(claims, now);
+    return adopts ? this.#inherit() : Promise.resolve();
+  }
+
+  async #inherit(): Promise<void> {
+    const { clock, table } = this.#ports;
+    try {
+      const rows = await inheritedRows(table);
+      step(this.state, { kind: "inherited", rows }, clock.now());
+    } catch (error) {
+      this.troubles.note("reconcile table", error as Error);
+    }
   }
 
   /** The lease of these VIPs is over, but not what neighbours send here until they have heard of another holder. */

@@ -13,6 +13,7 @@ import {
   type WitnessView,
 } from "./state/gateway_witness.ts";
 import type { History } from "./pool/health.ts";
+import type { InheritedRows } from "./state/inherited_rows.ts";
 import type { LoadShare } from "./state/load_share.ts";
 import type { Caution } from "./cluster/caution.ts";
 import type { Claim } from "./cluster/pulse.ts";
@@ -190,6 +191,8 @@ export interface State {
   >;
   /** What was remembered of pools: see core/pool/pool_judgement.ts. */
   readonly pools: Map<ServiceKey, PoolMemory>;
+  /** Whom an earlier run of this agent left in the kernel's rows of its VIPs; empty once that is over. */
+  inherited: InheritedRows;
   /** The table's version as of which pools were looked at. */
   pooledVersion: number;
   /** Why this node cannot serve its own sorry page; null when it can. */
@@ -270,6 +273,7 @@ export function initialState(self: Self, now: number): State {
     external: new Map(),
     failbacks: new Map(),
     pools: new Map(),
+    inherited: new Map(),
     pooledVersion: -1,
     sorry: null,
     flaps: new Map(),

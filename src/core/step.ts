@@ -10,6 +10,7 @@ import { noteWitnessAnswer, onWitnessFact, type WitnessFact } from "./cluster/ga
 import { goneHistory, type History, judge, type Outcome, startHistory } from "./pool/health.ts";
 import { noteLoad } from "./pool/load_weight.ts";
 import type { Pulse } from "./cluster/pulse.ts";
+import { inherit, type InheritedFact } from "./pool/inherited.ts";
 import type { NodeRecord } from "./cluster/record.ts";
 import { recall, type RecallFact } from "./cluster/recall.ts";
 import { keyedService, type ServerKey } from "./service/server.ts";
@@ -91,6 +92,7 @@ export type Fact =
     readonly epoch: number;
     readonly remainingMs: number;
   }
+  | InheritedFact
   /** The address got its lifetime. */
   | { readonly kind: "renewed"; readonly vip: Ip }
   | { readonly kind: "announced"; readonly vip: Ip }
@@ -147,6 +149,8 @@ export function step(state: State, fact: Fact, now: number): void {
       return onWitnessFact(state, fact, now);
     case "adopt":
       return onAdopt(state, fact, now);
+    case "inherited":
+      return inherit(state, fact);
     case "renewed":
       return onHold(state, fact.vip, (hold) => hold.renewedMs = now);
     case "announced":

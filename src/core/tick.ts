@@ -24,6 +24,7 @@ import {
 } from "./timing.ts";
 import { announceAnew } from "./cluster/announcements.ts";
 import { endDoubt } from "./cluster/recall.ts";
+import { endInheritance } from "./pool/inherited.ts";
 import { holdsEnd } from "./pool/server_verdict.ts";
 import { growShares, noteRises } from "./pool/rises.ts";
 import { leaderOf } from "./document/vip.ts";
@@ -42,6 +43,7 @@ export function tick(state: State, now: number, wallMs = state.wallMs): void {
   if (drainsTurn(state, wallMs)) touch(state);
   state.wallMs = wallMs;
   endDoubt(state, now);
+  if (endInheritance(state, now)) state.tableVersion++;
   if (
     state.phase === "starting" && state.doubt === null &&
     now - state.trustedFromMs >= state.self.deadMs + START_EXTRA_MS

@@ -123,6 +123,37 @@ describe("begin", () => {
     ]);
   });
 
+  test("leaves the servers in the table on which its earlier run left connections, until it knows more", async () => {
+    const { bench } = await holding();
+    const endpoint = { address: addressOf(1), port: 80 };
+    bench.kernel.asked();
+    const agent = bench.agent();
+    await agent.begin();
+    await bench.run(agent, 300);
+    expect(agent.state.phase).toBe("starting");
+    expect(agent.state.own.size).toBe(0);
+    expect(bench.kernel.asked().filter((request) => request.includes("Server"))).toEqual([]);
+    expect(agent.table.observed.get(KEY)?.servers).toMatchObject([{ ...endpoint, weight: 1 }]);
+    for (const { key } of bench.targets) {
+      agent.probed(key, { ok: false, reason: "connection refused", tookMs: 1 });
+    }
+    await bench.run(agent, 100);
+    expect(agent.table.observed.get(KEY)?.servers).toMatchObject([{ ...endpoint, weight: 0 }]);
+  });
+
+  test("a table that cannot be read at the start is told, and keeps nothing else from it", async () => {
+    const { bench } = await holding();
+    const agent = bench.agent();
+    const list = bench.kernel.table.list;
+    bench.kernel.table.list = () => Promise.reject(new Error("list IPVS services: EPERM"));
+    await agent.begin();
+    bench.kernel.table.list = list;
+    expect(bench.log.lines().at(-1)).toContain("list IPVS services: EPERM");
+    expect(agent.state.inherited.size).toBe(0);
+    await bench.run(agent, 1_000);
+    expect(agent.state.holds.get(VIP)?.phase).toBe("holding");
+  });
+
   test("trusts no lease longer than troop's own", () => {
     const bench = left(600);
     const agent = bench.agent();

@@ -272,6 +272,14 @@ const facts: readonly Mistake[] = [
     kinds: ["webServer"],
   },
   {
+    name: "servers forgotten with the run",
+    breaks: "clients are refused while an agent that was killed starts again",
+    file: "src/core/pool/inherited.ts",
+    right: "isUntold(server) && isInherited(state, service, server)",
+    wrong: "false",
+    kinds: ["kill", "restart"],
+  },
+  {
     name: "death noticed late",
     breaks: "nobody answers for a VIP for seconds after its holder has died",
     file: LIVENESS,

@@ -9,7 +9,8 @@ import { combineVerdicts, PENDING } from "./health.ts";
 import type { Given } from "../document/per_document.ts";
 import type { NodeRecord, Path, Verdict } from "../cluster/record.ts";
 import { isExternal, type ServerEntry, type ServerKey, serverKey } from "../service/server.ts";
-import type { PoolServer } from "./pool_server.ts";
+import { withInherited } from "./inherited.ts";
+import { LEAVING, type PoolServer, STARTING } from "./pool_server.ts";
 import { flapKey, type ServerVerdict, verdictOf } from "./server_verdict.ts";
 import { memberPort, type Service, serviceFamily, serviceKey } from "../service/service.ts";
 import type { Peer, State } from "../state.ts";
@@ -41,7 +42,7 @@ export function poolOf(state: State, service: Service): PoolServer[] {
     if (isExternal(entry) && !entry.off) add(externalServer(state, service, entry));
   }
   const pool = [...servers.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return withoutHolds(adjusted(state, service, pool));
+  return withoutHolds(adjusted(state, service, withInherited(state, service, pool)));
 }
 
 /** Where nobody else is left, servers that are held down serve: now and then is better than never. */
@@ -101,7 +102,7 @@ function selfServer(state: State, service: Service): PoolServer | undefined {
     ...verdict,
     held: verdict.held && !leaving,
     up: up && !leaving,
-    reason: leaving ? "is leaving" : reason,
+    reason: leaving ? LEAVING : reason,
     own: reason,
     reached: "",
     drain: null,
@@ -131,7 +132,7 @@ function peerServer(state: State, peer: Peer, service: Service): PoolServer | un
     ...settings,
     up,
     held: absent === null && !up && works,
-    failed: life.state === "dead" || (absent === null && !works && isNews(own, reached)),
+    failed: life.state === "dead" || (absent !== LEAVING && !works && isNews(own, reached)),
     ...(advice === undefined ? {} : { advice }),
     reason: absent ?? verdict.reason,
     own: own?.reason ?? PENDING.verdict,
@@ -193,14 +194,11 @@ function externalVerdict(
   return verdictOf(state, key, { history: state.external.get(key), check });
 }
 
-/** What is said of a member whose node starts: it may serve in a moment. */
-export const STARTING = "is starting";
-
 function absence(peer: Peer): string | null {
   if (peer.life.state === "dead") return "its node is dead";
   // Until a run of a peer has proved itself, nobody knows whether it claims the same VIP.
   if (peer.life.heardMs === -Infinity) return "not heard yet";
-  if (peer.life.leaving || peer.record.phase !== "running") return "is leaving";
+  if (peer.life.leaving || peer.record.phase !== "running") return LEAVING;
   if (peer.life.starting) return STARTING;
   return null;
 }

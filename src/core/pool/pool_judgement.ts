@@ -14,8 +14,9 @@ import {
 } from "../service/fallback.ts";
 import { PENDING } from "./health.ts";
 import type { Given } from "../document/per_document.ts";
-import { poolOf, STARTING } from "./pool.ts";
-import type { PoolServer } from "./pool_server.ts";
+import { isInherited } from "./inherited.ts";
+import { poolOf } from "./pool.ts";
+import { type PoolServer, STARTING } from "./pool_server.ts";
 import {
   type Service,
   serviceFamily,
@@ -50,7 +51,12 @@ export function judgePool(
   const short = shortage(service, { working, mode: memory?.mode });
   const judged = (mode: PoolMode, reason: string, kept = NOBODY) => ({ mode, reason, kept });
   if (short === null) return judged("pool", "");
-  if (working.length === 0 && isUnknown(pool)) return judged("pool", "no server is checked yet");
+  if (working.length === 0 && isUnknown(pool)) {
+    const { server } = fallbackServer(state, service);
+    return server !== null && isInherited(state, service, server)
+      ? judged("fallback", "no server is checked since a restart; the fallback goes on")
+      : judged("pool", "no server is checked yet");
+  }
   if (working.length === 0 && service.whenAllFail === "keep" && memory?.mode !== "fallback") {
     const kept = keptServers(state, service, pool);
     if (kept.size > 0) return judged("kept", `${short}; the last pool goes on`, kept);

@@ -7,6 +7,11 @@ import type { NodeId } from "../node_id.ts";
 import type { Forwarding, Tunnel } from "../service/forwarding.ts";
 import type { Advice } from "./advice.ts";
 
+/** What is said of a member whose node starts: it may serve in a moment. */
+export const STARTING = "is starting";
+/** What is said of a member whose node ends on purpose. */
+export const LEAVING = "is leaving";
+
 /** One candidate of a service's pool. */
 export interface PoolServer {
   /** The member; null for a machine without an agent. */

@@ -41,5 +41,6 @@ scenario(
       kills++;
     });
     requireFewFailures(load.lines, FAILED_PER_KILL_MAX * kills);
+    expect(load.summary().errors["refused"] ?? 0).toBe(0);
   },
 );

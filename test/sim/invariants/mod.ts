@@ -15,6 +15,7 @@ import { lastResort } from "./last_resort.ts";
 import { noLoop } from "./loops.ts";
 import { minorityLetsGo, onePartHolds } from "./majority.ts";
 import { inPool } from "./pools.ts";
+import { servesOn } from "./restarts.ts";
 import { fewTakeovers } from "./takeovers.ts";
 import { alone, oneHolder, twoAnswers } from "./vips.ts";
 import { wakesEmpty } from "./wakings.ts";
@@ -45,4 +46,5 @@ export const invariantKinds: readonly InvariantKind[] = [
   bypassed,
   outOfPool,
   takenOver,
+  servesOn,
 ];
