@@ -4,8 +4,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import type { Tally } from "../support/tally.ts";
 
-/** Lines told of why a test failed: what was expected and received, not what it looked like in full. */
-const REASON_LINES_MAX = 12;
+/** Lines told of why a test failed: what was expected and received, and what agents said last, not all in full. */
+const REASON_LINES_MAX = 60;
 const ENTITIES: Readonly<Record<string, string>> = {
   lt: "<",
   gt: ">",

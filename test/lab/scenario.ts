@@ -6,6 +6,7 @@ import { test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type HostPlan, Lab } from "./lab.ts";
+import { lastWords } from "./last_words.ts";
 import { startWebServer } from "./web_server.ts";
 import type { LabProcess } from "./process.ts";
 import { awaitOneHolder, awaitServersUp, startCluster, TroopNode } from "./troop.ts";
@@ -49,7 +50,8 @@ export function scenario(
       await Promise.race([body(lab), deadline(limitMs)]);
     } catch (error) {
       showLogs(lab.folder);
-      throw error;
+      const words = [(error as Error).message, ...lastWords(lab.folder)];
+      throw new Error(words.join("\n"), { cause: error });
     }
   }, limitMs + END_MS);
 }
