@@ -41,10 +41,13 @@ export const servesOn: InvariantKind = {
   },
 };
 
-/** Whether a machine answers for a service whose agent there has ended, or has adopted it and listens still. */
+/**
+ * Whether a machine answers for a service whose agent there has ended, or has adopted it and listens still. A row that
+ * somebody else took away gives nobody anything until the agent sees it.
+ */
 function isBetweenRuns({ cluster }: Play, node: SimNode, service: Service): boolean {
   const vip = vipOfService(service);
-  if (!cluster.answers(node, vip)) return false;
+  if (!cluster.answers(node, vip) || !node.kernel.rows.has(serviceKey(service))) return false;
   const state = node.agent?.state;
   return state === undefined ||
     (state.phase === "starting" && state.holds.get(vip)?.phase === "holding");
