@@ -8,31 +8,36 @@ import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
 import { isDrained, machinesOf } from "./pools.ts";
 
+/** What the agent's end left on a machine for a service. */
+interface Left {
+  /** Addresses of servers that got connections and have worked ever since. */
+  readonly servers: readonly Ip[];
+  /** The machine's run of the agent. */
+  readonly run: number;
+  /** When anything happened last, ms. */
+  readonly disturbedMs: number;
+}
+
 /** The servers that a kernel had while no agent ran on its machine serve on while the next run knows nothing of them. */
 export const servesOn: InvariantKind = {
   name: "an agent that starts again within its lease leaves clients a server",
   watch: (play) => {
-    /** Servers that have worked ever since the agent ended, by machine and service: their addresses. */
-    const left = new Map<string, readonly Ip[]>();
+    /** By machine and service. */
+    const known = new Map<string, Left>();
     return {
       dueMs: () => Infinity,
       look: () => {
         for (const service of play.plan.shape.services) {
           for (const node of play.cluster.nodes) {
             const key = `${node.name} ${serviceKey(service)}`;
-            if (!isBetweenRuns(play, node, service)) {
-              left.delete(key);
-              continue;
-            }
-            const choices = node.kernel.choices(service).map(({ address }) => address);
-            const working = (left.get(key) ?? choices)
-              .filter((address) => works(play, node, { service, address }));
-            left.set(key, working);
-            if (working.length > 0 && choices.length === 0 && node.troubles === 0) {
-              return `the agent on ${node.name} is back, and ${
-                working.join(" and ")
-              } gets nothing from it`;
-            }
+            const left = leftNow(play, node, { service, before: known.get(key) });
+            if (left === null) known.delete(key);
+            else known.set(key, left);
+            if (left === null || left.servers.length === 0 || node.troubles > 0) continue;
+            if (node.kernel.choices(service).length > 0) continue;
+            return `the agent on ${node.name} is back, and ${
+              left.servers.join(" and ")
+            } gets nothing from it`;
           }
         }
         return null;
@@ -42,12 +47,31 @@ export const servesOn: InvariantKind = {
 };
 
 /**
- * Whether a machine answers for a service whose agent there has ended, or has adopted it and listens still. A row that
- * somebody else took away gives nobody anything until the agent sees it.
+ * What was left and works; null where there is nothing to judge. Anything that happens may have changed the table: before
+ * the agent is back that is what it finds, later it is the agent's to mend.
  */
+function leftNow(
+  play: Play,
+  node: SimNode,
+  { service, before }: { readonly service: Service; readonly before: Left | undefined },
+): Left | null {
+  if (!isBetweenRuns(play, node, service)) return null;
+  const { disturbedMs } = play;
+  const { run } = node;
+  // That the agent starts is something that happens.
+  const goesOn = before?.disturbedMs === disturbedMs || (before?.run ?? run) !== run;
+  if (!goesOn && node.agent !== null) return null;
+  const servers = goesOn && before !== undefined
+    ? before.servers
+    : node.kernel.choices(service).map(({ address }) => address);
+  const working = servers.filter((address) => works(play, node, { service, address }));
+  return { servers: working, run, disturbedMs };
+}
+
+/** Whether a machine answers for a service whose agent there has ended, or has adopted it and listens still. */
 function isBetweenRuns({ cluster }: Play, node: SimNode, service: Service): boolean {
   const vip = vipOfService(service);
-  if (!cluster.answers(node, vip) || !node.kernel.rows.has(serviceKey(service))) return false;
+  if (!cluster.answers(node, vip)) return false;
   const state = node.agent?.state;
   return state === undefined ||
     (state.phase === "starting" && state.holds.get(vip)?.phase === "holding");
