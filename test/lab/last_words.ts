@@ -26,7 +26,7 @@ export function lastWords(folder: string): string[] {
 function inShort(line: string): string {
   try {
     const { time, msg } = JSON.parse(line) as { time?: string; msg?: string };
-    return `${time?.slice("2026-11-22T".length, -1) ?? ""} ${msg ?? line}`;
+    return `${time?.slice(time.indexOf("T") + 1, -1) ?? ""} ${msg ?? line}`;
   } catch {
     return line;
   }

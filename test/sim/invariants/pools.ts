@@ -92,7 +92,8 @@ function hasRival({ cluster }: Play, holder: SimNode, vip: Ip): boolean {
   );
 }
 
-function isHealthy({ cluster }: Play, holder: SimNode, server: SimNode): boolean {
+/** Whether a member's server works, is in no maintenance, and a holder beside it can know that. */
+export function isHealthy({ cluster }: Play, holder: SimNode, server: SimNode): boolean {
   return server.awake && server.serving && server.options.realServer !== false &&
     server.agent?.state.phase === "running" &&
     server.paths.every((path) => cluster.lan.joined(holder, server, path)) &&

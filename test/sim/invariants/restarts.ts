@@ -6,7 +6,7 @@ import { type Service, serviceKey, vipOfService } from "../../../src/core/servic
 import type { InvariantKind } from "../invariant.ts";
 import type { Play } from "../play.ts";
 import type { SimNode } from "../sim_node.ts";
-import { isDrained, machinesOf } from "./pools.ts";
+import { isDrained, isHealthy, machinesOf } from "./pools.ts";
 
 /** What the agent's end left on a machine for a service. */
 interface Left {
@@ -77,6 +77,7 @@ function isBetweenRuns({ cluster }: Play, node: SimNode, service: Service): bool
     (state.phase === "starting" && state.holds.get(vip)?.phase === "holding");
 }
 
+/** Whether a server works all the time, as far as anybody beside the holder's agent can tell. */
 function works(
   play: Play,
   holder: SimNode,
@@ -87,7 +88,8 @@ function works(
   if (server === undefined) {
     return machinesOf(play, holder, service).some((one) => one.address === address && one.works);
   }
-  if (!server.serving || isDrained(holder, server) || isDrained(server, server)) return false;
-  return server === holder || (server.awake && server.agent?.state.phase === "running" &&
-    server.paths.every((path) => cluster.lan.joined(holder, server, path)));
+  // What the holder's agent is like is what is judged.
+  return server === holder
+    ? server.serving && !isDrained(holder, holder)
+    : isHealthy(play, holder, server);
 }
